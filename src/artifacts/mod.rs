@@ -1,0 +1,145 @@
+//! Artifacts on disk: a file has its name only when it is whole and synced.
+
+pub mod csv;
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Behind the name of a file that is not whole.
+pub const PART: &str = ".part";
+
+/// Why a file could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} `{path}`")]
+pub struct ArtifactError {
+    what: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArtifactError {
+    let path = path.to_owned();
+    move |source| ArtifactError { what, path, source }
+}
+
+/// A whole file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Its length.
+    pub bytes: u64,
+    /// Its digest in hex.
+    pub sha256: String,
+}
+
+/// A file while it is written: under a temporary name, gone unless it is finished.
+#[derive(Debug)]
+pub struct PartFile {
+    file: File,
+    part: PathBuf,
+    target: PathBuf,
+    digest: Sha256,
+    bytes: u64,
+    named: bool,
+}
+
+impl PartFile {
+    /// Begins a file that nobody else can read; folders that are missing are made.
+    pub fn create(target: &Path) -> Result<Self, ArtifactError> {
+        if let Some(folder) = target.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(failed("make the folder", folder))?;
+        }
+        let part = PathBuf::from(format!("{}{PART}", target.display()));
+        let mut options = OpenOptions::new();
+        // A leftover of a crash is overwritten: nobody else writes below the artifacts folder.
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(&part).map_err(failed("create", &part))?;
+        let target = target.to_owned();
+        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, named: false })
+    }
+
+    /// Syncs the file, gives it its name, and syncs the name.
+    pub fn finish(mut self) -> Result<Finished, ArtifactError> {
+        self.file.sync_all().map_err(failed("sync", &self.part))?;
+        std::fs::rename(&self.part, &self.target).map_err(failed("rename", &self.part))?;
+        self.named = true;
+        if let Some(folder) = self.target.parent() {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(failed("sync the folder", folder))?;
+        }
+        let digest = std::mem::take(&mut self.digest).finalize();
+        Ok(Finished { bytes: self.bytes, sha256: hex(&digest) })
+    }
+}
+
+impl Write for PartFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.digest.update(bytes.get(..written).unwrap_or_default());
+        self.bytes += u64::try_from(written).unwrap_or(0);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if !self.named {
+            // Best effort: what stays is found as an orphan by housekeeping.
+            drop(std::fs::remove_file(&self.part));
+        }
+    }
+}
+
+/// Bytes in hex, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap_or_default();
+        text
+    })
+}
+
+/// Removes everything below the artifacts folder that the ledger does not know: leftovers of a crash. Returns how many
+/// files there were.
+pub fn remove_orphans(folder: &Path, known: &[String]) -> Result<usize, ArtifactError> {
+    let known: std::collections::HashSet<PathBuf> = known.iter().map(|path| folder.join(path)).collect();
+    let mut removed = 0;
+    let Ok(runs) = std::fs::read_dir(folder) else { return Ok(0) };
+    for run in runs.flatten() {
+        let run = run.path();
+        let Ok(files) = std::fs::read_dir(&run) else { continue };
+        for file in files.flatten().map(|file| file.path()).filter(|file| !known.contains(file)) {
+            std::fs::remove_file(&file).map_err(failed("remove", &file))?;
+            removed += 1;
+        }
+        // Only an empty folder can be removed this way.
+        drop(std::fs::remove_dir(&run));
+    }
+    Ok(removed)
+}
+
+/// Removes one file and its folder if that is empty then. A file that is gone already is no error.
+pub fn remove(path: &Path) -> Result<(), ArtifactError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => {
+            if let Some(folder) = path.parent() {
+                drop(std::fs::remove_dir(folder));
+            }
+            Ok(())
+        }
+    }
+}

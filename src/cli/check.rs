@@ -1,0 +1,173 @@
+//! `legwork check` and `legwork schema`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::context::Context;
+use super::exit::{Exit, told};
+use super::out::{is_terminal, json, say};
+use crate::config::{self, Config, Referable, RelayWay};
+use crate::daemon::loader::{Folder, read_folder};
+use crate::domain::definition::Destination;
+use crate::domain::record::Record;
+use crate::import;
+use crate::jobfile;
+use crate::secret::SecretError;
+use crate::tomlfile::{self, Problem, Severity, render};
+use crate::zones::Zones;
+
+/// What a schema is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A job file.
+    Job,
+    /// The config.
+    Config,
+    /// A line of an NDJSON import.
+    Import,
+    /// The columns of the CSV imports.
+    ImportCsv,
+    /// The config with every default and its reason.
+    Defaults,
+}
+
+pub(super) fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
+    match of {
+        SchemaOf::Job => json(&jobfile::json_schema())?,
+        SchemaOf::Config => json(&tomlfile::schema::<config::ConfigFile>())?,
+        SchemaOf::Import => json(&tomlfile::schema::<Record>())?,
+        SchemaOf::ImportCsv => {
+            for kind in import::CsvKind::value_variants() {
+                let name =
+                    kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                let (all, needed) = import::columns(*kind);
+                say!("{name}: {}\n  needs {}", all.join(","), needed.join(", "))?;
+            }
+        }
+        SchemaOf::Defaults => say!("{}", config::SHIPPED.trim_end())?,
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn check(context: &Context, paths: &[PathBuf]) -> anyhow::Result<Exit> {
+    let config = context.config()?;
+    let zones = Zones::default();
+    let referable = Referable { config: &config, zones: &zones };
+    let paths = if paths.is_empty() { vec![config.jobs.clone()] } else { paths.to_vec() };
+    let mut folder = Folder::default();
+    for path in &paths {
+        let read = read_folder(path, &referable)
+            .map_err(|error| told(Exit::NotFound, format!("read `{}`: {error}", path.display())))?;
+        folder.jobs.extend(read.jobs);
+        folder.problems.extend(read.problems);
+    }
+    let mut problems = folder.all_problems();
+    problems.extend(warnings(context, &config, &zones, &folder));
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if context.json {
+        json(&serde_json::json!({ "jobs": folder.jobs.len(), "errors": errors, "problems": problems }))?;
+    } else {
+        let text = render(&problems, is_terminal());
+        if !text.is_empty() {
+            use std::io::Write;
+            write!(std::io::stderr(), "{text}")?;
+        }
+        for line in unit_lines(&folder) {
+            say!("{line}")?;
+        }
+        let warnings = problems.len() - errors;
+        say!(
+            "{} job files, {errors} errors, {warnings} warnings",
+            folder.jobs.len() + folder.problems.len()
+        )?;
+    }
+    Ok(if errors == 0 { Exit::Done } else { Exit::Wrong })
+}
+
+fn warnings(context: &Context, config: &Config, zones: &Zones, folder: &Folder) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    let file =
+        config.file.as_ref().map_or_else(|| "the config".to_owned(), |file| file.display().to_string());
+    let mut warn = |file: &str, message: String, help: &str| {
+        warnings.push(Problem::of_file(file, message, help).warning())
+    };
+    for (name, relay) in &config.relays {
+        if let RelayWay::Outbox(folder) = &relay.way {
+            let message = format!("relay `{name}` writes mail to `{}` and sends nothing", folder.display());
+            warn(&file, message, "give it a host when the trial is over");
+        }
+    }
+    for (key, secret) in config.secrets() {
+        match secret.read() {
+            Ok(_) => {}
+            // Only the unit can read its credentials; that is no mistake of the config.
+            Err(error @ SecretError::OutsideUnit(_)) => {
+                warn(&file, format!("{key}: {error}"), "it is read when the daemon runs")
+            }
+            Err(error) => warn(
+                &file,
+                format!("{key}: {}", crate::chain::chain(&error)),
+                "mails and uploads will wait until it can be read",
+            ),
+        }
+    }
+    let mut named: BTreeMap<String, (&str, crate::domain::zone::Zone)> = BTreeMap::new();
+    for job in &folder.jobs {
+        if let Some(definition) = &job.parsed.definition {
+            let zones = definition.schedules.iter().map(|s| &s.zone).chain([&definition.report.zone]);
+            named.extend(zones.map(|zone| (zone.name().to_owned(), (job.file.as_str(), zone.clone()))));
+        }
+    }
+    for (name, (job, zone)) in named {
+        if zone.origin() == crate::domain::zone::ZoneOrigin::BuiltIn && name != "UTC" {
+            warn(
+                job,
+                format!("this host has no zone `{name}`; the built-in rules stand in"),
+                "install the host's zone data",
+            );
+        }
+        if let Some(at) = zones.disagreement(&zone, context.now()) {
+            let message =
+                format!("from {at} on, this host's rules for `{name}` differ from the built-in ones");
+            warn(job, message, "the host's rules hold; check that its zone data is up to date");
+        }
+    }
+    warnings
+}
+
+/// Lines that the unit needs for directory destinations.
+fn unit_lines(folder: &Folder) -> Vec<String> {
+    let mut paths: Vec<&str> = Vec::new();
+    for definition in folder.jobs.iter().filter_map(|job| job.parsed.definition.as_ref()) {
+        for destination in &definition.destinations {
+            if let Destination::Directory(directory) = destination
+                && !paths.contains(&directory.path.as_str())
+            {
+                paths.push(&directory.path);
+            }
+        }
+    }
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![
+        "the unit needs these lines for the jobs' folders (`systemctl edit legwork`):".to_owned(),
+        "  [Service]".to_owned(),
+    ];
+    let mut groups: Vec<u32> = Vec::new();
+    for path in paths {
+        lines.push(format!("  ReadWritePaths={path}"));
+        if let Ok(metadata) = std::fs::metadata(path) {
+            use std::os::unix::fs::MetadataExt;
+            if !groups.contains(&metadata.gid()) {
+                groups.push(metadata.gid());
+            }
+        }
+    }
+    for group in groups.into_iter().filter(|group| *group != 0) {
+        lines.push(format!("  SupplementaryGroups={group}"));
+    }
+    lines
+}

@@ -1,0 +1,98 @@
+//! What a command works on: config, store, and whether the daemon runs.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::exit::{Exit, told};
+use super::identity::become_owner;
+use crate::clock::Clock;
+use crate::config::{self, Config, ConfigError};
+use crate::daemon::{Core, Lock, LockError, control};
+use crate::store::Store;
+use crate::store::definitions::{self, StoredDefinition};
+use crate::tomlfile::render;
+
+/// The arguments that every command has.
+#[derive(Debug)]
+pub(super) struct Context {
+    config: Option<PathBuf>,
+    /// Whether results are printed as JSON.
+    pub(super) json: bool,
+    /// The clock.
+    pub(super) clock: Clock,
+}
+
+impl Context {
+    pub(super) fn new(config: Option<PathBuf>, json: bool) -> Self {
+        Self { config, json, clock: Clock::System }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The config; with its problems told when it is wrong.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        match config::load(self.config.as_deref()) {
+            Ok(config) => Ok(config),
+            Err(ConfigError::Wrong(problems)) => {
+                let text = render(&problems, super::out::is_terminal());
+                Err(told(Exit::Wrong, format!("the config is wrong\n\n{text}")))
+            }
+            Err(error) => Err(anyhow::Error::new(error)),
+        }
+    }
+
+    /// The config and its store.
+    pub(super) fn store(&self) -> anyhow::Result<(Config, Store)> {
+        let config = self.config()?;
+        become_owner(&config.state)?;
+        let store = Store::open(&config.database(), self.now())
+            .with_context(|| format!("use the state folder `{}` (try sudo)", config.state.display()))?;
+        Ok((config, store))
+    }
+
+    /// Everything, for a command that changes something or runs a report.
+    pub(super) fn core(&self) -> anyhow::Result<Core> {
+        let config = self.config()?;
+        become_owner(&config.state)?;
+        let state = config.state.display().to_string();
+        Core::open(config, self.clock.clone())
+            .with_context(|| format!("use the state folder `{state}` (try sudo)"))
+    }
+
+    /// The lock when no daemon runs; `None` when one does.
+    pub(super) fn lock_unless_served(config: &Config) -> anyhow::Result<Option<Lock>> {
+        match Lock::take(&config.state) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::Held { .. }) => Ok(None),
+            Err(error) => Err(anyhow::Error::new(error)),
+        }
+    }
+
+    /// Wakes the daemon, if one runs; it would look by itself within a minute.
+    pub(super) fn wake(config: &Config) -> bool {
+        control::wake(&config.socket())
+    }
+}
+
+/// A definition by name, or exit 3 with the nearest name.
+pub(super) fn definition(store: &Store, name: &str) -> anyhow::Result<StoredDefinition> {
+    let all = store.read_blocking("read the definitions", definitions::all)?;
+    if let Some(found) = all.iter().find(|stored| stored.name == name) {
+        return Ok(found.clone());
+    }
+    let near = crate::domain::nearest::nearest(name, all.iter().map(|stored| stored.name.as_str()));
+    let help = match near {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => "; `legwork list` shows what there is".to_owned(),
+    };
+    Err(told(Exit::NotFound, format!("there is no definition `{name}`{help}")))
+}
+
+/// A runtime for commands that send or run.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")
+}

@@ -1,0 +1,121 @@
+//! `legwork plan`, `apply`, `pause`, `resume`, `export`.
+
+use std::sync::Arc;
+
+use super::context::{Context, definition, runtime};
+use super::exit::{Exit, told};
+use super::out::{json, say};
+use crate::daemon::loader::{Changes, Retiring, compare, next_instants, read_folder, take_up};
+use crate::store::definitions::{self, DefinitionState};
+
+fn print(changes: &Changes, json_wanted: bool) -> anyhow::Result<()> {
+    if json_wanted {
+        let problems: Vec<_> = changes
+            .problems
+            .iter()
+            .map(|p| serde_json::json!({ "file": p.file, "problem": p.problem }))
+            .collect();
+        return json(&serde_json::json!({
+            "added": changes.added, "changed": changes.changed, "revived": changes.revived,
+            "moved": changes.moved, "retired": changes.retired,
+            "retiring_refused": changes.retiring_refused, "problems": problems,
+        }));
+    }
+    let lists = [
+        ("+", "new", &changes.added),
+        ("~", "changed", &changes.changed),
+        ("^", "comes back", &changes.revived),
+        (">", "file moved", &changes.moved),
+        ("-", "retires", &changes.retired),
+    ];
+    for (sign, what, names) in lists {
+        for name in names {
+            say!("{sign} {name}  {what}")?;
+        }
+    }
+    for problem in &changes.problems {
+        say!("! {}", problem.problem)?;
+    }
+    if changes.retiring_refused {
+        say!(
+            "! more than half of the definitions would retire: none does; `legwork apply --allow-retire` does it"
+        )?;
+    }
+    if changes.is_empty() && changes.problems.is_empty() {
+        say!("no changes")?;
+    }
+    Ok(())
+}
+
+pub(super) fn plan(context: &Context) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    let stored = core.store.read_blocking("read the definitions", definitions::all)?;
+    let folder = read_folder(&core.config.jobs, &core.referable())
+        .map_err(|error| told(Exit::Failed, format!("read `{}`: {error}", core.config.jobs.display())))?;
+    let changes = compare(&folder, &stored);
+    print(&changes, context.json)?;
+    Ok(if !changes.problems.is_empty() {
+        Exit::Wrong
+    } else if changes.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Pending
+    })
+}
+
+pub(super) fn apply(context: &Context, allow_retire: bool) -> anyhow::Result<Exit> {
+    let core = Arc::new(context.core()?);
+    let retiring = if allow_retire { Retiring::Allowed } else { Retiring::Guarded };
+    let jobs = core.config.jobs.clone();
+    let changes = runtime()?.block_on(take_up(&core, &jobs, retiring))?;
+    print(&changes, context.json)?;
+    Context::wake(&core.config);
+    Ok(if changes.problems.is_empty() && !changes.retiring_refused { Exit::Done } else { Exit::Wrong })
+}
+
+pub(super) fn pause(context: &Context, name: &str) -> anyhow::Result<Exit> {
+    let (config, store) = context.store()?;
+    let stored = definition(&store, name)?;
+    let now = context.now();
+    match stored.state {
+        DefinitionState::Paused => say!("{name} is paused already")?,
+        DefinitionState::Retired => {
+            return Err(told(Exit::Wrong, format!("{name} is retired: its file is gone")));
+        }
+        DefinitionState::Active => {
+            let id = stored.definition_id;
+            store
+                .write_blocking("pause", move |tx| definitions::stop(tx, id, DefinitionState::Paused, now))?;
+            Context::wake(&config);
+            say!("{name} is paused; `legwork resume {name}` starts it again")?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn resume(context: &Context, name: &str) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    let stored = definition(&core.store, name)?;
+    if stored.state != DefinitionState::Paused {
+        return Err(told(Exit::Wrong, format!("{name} is {}, not paused", stored.state.name())));
+    }
+    let now = context.now();
+    let parsed = core.parse(name, &stored.text)?;
+    let next = next_instants(&parsed, now);
+    let id = stored.definition_id;
+    core.store.write_blocking("resume", move |tx| definitions::resume(tx, id, &next, now))?;
+    Context::wake(&core.config);
+    say!("{name} runs again; nothing of the pause is made up")?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn export(context: &Context, name: &str) -> anyhow::Result<Exit> {
+    let (_, store) = context.store()?;
+    let stored = definition(&store, name)?;
+    if context.json {
+        json(&serde_json::json!({ "name": stored.name, "version": stored.number, "toml": stored.text }))?;
+    } else {
+        say!("{}", stored.text.trim_end())?;
+    }
+    Ok(Exit::Done)
+}

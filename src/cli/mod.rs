@@ -1,0 +1,201 @@
+//! Commands: arguments as written → a command → an exit code.
+
+mod admin;
+mod check;
+mod context;
+mod definitions;
+mod demo;
+mod exit;
+mod identity;
+mod import;
+mod out;
+mod run;
+mod serve;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::import::CsvKind;
+use crate::telemetry;
+use exit::Exit;
+
+/// Scheduled segment reports for contact centres.
+///
+/// Nothing is sent unless the command is `run` or the daemon's own schedule says so.
+#[derive(Debug, Parser)]
+#[command(name = "legwork", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// The config file; else $`LEGWORK_CONFIG`, else /etc/legwork/legwork.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Tables for people, JSON for programs.
+    #[arg(short, long, global = true, value_enum, default_value = "text")]
+    output: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  legwork demo                            see a report made, mailed and filed, in a folder of its own
+  legwork check                           find every mistake in config and jobs
+  legwork serve                           run the daemon
+  legwork list                            what there is, how fresh it is, when it is due
+  legwork run NAME --period yesterday     make a report now and send it
+  legwork why NAME                        what happened to the last one, and what to type next
+
+Exit codes: 0 done, 1 failed, 2 usage or definition wrong, 3 not found, 4 changes pending, 5 held,
+6 outcome unknown, 75 try later.";
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon: jobs on schedule, deliveries, housekeeping.
+    Serve,
+    /// Show the whole line in ten seconds, in a folder of its own.
+    #[command(
+        after_help = "Examples:\n  legwork demo\n  legwork demo --stay\n  legwork demo --segments 1000000 --export centre.ndjson"
+    )]
+    Demo(demo::DemoArguments),
+    /// Find every mistake in config and jobs; sends nothing.
+    #[command(
+        after_help = "Examples:\n  legwork check\n  legwork check jobs/daily.toml\n  legwork -o json check"
+    )]
+    Check {
+        /// Job files or folders; the config's jobs folder when absent.
+        paths: Vec<PathBuf>,
+    },
+    /// Show what taking up the jobs folder would change; exits 4 when it would.
+    Plan,
+    /// Take up the jobs folder now.
+    Apply {
+        /// Also when it retires more than half of the definitions.
+        #[arg(long)]
+        allow_retire: bool,
+    },
+    /// List definitions: freshness, last run, next due.
+    List,
+    /// Show one definition with its runs, or one run by its number.
+    Show {
+        /// A definition's name or a run's number.
+        what: String,
+    },
+    /// List the coming instants of one definition or of all.
+    Next {
+        /// The definition.
+        name: Option<String>,
+        /// How many a definition.
+        #[arg(short = 'n', long, default_value_t = 5)]
+        count: u32,
+    },
+    /// Make a report now and deliver it.
+    #[command(
+        after_help = "Examples:\n  legwork run segments-yesterday\n  legwork run segments-yesterday --period 2026-11-01..2026-11-02 --no-send\n  legwork run segments-yesterday --to me@example.com"
+    )]
+    Run(run::RunArguments),
+    /// List runs, the newest first.
+    Runs {
+        /// The definition; all when absent.
+        name: Option<String>,
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        count: u32,
+    },
+    /// Tell what happened to a definition's last occurrence, and what to type next.
+    Why {
+        /// The definition.
+        name: String,
+    },
+    /// Stop a definition's schedules; it can still be run by hand.
+    Pause {
+        /// The definition.
+        name: String,
+    },
+    /// Start a paused definition's schedules again, from now on.
+    Resume {
+        /// The definition.
+        name: String,
+    },
+    /// Put segments and what belongs to them into the store.
+    #[command(
+        after_help = "Examples:\n  legwork import segments.csv\n  zcat feed.ndjson.gz | legwork import -\n  legwork import --strict --covers 2026-11-01T00:00Z..2026-11-02T00:00Z day.ndjson\n  legwork schema import        the format"
+    )]
+    Import(import::ImportArguments),
+    /// Print a definition's version in force as TOML.
+    Export {
+        /// The definition.
+        name: String,
+    },
+    /// Print a JSON Schema, the import's CSV columns, or the config with all defaults.
+    Schema {
+        /// Of what.
+        #[arg(value_enum, default_value = "job")]
+        what: check::SchemaOf,
+    },
+    /// Write a whole copy of the database while the daemon goes on.
+    Backup {
+        /// The copy; a dated file below the state folder's `backups` when absent.
+        file: Option<PathBuf>,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder.
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// The program: runs a command and says how it went.
+pub fn main() -> ExitCode {
+    // One provider for every TLS connection; without it the first one would panic.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
+    let arguments = Arguments::parse();
+    let loud = matches!(arguments.command, Command::Serve);
+    telemetry::start(!loud);
+    let result = run_command(arguments);
+    exit::code(result)
+}
+
+fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
+    let Arguments { config, output, command } = arguments;
+    let context = context::Context::new(config, output == Format::Json);
+    match command {
+        Command::Serve => serve::serve(&context),
+        Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Check { paths } => check::check(&context, &paths),
+        Command::Plan => definitions::plan(&context),
+        Command::Apply { allow_retire } => definitions::apply(&context, allow_retire),
+        Command::List => status::list(&context),
+        Command::Show { what } => status::show(&context, &what),
+        Command::Next { name, count } => status::next(&context, name.as_deref(), count),
+        Command::Run(arguments) => run::run(&context, &arguments),
+        Command::Runs { name, count } => status::runs(&context, name.as_deref(), count),
+        Command::Why { name } => status::why(&context, &name),
+        Command::Pause { name } => definitions::pause(&context, &name),
+        Command::Resume { name } => definitions::resume(&context, &name),
+        Command::Import(arguments) => import::import(&context, &arguments),
+        Command::Export { name } => definitions::export(&context, &name),
+        Command::Schema { what } => check::schema(what),
+        Command::Backup { file } => admin::backup(&context, file),
+        Command::Completions { shell } => admin::completions(shell),
+        Command::Man { folder } => admin::man(&folder),
+    }
+}
+
+/// The kinds of CSV files, for `import --kind`.
+type Kind = CsvKind;

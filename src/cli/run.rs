@@ -1,0 +1,218 @@
+//! `legwork run`: through the daemon when one runs, else by itself under the same lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::context::{Context, definition, runtime};
+use super::exit::{Exit, told};
+use super::out::{StatusLine, json, say};
+use crate::daemon::planner::new_occurrence;
+use crate::daemon::runner::run_one;
+use crate::daemon::{Core, Stop, deliver_due};
+use crate::domain::address::Address;
+use crate::domain::definition::{Definition, Destination};
+use crate::domain::period::{Period, PeriodRule};
+use crate::domain::units::grouped;
+use crate::store::deliveries;
+use crate::store::occurrences::{self, HandOver, ManualRequest, Progress, waiting};
+use crate::store::overview::{self, ToldOccurrence};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The definition.
+    name: String,
+    /// Another period: a rule such as `yesterday`, or FROM..TO (local, or RFC 3339), TO exclusive.
+    #[arg(long)]
+    period: Option<String>,
+    /// Make the file, send nothing.
+    #[arg(long, conflicts_with = "to")]
+    no_send: bool,
+    /// Send to this address instead of the definition's destinations.
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<String>,
+}
+
+pub(super) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let core = Arc::new(context.core()?);
+    let stored = definition(&core.store, &arguments.name)?;
+    let parsed = core.parse(&stored.name, &stored.text)?;
+    let request = request(&parsed, stored.definition_id, stored.version_id, arguments, context.now())?;
+    let lock = Context::lock_unless_served(&core.config)?;
+    let asked = core.store.write_blocking("ask for a run", move |tx| occurrences::request(tx, &request))?;
+    let occurrence_id = match asked {
+        Ok(occurrence_id) => occurrence_id,
+        Err(waiting) => {
+            say!("a run of {} waits already; following that one", arguments.name)?;
+            waiting
+        }
+    };
+    if lock.is_some() {
+        runtime()?.block_on(by_itself(&core, occurrence_id))?;
+    } else {
+        Context::wake(&core.config);
+        follow(&core, occurrence_id)?;
+    }
+    tell(context, &core, occurrence_id)
+}
+
+fn request(
+    parsed: &Definition,
+    definition_id: i64,
+    version_id: i64,
+    arguments: &RunArguments,
+    now: Timestamp,
+) -> anyhow::Result<ManualRequest> {
+    let mut occurrence = new_occurrence(parsed, definition_id, version_id, now)
+        .ok_or_else(|| told(Exit::Wrong, "the period lies outside the years 1970 to 2199"))?;
+    if let Some(text) = &arguments.period {
+        occurrence.period = period(text, parsed, now)?;
+    }
+    if let Some(to) = &arguments.to {
+        to.parse::<Address>().map_err(|error| told(Exit::Wrong, error))?;
+        let mails =
+            parsed.destinations.iter().any(|destination| matches!(destination, Destination::Email(_)));
+        if !mails {
+            return Err(told(
+                Exit::Wrong,
+                "the definition has no email destination whose relay and subject could be used",
+            ));
+        }
+    }
+    Ok(ManualRequest { occurrence, send: !arguments.no_send, send_to: arguments.to.clone() })
+}
+
+/// A period as a rule, as two local times, or as two instants.
+fn period(text: &str, parsed: &Definition, now: Timestamp) -> anyhow::Result<Period> {
+    if let Some((from, to)) = text.split_once("..")
+        && let (Ok(start), Ok(end)) = (from.trim().parse::<Timestamp>(), to.trim().parse::<Timestamp>())
+    {
+        if end <= start {
+            return Err(told(
+                Exit::Wrong,
+                format!("the period `{text}` ends before it starts; TO is exclusive"),
+            ));
+        }
+        return Ok(Period { start, end });
+    }
+    let rule: PeriodRule = text
+        .parse()
+        .map_err(|error: crate::domain::period::PeriodError| told(Exit::Wrong, error.to_string()))?;
+    let report = &parsed.report;
+    rule.resolve(now, &report.zone, report.week_start).map_err(|error| told(Exit::Wrong, error.to_string()))
+}
+
+/// No daemon runs: the same code, in this process. Attempts that are to be repeated wait for a daemon.
+async fn by_itself(core: &Arc<Core>, occurrence_id: i64) -> anyhow::Result<()> {
+    core.recover().await?;
+    let now = core.now();
+    let decisions = vec![(occurrence_id, HandOver::Due)];
+    core.store.write("hand over", move |tx| occurrences::hand_over(tx, &decisions, now)).await?;
+    let queue = core.store.read("read the run queue", waiting).await?;
+    if let Some(mine) = queue.into_iter().find(|open| open.occurrence_id == occurrence_id) {
+        run_one(core, mine, &Stop::default()).await?;
+    }
+    let progress = core.store.read("read the run", move |c| occurrences::progress(c, occurrence_id)).await?;
+    if let Some(run_id) = progress.run_id {
+        deliver_due(core, run_id).await?;
+    }
+    core.destinations.close().await;
+    Ok(())
+}
+
+/// Waits for the daemon to end the run and its first attempts, and shows how it is getting on.
+fn follow(core: &Core, occurrence_id: i64) -> anyhow::Result<()> {
+    let line = StatusLine::new();
+    let mut last: Option<Progress> = None;
+    loop {
+        let progress =
+            core.store.read_blocking("read the run", |c| occurrences::progress(c, occurrence_id))?;
+        let ended = matches!(progress.state.as_str(), "done" | "failed" | "skipped");
+        if ended && !has_untried(core, progress.run_id)? {
+            line.clear();
+            return Ok(());
+        }
+        if last.as_ref() != Some(&progress) {
+            let deliveries = if ended {
+                format!(", {} deliveries under way", progress.open_deliveries)
+            } else {
+                String::new()
+            };
+            line.show(&format!("{}{deliveries} …", progress.state));
+            last = Some(progress);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether some delivery has not had its first attempt yet.
+fn has_untried(core: &Core, run_id: Option<i64>) -> anyhow::Result<bool> {
+    let Some(run_id) = run_id else { return Ok(false) };
+    let sent = core.store.read_blocking("read the deliveries", |c| deliveries::of_run(c, run_id))?;
+    Ok(sent
+        .iter()
+        .any(|d| d.state == "pending" && d.attempts.iter().all(|attempt| attempt.ended_at.is_none())))
+}
+
+fn tell(context: &Context, core: &Core, occurrence_id: i64) -> anyhow::Result<Exit> {
+    let found = core.store.read_blocking("read the run", |c| overview::occurrence(c, occurrence_id))?;
+    let Some(found) = found else { return Err(told(Exit::Failed, "the run is gone")) };
+    let sent = match &found.run {
+        Some(run) => {
+            core.store.read_blocking("read the deliveries", |c| deliveries::of_run(c, run.run_id))?
+        }
+        None => Vec::new(),
+    };
+    if context.json {
+        json(&serde_json::json!({ "occurrence": found, "deliveries": sent }))?;
+    } else {
+        tell_file(core, &found)?;
+        for delivery in &sent {
+            let reply = delivery
+                .attempts
+                .last()
+                .and_then(|attempt| attempt.reply.as_deref())
+                .unwrap_or("not tried yet");
+            say!("{} {}: {} ({reply})", delivery.kind, delivery.address, delivery.state)?;
+        }
+    }
+    let any = |state| sent.iter().any(|delivery| delivery.state == state);
+    Ok(if found.state != "done" || any("failed") {
+        Exit::Failed
+    } else if any("unknown") {
+        Exit::Unknown
+    } else if any("pending") {
+        Exit::Later
+    } else {
+        Exit::Done
+    })
+}
+
+fn tell_file(core: &Core, found: &ToldOccurrence) -> anyhow::Result<()> {
+    let Some(run) = &found.run else {
+        say!(
+            "{}: {}{}",
+            found.name,
+            found.state,
+            found.rule.as_ref().map(|rule| format!(" ({rule})")).unwrap_or_default()
+        )?;
+        return Ok(());
+    };
+    match (&run.file, &run.error) {
+        (Some(file), _) => {
+            let rows = u64::try_from(file.rows).unwrap_or(0);
+            say!(
+                "{} ({} rows, {} bytes)",
+                core.config.artifacts().join(&file.path).display(),
+                grouped(rows),
+                file.bytes
+            )?;
+        }
+        (None, Some(error)) => say!("run {} failed: {error}", run.run_id)?,
+        (None, None) => say!("run {}: {}", run.run_id, run.state)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,400 @@
+//! `legwork list`, `show`, `next`, `runs`, `why`.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::{Context, definition};
+use super::exit::{Exit, told};
+use super::out::{json, say, table};
+use crate::daemon::{Core, control};
+use crate::domain::definition::Definition;
+use crate::domain::schedule::MISSED_AFTER;
+use crate::domain::text::{local, rfc3339};
+use crate::domain::units::grouped;
+use crate::domain::zone::Zone;
+use crate::store::definitions::{self, DefinitionState, StoredDefinition};
+use crate::store::deliveries::{self, ToldDelivery};
+use crate::store::overview::{self, Newest, ToldOccurrence};
+use crate::store::segments::coverage;
+
+/// A file younger than this lights the dot.
+const RECENT: SignedDuration = SignedDuration::from_hours(24);
+
+#[derive(serde::Serialize)]
+struct Listed {
+    name: String,
+    state: &'static str,
+    generated_in_last_24_h: bool,
+    generated_at: Option<Timestamp>,
+    verdict: &'static str,
+    rows: Option<i64>,
+    next_at: Option<Timestamp>,
+    time_zone: Option<String>,
+    file: Option<String>,
+    problem: Option<String>,
+}
+
+pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    let (stored, problems) = core.store.read_blocking("read the list", |connection| {
+        Ok((definitions::all(connection)?, definitions::load_problems(connection)?))
+    })?;
+    let now = context.now();
+    let mut listed = Vec::new();
+    for stored in stored.iter().filter(|stored| stored.state != DefinitionState::Retired) {
+        let newest = core.store.read_blocking("read the list", |connection| {
+            overview::newest(connection, stored.definition_id)
+        })?;
+        let parsed = core.parse(&stored.name, &stored.text);
+        let of_file = problems
+            .iter()
+            .find(|p| stored.file.as_ref() == Some(&p.file) || p.name.as_ref() == Some(&stored.name));
+        listed.push(row(stored, &newest, parsed.as_ref().ok(), now, of_file.map(|p| p.problem.clone())));
+    }
+    if context.json {
+        json(
+            &serde_json::json!({ "definitions": listed, "problems": problems.iter().map(|p| &p.problem).collect::<Vec<_>>() }),
+        )?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = listed.iter().map(|listed| cells(&core, listed, now)).collect();
+    table(&["24 H", "NAME", "VERDICT", "LAST FILE", "ROWS", "NEXT DUE"], &rows)?;
+    for problem in &problems {
+        for line in problem.problem.lines() {
+            say!("! {line}")?;
+        }
+    }
+    if !control::wake(&core.config.socket()) {
+        say!("\nno daemon runs on `{}`: nothing happens by schedule", core.config.state.display())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn row(
+    stored: &StoredDefinition,
+    newest: &Newest,
+    definition: Option<&Definition>,
+    now: Timestamp,
+    problem: Option<String>,
+) -> Listed {
+    let recent = newest.generated_at.is_some_and(|at| now.duration_since(at) < RECENT);
+    Listed {
+        name: stored.name.clone(),
+        state: stored.state.name(),
+        generated_in_last_24_h: recent,
+        generated_at: newest.generated_at,
+        verdict: verdict(stored, newest, recent, now),
+        rows: newest.rows,
+        next_at: newest.next_at,
+        time_zone: definition.map(|definition| definition.report.zone.name().to_owned()),
+        file: stored.file.clone(),
+        problem,
+    }
+}
+
+fn verdict(stored: &StoredDefinition, newest: &Newest, recent: bool, now: Timestamp) -> &'static str {
+    let last = newest.last_state.as_deref();
+    match stored.state {
+        DefinitionState::Paused => return "paused",
+        DefinitionState::Retired => return "retired",
+        DefinitionState::Active => {}
+    }
+    if last == Some("running") {
+        "running"
+    } else if last == Some("failed") || 0 < newest.failed {
+        "failed"
+    } else if 0 < newest.unknown {
+        "held"
+    } else if newest.next_at.is_some_and(|at| at + MISSED_AFTER < now) {
+        "late"
+    } else if last == Some("due") {
+        "due"
+    } else if recent {
+        "fresh"
+    } else if newest.next_at.is_some() {
+        "due"
+    } else {
+        "on demand"
+    }
+}
+
+fn cells(core: &Core, listed: &Listed, now: Timestamp) -> Vec<String> {
+    let zone =
+        listed.time_zone.as_deref().and_then(|name| core.zones.find(name).ok()).unwrap_or_else(Zone::utc);
+    let dot = if listed.generated_in_last_24_h { "● yes" } else { "  no" };
+    let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| local(at, &zone));
+    let next = match listed.next_at {
+        Some(next) => format!("{} {} ({})", local(next, &zone), zone.name(), away(next, now)),
+        None => "-".to_owned(),
+    };
+    let verdict =
+        if listed.problem.is_some() { format!("{} !", listed.verdict) } else { listed.verdict.to_owned() };
+    let rows = listed.rows.and_then(|rows| u64::try_from(rows).ok()).map_or_else(|| "-".to_owned(), grouped);
+    vec![dot.to_owned(), listed.name.clone(), verdict, at(listed.generated_at), rows, next]
+}
+
+/// A rough distance for people: `in 3 h`, `4 min ago`.
+fn away(at: Timestamp, now: Timestamp) -> String {
+    let seconds = at.duration_since(now).as_secs();
+    let size = match seconds.abs() {
+        0..60 => format!("{} s", seconds.abs()),
+        60..3_600 => format!("{} min", seconds.abs() / 60),
+        3_600..172_800 => format!("{} h", seconds.abs() / 3_600),
+        _ => format!("{} days", seconds.abs() / 86_400),
+    };
+    if seconds < 0 { format!("{size} ago") } else { format!("in {size}") }
+}
+
+pub(super) fn runs(context: &Context, name: Option<&str>, count: u32) -> anyhow::Result<Exit> {
+    let (_, store) = context.store()?;
+    if let Some(name) = name {
+        definition(&store, name)?;
+    }
+    let found =
+        store.read_blocking("read the runs", |connection| overview::occurrences(connection, name, count))?;
+    if context.json {
+        json(&found)?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = found.iter().map(run_cells).collect();
+    table(&["RUN", "NAME", "NOMINAL (UTC)", "STATE", "ROWS", "FILE OR REASON"], &rows)?;
+    Ok(Exit::Done)
+}
+
+fn run_cells(told: &ToldOccurrence) -> Vec<String> {
+    let run = told.run.as_ref();
+    let file = run.and_then(|run| run.file.as_ref());
+    let reason = told.rule.clone().or_else(|| run.and_then(|run| run.error.clone()));
+    vec![
+        run.map_or_else(|| "-".to_owned(), |run| run.run_id.to_string()),
+        told.name.clone(),
+        format!("{}{}", rfc3339(told.nominal_at), if told.manual { " by hand" } else { "" }),
+        told.state.clone(),
+        file.and_then(|file| u64::try_from(file.rows).ok()).map_or_else(|| "-".to_owned(), grouped),
+        reason.or_else(|| file.map(|file| file.file_name.clone())).unwrap_or_default(),
+    ]
+}
+
+pub(super) fn next(context: &Context, name: Option<&str>, count: u32) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    let stored = match name {
+        Some(name) => vec![definition(&core.store, name)?],
+        None => core.store.read_blocking("read the definitions", definitions::all)?,
+    };
+    let now = context.now();
+    let mut told_next = Vec::new();
+    for stored in stored.iter().filter(|stored| stored.state == DefinitionState::Active) {
+        let parsed = core.parse(&stored.name, &stored.text)?;
+        let mut instants: Vec<(Timestamp, &Zone)> = Vec::new();
+        for schedule in &parsed.schedules {
+            let mut at = now;
+            for _ in 0..count {
+                let Some(next) = schedule.next(at) else { break };
+                instants.push((next, &schedule.zone));
+                at = next;
+            }
+        }
+        instants.sort_by_key(|(at, _)| *at);
+        instants.dedup_by_key(|(at, _)| *at);
+        for (at, zone) in instants.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            told_next.push((at, zone.clone(), stored.name.clone()));
+        }
+    }
+    told_next.sort_by_key(|(at, _, _)| *at);
+    if context.json {
+        let each = told_next.iter().map(|(at, zone, name)| {
+            serde_json::json!({ "name": name, "at": rfc3339(*at), "local": local(*at, zone), "time_zone": zone.name() })
+        });
+        json(&each.collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = told_next
+        .iter()
+        .map(|(at, zone, name)| vec![local(*at, zone), zone.name().to_owned(), away(*at, now), name.clone()])
+        .collect();
+    table(&["NEXT DUE", "ZONE", "", "NAME"], &rows)?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn show(context: &Context, what: &str) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    if let Ok(run_id) = what.parse::<i64>() {
+        let found = core
+            .store
+            .read_blocking("read a run", |connection| overview::occurrence_of_run(connection, run_id))?;
+        let Some(found) = found else {
+            return Err(told(Exit::NotFound, format!("there is no run {run_id}")));
+        };
+        return tell(context, &core, &found);
+    }
+    let stored = definition(&core.store, what)?;
+    let found = core
+        .store
+        .read_blocking("read the runs", |connection| overview::occurrences(connection, Some(what), 10))?;
+    if context.json {
+        json(
+            &serde_json::json!({ "name": stored.name, "state": stored.state.name(), "version": stored.number,
+            "file": stored.file, "toml": stored.text, "runs": found }),
+        )?;
+        return Ok(Exit::Done);
+    }
+    let file = stored.file.as_deref().unwrap_or("-");
+    say!("{}  {}  version {}  {file}\n", stored.name, stored.state.name(), stored.number)?;
+    say!("{}\n", stored.text.trim_end())?;
+    table(
+        &["RUN", "NAME", "NOMINAL (UTC)", "STATE", "ROWS", "FILE OR REASON"],
+        &found.iter().map(run_cells).collect::<Vec<_>>(),
+    )?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn why(context: &Context, name: &str) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    let stored = definition(&core.store, name)?;
+    let found = core.store.read_blocking("read the last occurrence", |connection| {
+        overview::occurrences(connection, Some(name), 1)
+    })?;
+    match found.first() {
+        Some(found) => tell(context, &core, found),
+        None => {
+            let next = core
+                .store
+                .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?
+                .next_at;
+            let next = next.map_or_else(
+                || "it has no schedule".to_owned(),
+                |at| format!("it is due at {}", rfc3339(at)),
+            );
+            say!("{name} has never been due; {next}\n\nnext: legwork run {name}")?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Tells an occurrence from its instant to each far end's own reply.
+fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Result<Exit> {
+    let sent = match &found.run {
+        Some(run) => core
+            .store
+            .read_blocking("read the deliveries", |connection| deliveries::of_run(connection, run.run_id))?,
+        None => Vec::new(),
+    };
+    let exit = exit_of(found, &sent);
+    if context.json {
+        json(&serde_json::json!({ "occurrence": found, "deliveries": sent }))?;
+        return Ok(exit);
+    }
+    let stored = definition(&core.store, &found.name)?;
+    let zone = core
+        .parse(&stored.name, &stored.text)
+        .map_or_else(|_| Zone::utc(), |definition| definition.report.zone);
+    say!("{}  version {}", found.name, found.version)?;
+    let by = if found.manual { "asked for by hand at" } else { "due at" };
+    say!("  {by} {} {}", local(found.nominal_at, &zone), zone.name())?;
+    say!(
+        "  period {} to {} (end not included)",
+        local(found.period_start, &zone),
+        local(found.period_end, &zone)
+    )?;
+    say!(
+        "  state  {}{}",
+        found.state,
+        found.rule.as_ref().map(|rule| format!(" by the rule `{rule}`")).unwrap_or_default()
+    )?;
+    if let Some(run) = &found.run {
+        tell_run(core, run, found, &zone)?;
+    }
+    for delivery in &sent {
+        tell_delivery(delivery, &zone)?;
+    }
+    if found.run.as_ref().is_some_and(|run| run.file.is_some()) && sent.is_empty() {
+        say!(
+            "  sent   to nobody: {}",
+            if found.send {
+                "no destination, or the job skips empty reports"
+            } else {
+                "it was run with --no-send"
+            }
+        )?;
+    }
+    say!("\nnext: {}", what_next(found, &sent))?;
+    Ok(exit)
+}
+
+fn tell_run(core: &Core, run: &overview::ToldRun, found: &ToldOccurrence, zone: &Zone) -> anyhow::Result<()> {
+    let ended =
+        run.ended_at.map_or_else(|| "still running".to_owned(), |at| format!("ended {}", local(at, zone)));
+    let again = if 1 < run.number { format!(" (try {})", run.number) } else { String::new() };
+    say!("  run    {}{again} {}: started {}, {ended}", run.run_id, run.state, local(run.started_at, zone))?;
+    if let Some(error) = &run.error {
+        say!("         {error}")?;
+    }
+    if let Some(left_out) = run.rows_left_out.filter(|rows| 0 < *rows) {
+        say!("         {left_out} rows left out: their interactions had not ended")?;
+    }
+    if let Some(clamped) = run.clamped.filter(|cells| 0 < *cells) {
+        say!("         {clamped} durations came out negative and were set to zero")?;
+    }
+    if let Some(file) = &run.file {
+        let period = crate::domain::period::Period { start: found.period_start, end: found.period_end };
+        let completeness =
+            core.store.read_blocking("read the coverage", |c| coverage::completeness(c, &period, zone))?;
+        let rows = u64::try_from(file.rows).unwrap_or(0);
+        say!(
+            "  file   {} ({} rows, {} bytes)",
+            core.config.artifacts().join(&file.path).display(),
+            grouped(rows),
+            file.bytes
+        )?;
+        say!("         sha256 {}", file.sha256)?;
+        say!("         completeness: {completeness}")?;
+        if let Some(removed) = file.removed_at {
+            say!("         removed by retention {}", local(removed, zone))?;
+        }
+    }
+    Ok(())
+}
+
+fn tell_delivery(delivery: &ToldDelivery, zone: &Zone) -> anyhow::Result<()> {
+    let again =
+        delivery.next_attempt_at.map(|at| format!(", again at {}", local(at, zone))).unwrap_or_default();
+    let state = if delivery.state == "outbox" { "written to outbox, not sent" } else { &delivery.state };
+    say!("  {} {} via {}: {state}{again}", delivery.kind, delivery.address, delivery.target)?;
+    for attempt in &delivery.attempts {
+        let reply = attempt.reply.as_deref().unwrap_or("under way");
+        say!("         {}. {} {reply}", attempt.number, local(attempt.started_at, zone))?;
+    }
+    Ok(())
+}
+
+fn exit_of(found: &ToldOccurrence, sent: &[ToldDelivery]) -> Exit {
+    let any = |state| sent.iter().any(|delivery| delivery.state == state);
+    if found.state == "failed" || any("failed") {
+        Exit::Failed
+    } else if any("unknown") {
+        Exit::Unknown
+    } else if any("pending") || matches!(found.state.as_str(), "due" | "running") {
+        Exit::Later
+    } else {
+        Exit::Done
+    }
+}
+
+fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {
+    let name = &found.name;
+    let any = |state| sent.iter().any(|delivery| delivery.state == state);
+    let period = format!("--period {}..{}", rfc3339(found.period_start), rfc3339(found.period_end));
+    match found.state.as_str() {
+        "failed" => format!("mend what the run says, then: legwork run {name} {period}"),
+        "skipped" => format!("legwork run {name} {period}"),
+        "due" | "running" => "wait; the daemon is at it".to_owned(),
+        _ if any("unknown") => format!(
+            "ask the recipient whether it arrived (the Message-ID is in `legwork -o json why {name}`); if not: \
+             legwork run {name} {period} --to ADDRESS"
+        ),
+        _ if any("failed") => {
+            format!("mend what the far end says, then: legwork run {name} {period} --to ADDRESS")
+        }
+        _ if any("pending") => "wait; the next attempt is planned".to_owned(),
+        _ => "nothing to do".to_owned(),
+    }
+}

@@ -1,0 +1,57 @@
+//! The wall clock, read in one place only, so that everything else takes instants as arguments.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+
+/// A clock: the host's, or one that a test sets.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The host's wall clock.
+    #[default]
+    System,
+    /// Shows what it was set to, in UTC milliseconds.
+    Settable(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that shows `at` until it is set.
+    pub fn settable(at: Timestamp) -> Self {
+        Self::Settable(Arc::new(AtomicI64::new(at.as_millisecond())))
+    }
+
+    /// Sets a settable clock; the host's is left alone.
+    pub fn set(&self, at: Timestamp) {
+        if let Self::Settable(shown) = self {
+            shown.store(at.as_millisecond(), Ordering::SeqCst);
+        }
+    }
+
+    /// Now, to the millisecond: what the ledger can hold.
+    pub fn now(&self) -> Timestamp {
+        let ms = match self {
+            #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+            Self::System => Timestamp::now().as_millisecond(),
+            Self::Settable(shown) => shown.load(Ordering::SeqCst),
+        };
+        Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// A stopwatch for durations that only a person reads (rows per second, time taken).
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts at zero.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

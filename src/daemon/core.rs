@@ -1,0 +1,164 @@
+//! What every task needs: config, store, zones, clock, ways out; and the definitions in force, parsed once each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::config::{Config, Referable};
+use crate::destinations::{Destinations, details};
+use crate::domain::definition::Definition;
+use crate::jobfile;
+use crate::store::{Store, StoreError, definitions, deliveries, runs};
+use crate::zones::Zones;
+
+/// Parsed definitions kept in memory.
+const PARSED_KEPT: usize = 4_096;
+
+/// Why something that spans several parts failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The store.
+    #[error("{what}")]
+    Store {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: StoreError,
+    },
+    /// A file, folder or socket.
+    #[error("{what} `{path}`")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: std::path::PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The housekeeping's scheduler.
+    #[error("start the housekeeping: {0}")]
+    Housekeeping(String),
+    /// A definition's stored text is wrong under today's config.
+    #[error("the definition is wrong under the config in force: {0}")]
+    Definition(String),
+}
+
+impl CoreError {
+    pub(super) fn store(what: &'static str) -> impl FnOnce(StoreError) -> Self {
+        move |source| Self::Store { what, source }
+    }
+}
+
+/// What every task needs.
+#[derive(Debug)]
+pub struct Core {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The time zones.
+    pub zones: Zones,
+    /// The clock.
+    pub clock: Clock,
+    /// The ways out.
+    pub destinations: Destinations,
+    parsed: Mutex<HashMap<i64, Arc<Definition>>>,
+}
+
+impl Core {
+    /// Opens the store of a config.
+    pub fn open(config: Config, clock: Clock) -> Result<Self, StoreError> {
+        let store = Store::open(&config.database(), clock.now())?;
+        let destinations = Destinations::new(&config);
+        Ok(Self {
+            config,
+            store,
+            zones: Zones::default(),
+            clock,
+            destinations,
+            parsed: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What job files may refer to.
+    pub fn referable(&self) -> Referable<'_> {
+        Referable { config: &self.config, zones: &self.zones }
+    }
+
+    /// Parses a stored definition under the config in force.
+    pub fn parse(&self, name: &str, text: &str) -> Result<Definition, CoreError> {
+        let parsed = jobfile::parse(name, name, text, &self.referable());
+        parsed.definition.ok_or_else(|| {
+            let problems: Vec<String> =
+                parsed.problems.iter().map(crate::tomlfile::Problem::one_line).collect();
+            CoreError::Definition(problems.join(" · "))
+        })
+    }
+
+    /// The definition of a version; parsed once. Blocks.
+    pub fn definition(&self, version_id: i64) -> Result<Arc<Definition>, CoreError> {
+        let known = self.parsed.lock().unwrap_or_else(PoisonError::into_inner).get(&version_id).cloned();
+        if let Some(definition) = known {
+            return Ok(definition);
+        }
+        let (name, text) = self
+            .store
+            .read_blocking("read a definition", |connection| definitions::version(connection, version_id))
+            .map_err(CoreError::store("read a definition"))?;
+        let definition = Arc::new(self.parse(&name, &text)?);
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if PARSED_KEPT <= parsed.len() {
+            parsed.clear();
+        }
+        parsed.insert(version_id, definition.clone());
+        Ok(definition)
+    }
+
+    /// Forgets parsed definitions: their zones may have changed.
+    pub fn forget_parsed(&self) {
+        self.parsed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Settles what the last process left open: runs wait again, attempts end as the ledger's marks say.
+    pub async fn recover(&self) -> Result<(), CoreError> {
+        let now = self.now();
+        let recover = move |tx: &rusqlite::Transaction<'_>| {
+            let runs = runs::interrupt(tx, now)?;
+            let attempts = deliveries::settle_left_open(tx, details::on_unknown, now)?;
+            Ok((runs, attempts))
+        };
+        let settled = self.store.write("settle what was left open", recover).await;
+        let (runs, attempts) = settled.map_err(CoreError::store("recover"))?;
+        let orphans = match super::housekeeping::remove_orphans(self) {
+            Ok(orphans) => orphans,
+            Err(error) => {
+                tracing::warn!(error, "leftover files could not be removed");
+                0
+            }
+        };
+        if 0 < runs + attempts + orphans {
+            tracing::warn!(runs, attempts, orphans, "the last process left work open; it is taken up again");
+        }
+        Ok(())
+    }
+
+    /// Marks runs that still work as interrupted, at the end of a stop.
+    pub(super) async fn interrupt_running(&self) -> Result<(), CoreError> {
+        let now = self.now();
+        let interrupted = self.store.write("interrupt runs", move |tx| runs::interrupt(tx, now)).await;
+        let interrupted = interrupted.map_err(CoreError::store("interrupt runs"))?;
+        if 0 < interrupted {
+            tracing::warn!(runs = interrupted, "interrupted; they run again at the next start");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Delivery → attempt → outcome.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Core, CoreError, Wake};
+use crate::chain::chain;
+use crate::destinations::details::Details;
+use crate::destinations::{Parcel, ParcelFile};
+use crate::domain::delivery::{Next, Outcome, next};
+use crate::store::deliveries::{self, EndedAttempt, OpenAttempt, PendingDelivery, due, next_attempt};
+
+/// The longest sleep: a clock that was set is noticed after it.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// Works off due deliveries until it is told to stop.
+pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken, work: TaskTracker) {
+    let under_way: Arc<Mutex<HashSet<i64>>> = Arc::default();
+    loop {
+        let woken = wake.courier.notified();
+        let now = core.now();
+        let most = core.config.limits.deliveries;
+        match core.store.read("read due deliveries", move |connection| due(connection, now, most)).await {
+            Ok(found) => {
+                for delivery in found {
+                    if !enter(&under_way, delivery.delivery_id, most) {
+                        continue;
+                    }
+                    let (core, wake, under_way) = (core.clone(), wake.clone(), under_way.clone());
+                    work.spawn(async move {
+                        let delivery_id = delivery.delivery_id;
+                        if let Err(error) = attempt(&core, &delivery).await {
+                            tracing::error!(
+                                delivery_id,
+                                error = chain(&error),
+                                "an attempt could not be recorded"
+                            );
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                        }
+                        under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery_id);
+                        wake.courier.notify_one();
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = chain(&error), "deliveries could not be read; trying again")
+            }
+        }
+        let sleep = sleep_until_next(&core).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = woken => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+}
+
+fn enter(under_way: &Mutex<HashSet<i64>>, delivery_id: i64, most: usize) -> bool {
+    let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    under_way.len() < most && under_way.insert(delivery_id)
+}
+
+async fn sleep_until_next(core: &Core) -> Duration {
+    let next = core.store.read("read the next attempt", next_attempt).await.ok().flatten();
+    let until = next
+        .map_or(SLEEP_MAX, |at| Duration::try_from(at.duration_since(core.now())).unwrap_or(Duration::ZERO));
+    // What is due now is under way, or waits for a place: its end wakes this task.
+    until.clamp(Duration::from_millis(200), SLEEP_MAX)
+}
+
+/// Makes every attempt of a run that is due now, one after the other: for a command that works without the daemon.
+pub async fn deliver_due(core: &Arc<Core>, run_id: i64) -> Result<(), CoreError> {
+    loop {
+        let now = core.now();
+        let found =
+            core.store.read("read due deliveries", move |connection| due(connection, now, usize::MAX)).await;
+        let mut found = found.map_err(CoreError::store("deliver"))?;
+        found.retain(|delivery| delivery.file.as_ref().is_some_and(|file| file.run_id == run_id));
+        if found.is_empty() {
+            return Ok(());
+        }
+        for delivery in found {
+            attempt(core, &delivery).await?;
+        }
+    }
+}
+
+/// One attempt: written down before, marked when the body begins, closed after.
+async fn attempt(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<(), CoreError> {
+    let (delivery_id, now) = (delivery.delivery_id, core.now());
+    let started =
+        core.store.write("start an attempt", move |tx| deliveries::start_attempt(tx, delivery_id, now)).await;
+    let Some(attempt) = started.map_err(CoreError::store("start an attempt"))? else { return Ok(()) };
+    let (outcome, on_unknown) = match parcel(core, delivery) {
+        Err(reply) => (Outcome::Lasting { reply }, crate::domain::definition::OnUnknown::Hold),
+        Ok(parcel) => {
+            let mark = || -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
+                let core = core.clone();
+                Box::pin(async move {
+                    let (attempt_id, now) = (attempt.attempt_id, core.now());
+                    let marked = core
+                        .store
+                        .write("mark the body", move |tx| deliveries::body_begins(tx, attempt_id, now));
+                    marked.await.map_err(|error| chain(&error))
+                })
+            };
+            (core.destinations.send(&parcel, &mark).await, parcel.details.on_unknown())
+        }
+    };
+    let then = next(&outcome, attempt.number, on_unknown);
+    log(delivery, &outcome, then);
+    finish(core, attempt, outcome, then).await
+}
+
+/// Writes how an attempt ended. What happened is known only here, so a full disk is waited out.
+async fn finish(
+    core: &Arc<Core>,
+    attempt: OpenAttempt,
+    outcome: Outcome,
+    next: Next,
+) -> Result<(), CoreError> {
+    let ended = EndedAttempt { attempt, outcome, next };
+    for wait_s in [1, 5, 15, 60, 0] {
+        let (row, now) = (ended.clone(), core.now());
+        let written =
+            core.store.write("end an attempt", move |tx| deliveries::finish_attempt(tx, &row, now)).await;
+        match written {
+            Ok(()) => return Ok(()),
+            Err(source) if wait_s == 0 => return Err(CoreError::Store { what: "end an attempt", source }),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "an attempt's end could not be written; trying again");
+                tokio::time::sleep(Duration::from_secs(wait_s)).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parcel(core: &Core, delivery: &PendingDelivery) -> Result<Parcel, String> {
+    let details =
+        Details::from_json(&delivery.details).map_err(|error| format!("read the delivery: {error}"))?;
+    let file = delivery.file.as_ref().map(|file| ParcelFile {
+        path: core.config.artifacts().join(&file.path),
+        name: file.file_name.clone(),
+        bytes: u64::try_from(file.bytes).unwrap_or(0),
+        sha256: file.sha256.clone(),
+    });
+    Ok(Parcel {
+        delivery_id: delivery.delivery_id,
+        target: delivery.target.clone(),
+        address: delivery.address.clone(),
+        details,
+        message_id: delivery.message_id.clone(),
+        file,
+    })
+}
+
+fn log(delivery: &PendingDelivery, outcome: &Outcome, then: Next) {
+    let (delivery_id, kind, to) = (delivery.delivery_id, delivery.kind.as_str(), delivery.address.as_str());
+    let reply = outcome.reply();
+    match then {
+        Next::End(state) if matches!(outcome, Outcome::Done { .. } | Outcome::Written { .. }) => {
+            tracing::info!(delivery_id, kind, to, reply, state = state.name(), "delivered");
+        }
+        Next::End(state) => {
+            tracing::error!(delivery_id, kind, to, reply, state = state.name(), "not delivered")
+        }
+        Next::Again(wait) => {
+            tracing::warn!(delivery_id, kind, to, reply, again_in_s = wait.as_secs(), "not delivered yet");
+        }
+    }
+}

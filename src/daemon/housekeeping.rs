@@ -1,0 +1,253 @@
+//! Housekeeping: retention, checkpoint, backup, zone data. Carried by tokio-cron-scheduler, in UTC.
+//!
+//! Half a second late and a run lost under load do not matter here; the schedules of reports have a planner of their
+//! own for that reason.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_cron_scheduler::{Job, JobScheduler};
+
+use super::loader::{next_instants, replanned};
+use super::{Core, CoreError};
+use crate::artifacts;
+use crate::chain::chain;
+use crate::store::definitions::{self, DefinitionState};
+use crate::store::{housekeeping, runs};
+
+/// Rows removed in one transaction, so that the writer is never held for long.
+const REMOVED_AT_ONCE: u32 = 500;
+/// Messages between the scheduler's parts; it drops what does not fit.
+const CHANNEL: usize = 8_192;
+
+/// A housekeeping task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Removes what is older than `[keep]` says.
+    Retention,
+    /// Copies the write-ahead log back into the database.
+    Checkpoint,
+    /// Makes a copy of the database, and removes the oldest.
+    Backup,
+    /// Looks whether the host's zone data has changed.
+    ZoneData,
+}
+
+impl Task {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Retention, Self::Checkpoint, Self::Backup, Self::ZoneData];
+
+    /// The name in logs and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retention => "retention",
+            Self::Checkpoint => "checkpoint",
+            Self::Backup => "backup",
+            Self::ZoneData => "zone-data",
+        }
+    }
+
+    /// When it runs: six fields, UTC.
+    fn cron(self) -> &'static str {
+        match self {
+            Self::Retention => "0 17 * * * *",
+            Self::Checkpoint => "0 */10 * * * *",
+            Self::Backup => "0 23 2 * * *",
+            Self::ZoneData => "0 7 * * * *",
+        }
+    }
+}
+
+/// Starts all tasks on their schedules. Zone data is looked at right away.
+pub async fn start(core: &Arc<Core>) -> Result<JobScheduler, CoreError> {
+    let fail = |error: tokio_cron_scheduler::JobSchedulerError| CoreError::Housekeeping(error.to_string());
+    let scheduler = JobScheduler::new_with_channel_size(CHANNEL).await.map_err(fail)?;
+    for task in Task::ALL {
+        add(&scheduler, core, task, task.cron()).await?;
+    }
+    scheduler.start().await.map_err(fail)?;
+    run(core, Task::ZoneData).await;
+    Ok(scheduler)
+}
+
+/// Adds one task to a scheduler, on a cron pattern of six fields.
+pub async fn add(
+    scheduler: &JobScheduler,
+    core: &Arc<Core>,
+    task: Task,
+    cron: &str,
+) -> Result<(), CoreError> {
+    let fail = |error: tokio_cron_scheduler::JobSchedulerError| CoreError::Housekeeping(error.to_string());
+    let core = core.clone();
+    let job = Job::new_async(cron, move |_, _| {
+        let core = core.clone();
+        Box::pin(async move { run(&core, task).await })
+    });
+    scheduler.add(job.map_err(fail)?).await.map_err(fail)?;
+    Ok(())
+}
+
+/// Does one task now, and notes in log and database how it went.
+pub async fn run(core: &Arc<Core>, task: Task) {
+    let result = match task {
+        Task::Retention => retention(core).await,
+        Task::Checkpoint => checkpoint(core).await,
+        Task::Backup => backup(core).await,
+        Task::ZoneData => zone_data(core).await,
+    };
+    let (task, now) = (task.name(), core.now());
+    let error = match result {
+        Ok(done) => {
+            tracing::info!(task, done, "housekeeping");
+            None
+        }
+        Err(error) => {
+            tracing::error!(task, error, "housekeeping did not work");
+            Some(error)
+        }
+    };
+    let note = move |tx: &rusqlite::Transaction<'_>| {
+        housekeeping::note(tx, task, error.as_deref().map_or(Ok(()), Err), now)
+    };
+    if let Err(error) = core.store.write("note the housekeeping", note).await {
+        tracing::error!(task, error = chain(&error), "housekeeping could not be noted");
+    }
+}
+
+/// Removes files, runs and segments that are older than `[keep]` says, and leftovers of crashes.
+async fn retention(core: &Arc<Core>) -> Result<String, String> {
+    let now = core.now();
+    let keep = &core.config.keep;
+    let files = remove_files(core, now).await?;
+    let runs_before = before(now, keep.runs);
+    let runs = in_steps(core, move |tx| runs::forget(tx, runs_before, REMOVED_AT_ONCE)).await?;
+    let segments_before = before(now, keep.segments).as_millisecond();
+    let segments =
+        in_steps(core, move |tx| housekeeping::expire_segments(tx, segments_before, REMOVED_AT_ONCE)).await?;
+    let interactions =
+        in_steps(core, move |tx| housekeeping::expire_interactions(tx, segments_before, REMOVED_AT_ONCE))
+            .await?;
+    Ok(format!("removed {files} files, {runs} runs, {segments} segments, {interactions} interactions"))
+}
+
+fn before(now: Timestamp, keep: SignedDuration) -> Timestamp {
+    now.checked_sub(keep).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+async fn in_steps(
+    core: &Arc<Core>,
+    step: impl Fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<usize> + Clone + Send + 'static,
+) -> Result<usize, String> {
+    let mut total = 0;
+    loop {
+        let step = step.clone();
+        let removed = core.store.write("remove what is old", move |tx| step(tx)).await;
+        match removed.map_err(|error| chain(&error))? {
+            0 => return Ok(total),
+            removed => total += removed,
+        }
+    }
+}
+
+async fn remove_files(core: &Arc<Core>, now: Timestamp) -> Result<usize, String> {
+    let read =
+        |connection: &rusqlite::Connection| Ok((runs::removable(connection)?, runs::kept_bytes(connection)?));
+    let (removable, mut kept) =
+        core.store.read("read the files", read).await.map_err(|error| chain(&error))?;
+    let limit = core.config.keep.bytes.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(i64::MAX);
+    let old = before(now, core.config.keep.files);
+    let mut removed = 0;
+    for file in removable {
+        if old <= file.generated_at && kept <= limit {
+            continue;
+        }
+        artifacts::remove(&core.config.artifacts().join(&file.path)).map_err(|error| chain(&error))?;
+        let artifact_id = file.artifact_id;
+        let note =
+            core.store.write("note a removed file", move |tx| runs::removed(tx, artifact_id, now)).await;
+        note.map_err(|error| chain(&error))?;
+        kept -= file.bytes;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+async fn checkpoint(core: &Arc<Core>) -> Result<String, String> {
+    // On a connection of its own: inside the writer's transaction there is nothing to checkpoint.
+    let store = core.store.clone();
+    let done = tokio::task::spawn_blocking(move || store.checkpoint()).await;
+    done.map_err(|error| error.to_string())?.map_err(|error| chain(&error))?;
+    Ok("log copied back".to_owned())
+}
+
+async fn backup(core: &Arc<Core>) -> Result<String, String> {
+    let folder = core.config.backups();
+    let target = folder.join(format!("legwork-{}.db", core.now().strftime("%Y%m%dT%H%M%SZ")));
+    let keep = usize::try_from(core.config.keep.backups).unwrap_or(usize::MAX);
+    let store = core.store.clone();
+    let made = tokio::task::spawn_blocking(move || -> Result<String, String> {
+        store.backup(&target).map_err(|error| chain(&error))?;
+        let mut copies: Vec<_> = std::fs::read_dir(&folder)
+            .map_err(|error| error.to_string())?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "db"))
+            .collect();
+        copies.sort();
+        let surplus = copies.len().saturating_sub(keep.max(1));
+        for old in copies.iter().take(surplus) {
+            std::fs::remove_file(old).map_err(|error| error.to_string())?;
+        }
+        Ok(format!("{}; {surplus} old ones removed", target.display()))
+    });
+    made.await.map_err(|error| error.to_string())?
+}
+
+/// The version of the host's zone data, as its own file says; else the instant at which the folder changed.
+fn zone_data_version() -> String {
+    let folder = std::path::Path::new("/usr/share/zoneinfo");
+    let said = std::fs::read_to_string(folder.join("tzdata.zi")).ok().and_then(|text| {
+        text.lines().next().and_then(|line| line.strip_prefix("# version ")).map(ToOwned::to_owned)
+    });
+    let changed = std::fs::metadata(folder).and_then(|metadata| metadata.modified()).ok();
+    let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    format!("{} ({})", said.unwrap_or_else(|| "unnamed".to_owned()), changed.map_or(0, |at| at.as_secs()))
+}
+
+/// Plans everything anew when the zone data has changed.
+async fn zone_data(core: &Arc<Core>) -> Result<String, String> {
+    let version = zone_data_version();
+    let known = core
+        .store
+        .read("read the surroundings", |connection| definitions::surrounding(connection, "zone-data"));
+    let known = known.await.map_err(|error| chain(&error))?;
+    if known.as_deref() == Some(version.as_str()) {
+        return Ok(format!("unchanged: {version}"));
+    }
+    core.zones.refresh();
+    core.forget_parsed();
+    let stored =
+        core.store.read("read the definitions", definitions::all).await.map_err(|error| chain(&error))?;
+    let now = core.now();
+    let active =
+        stored.into_iter().filter(|stored| stored.state == DefinitionState::Active && known.is_some());
+    for stored in active {
+        // One that today's config makes wrong keeps its plan until it is mended.
+        let Ok(definition) = core.parse(&stored.name, &stored.text) else { continue };
+        let (next, replanned) = (next_instants(&definition, now), replanned(&definition));
+        let write =
+            move |tx: &rusqlite::Transaction<'_>| definitions::recompute(tx, &stored, &next, &replanned);
+        core.store.write("plan anew", write).await.map_err(|error| chain(&error))?;
+    }
+    let noted = version.clone();
+    let note = move |tx: &rusqlite::Transaction<'_>| definitions::set_surrounding(tx, "zone-data", &noted);
+    core.store.write("note the zone data", note).await.map_err(|error| chain(&error))?;
+    Ok(format!("{} → {version}", known.unwrap_or_else(|| "first look".to_owned())))
+}
+
+/// Removes files that the ledger does not know: leftovers of a crash. Only when nothing runs.
+pub fn remove_orphans(core: &Core) -> Result<usize, String> {
+    let known =
+        core.store.read_blocking("read the files", runs::known_paths).map_err(|error| chain(&error))?;
+    artifacts::remove_orphans(&core.config.artifacts(), &known).map_err(|error| chain(&error))
+}

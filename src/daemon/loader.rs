@@ -1,0 +1,415 @@
+//! Takes up `jobs/`: at start, on SIGHUP, when a command wakes it, and 2 s after the last change of a file.
+//!
+//! A broken file leaves the last good version in force. A removed file retires its definition and keeps its history;
+//! a folder that cannot be read, or that would retire more than half of the definitions, retires nothing: an unmounted
+//! share must not end all reports.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustix::fs::inotify;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::prepare::notice;
+use super::{Core, CoreError, Wake};
+use crate::chain::chain;
+use crate::domain::definition::Definition;
+use crate::jobfile::{self, Surroundings};
+use crate::store::definitions::{self, DefinitionState, LoadProblem, Replanned, Revision, StoredDefinition};
+use crate::store::deliveries::add_notice;
+use crate::tomlfile::{self, Problem};
+
+/// A change counts after this much quiet: editors and `rsync` write in several steps.
+const QUIET: Duration = Duration::from_secs(2);
+/// The folder is looked at this often even when nothing was heard of it: network folders tell of no change.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// A job file that was read.
+#[derive(Debug)]
+pub struct JobSource {
+    /// Its path, as problems print it.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// What it means, and what is wrong with it.
+    pub parsed: jobfile::Parsed,
+}
+
+/// A jobs folder that was read.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// Job files by name of file.
+    pub jobs: Vec<JobSource>,
+    /// Problems of files that could not be read at all, and of names that stand twice.
+    pub problems: Vec<Problem>,
+}
+
+impl Folder {
+    /// All problems, of files and of what they say.
+    pub fn all_problems(&self) -> Vec<Problem> {
+        let of_jobs = self.jobs.iter().flat_map(|job| job.parsed.problems.iter());
+        self.problems.iter().chain(of_jobs).cloned().collect()
+    }
+}
+
+/// Reads `*.toml` of a folder, or a single file. Fails only when the folder itself cannot be read.
+pub fn read_folder(path: &Path, surroundings: &dyn Surroundings) -> std::io::Result<Folder> {
+    let mut files = Vec::new();
+    if path.is_file() {
+        files.push(path.to_owned());
+    } else {
+        for entry in std::fs::read_dir(path)? {
+            let file = entry?.path();
+            let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if file.extension().is_some_and(|extension| extension == "toml") && !hidden {
+                files.push(file);
+            }
+        }
+    }
+    files.sort();
+    let mut folder = Folder::default();
+    for path in files {
+        let file = path.display().to_string();
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let read = std::fs::read(&path)
+            .map_err(|error| {
+                Problem::of_file(&file, format!("cannot be read: {error}"), "check the file's rights")
+            })
+            .and_then(|bytes| tomlfile::decode(&file, bytes));
+        match read {
+            Ok(text) => {
+                let parsed = jobfile::parse(&file, &stem, &text, surroundings);
+                folder.jobs.push(JobSource { file, text, parsed });
+            }
+            Err(problem) => folder.problems.push(problem),
+        }
+    }
+    refuse_twice(&mut folder);
+    Ok(folder)
+}
+
+/// Two files with one name: neither is taken up, or the order of a directory would decide.
+fn refuse_twice(folder: &mut Folder) {
+    let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for job in &folder.jobs {
+        if let Some(name) = &job.parsed.name {
+            by_name.entry(name.to_string()).or_default().push(job.file.clone());
+        }
+    }
+    for (name, files) in by_name.iter().filter(|(_, files)| 1 < files.len()) {
+        for job in folder.jobs.iter_mut().filter(|job| files.contains(&job.file)) {
+            let others: Vec<&str> =
+                files.iter().filter(|file| **file != job.file).map(String::as_str).collect();
+            let message = format!("the name `{name}` stands in {} too", others.join(", "));
+            job.parsed.problems.push(Problem::of_file(&job.file, message, "give one of them another `name`"));
+            job.parsed.definition = None;
+        }
+    }
+}
+
+/// What taking up a folder would change.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// New definitions, by name.
+    pub added: Vec<String>,
+    /// Definitions with another text, by name.
+    pub changed: Vec<String>,
+    /// Retired ones that come back, by name.
+    pub revived: Vec<String>,
+    /// Definitions whose file moved, by name.
+    pub moved: Vec<String>,
+    /// Definitions whose file is gone, by name.
+    pub retired: Vec<String>,
+    /// Of the retired ones: kept in force, since there are too many of them.
+    pub retiring_refused: bool,
+    /// Files that are wrong; the last good version stays in force.
+    pub problems: Vec<LoadProblem>,
+}
+
+impl Changes {
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        let lists = [&self.added, &self.changed, &self.revived, &self.moved, &self.retired];
+        lists.iter().all(|list| list.is_empty())
+    }
+}
+
+/// Compares a folder with what is stored. Pure.
+pub fn compare(folder: &Folder, stored: &[StoredDefinition]) -> Changes {
+    let mut changes = Changes::default();
+    let by_name: BTreeMap<&str, &StoredDefinition> = stored.iter().map(|s| (s.name.as_str(), s)).collect();
+    let mut kept: BTreeSet<String> = BTreeSet::new();
+    for job in &folder.jobs {
+        let name = job.parsed.name.as_ref().map(ToString::to_string);
+        let Some(name) = name.clone().filter(|_| job.parsed.definition.is_some()) else {
+            let problems: Vec<String> = job.parsed.problems.iter().map(Problem::one_line).collect();
+            kept.extend(stored.iter().filter(|s| s.file.as_ref() == Some(&job.file)).map(|s| s.name.clone()));
+            kept.extend(name.clone());
+            changes.problems.push(LoadProblem { file: job.file.clone(), name, problem: problems.join("\n") });
+            continue;
+        };
+        match by_name.get(name.as_str()) {
+            None => changes.added.push(name.clone()),
+            Some(known) if known.state == DefinitionState::Retired => changes.revived.push(name.clone()),
+            Some(known) if known.text != job.text => changes.changed.push(name.clone()),
+            Some(known) if known.file.as_ref() != Some(&job.file) => changes.moved.push(name.clone()),
+            Some(_) => {}
+        }
+        kept.insert(name);
+    }
+    for problem in &folder.problems {
+        kept.extend(stored.iter().filter(|s| s.file.as_ref() == Some(&problem.file)).map(|s| s.name.clone()));
+        let (file, problem) = (problem.file.clone(), problem.one_line());
+        changes.problems.push(LoadProblem { file, name: None, problem });
+    }
+    let in_force = || stored.iter().filter(|s| s.state != DefinitionState::Retired && s.file.is_some());
+    changes.retired = in_force().filter(|s| !kept.contains(&s.name)).map(|s| s.name.clone()).collect();
+    changes.retiring_refused = in_force().count() < 2 * changes.retired.len();
+    changes
+}
+
+/// Whether a take-up may retire more than half of the definitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retiring {
+    /// It may: a person said so.
+    Allowed,
+    /// Then it retires none and says so.
+    Guarded,
+}
+
+/// Takes up a folder: puts definitions in force, retires, notes problems, tells owners.
+pub async fn take_up(core: &Arc<Core>, path: &Path, retiring: Retiring) -> Result<Changes, CoreError> {
+    let stored = core.store.read("read the definitions", definitions::all).await;
+    let stored = stored.map_err(CoreError::store("take up the jobs"))?;
+    let reading = core.clone();
+    let folder_path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_folder(&folder_path, &reading.referable())).await;
+    let folder = match read {
+        Ok(Ok(folder)) => folder,
+        Ok(Err(error)) => {
+            let problem = format!("the jobs folder cannot be read: {error}; nothing is retired");
+            return guarded(core, path, &stored, problem).await;
+        }
+        Err(error) => return Err(CoreError::Definition(format!("reading the jobs panicked: {error}"))),
+    };
+    let mut changes = compare(&folder, &stored);
+    if retiring == Retiring::Allowed {
+        changes.retiring_refused = false;
+    }
+    let now = core.now();
+    let revisions = revisions(&folder, &changes, now);
+    let mut problems = changes.problems.clone();
+    if changes.retiring_refused {
+        let problem = format!(
+            "{} of the definitions have no file any more ({}): none is retired; `legwork apply --allow-retire` does it",
+            changes.retired.len(),
+            changes.retired.join(", ")
+        );
+        problems.push(LoadProblem { file: path.display().to_string(), name: None, problem });
+    }
+    tell_owners(core, path, &stored, &problems, now).await?;
+    let retired: Vec<i64> = if changes.retiring_refused {
+        Vec::new()
+    } else {
+        stored.iter().filter(|s| changes.retired.contains(&s.name)).map(|s| s.definition_id).collect()
+    };
+    let write = move |tx: &rusqlite::Transaction<'_>| {
+        for revision in &revisions {
+            definitions::put(tx, revision, now)?;
+        }
+        for definition_id in &retired {
+            definitions::stop(tx, *definition_id, DefinitionState::Retired, now)?;
+        }
+        definitions::set_load_problems(tx, &problems, now)
+    };
+    core.store.write("take up the jobs", write).await.map_err(CoreError::store("take up the jobs"))?;
+    Ok(changes)
+}
+
+fn revisions(folder: &Folder, changes: &Changes, now: Timestamp) -> Vec<Revision> {
+    let touched: BTreeSet<&String> =
+        [&changes.added, &changes.changed, &changes.revived, &changes.moved].into_iter().flatten().collect();
+    let wanted = folder.jobs.iter().filter_map(|job| Some((job, job.parsed.definition.as_ref()?)));
+    wanted
+        .filter(|(_, definition)| touched.contains(&definition.name.to_string()))
+        .map(|(job, definition)| Revision {
+            name: definition.name.to_string(),
+            file: job.file.clone(),
+            text: job.text.clone(),
+            next: next_instants(definition, now),
+            replanned: replanned(definition),
+        })
+        .collect()
+}
+
+/// The next instant of each schedule.
+pub fn next_instants(definition: &Definition, now: Timestamp) -> Vec<Option<Timestamp>> {
+    definition.schedules.iter().map(|schedule| schedule.next(now)).collect()
+}
+
+/// What a definition makes of an instant that is planned already: its period if one of its schedules names it.
+pub fn replanned(definition: &Definition) -> Replanned {
+    let definition = definition.clone();
+    Box::new(move |nominal| {
+        let just_before = nominal - jiff::SignedDuration::from_millis(1);
+        definition
+            .schedules
+            .iter()
+            .any(|schedule| schedule.next(just_before) == Some(nominal))
+            .then_some(())?;
+        let report = &definition.report;
+        let period = report.period.resolve(nominal, &report.zone, report.week_start).ok()?;
+        Some((period.start, period.end))
+    })
+}
+
+/// Notes that the folder could not be taken up; everything stays in force.
+async fn guarded(
+    core: &Arc<Core>,
+    path: &Path,
+    stored: &[StoredDefinition],
+    problem: String,
+) -> Result<Changes, CoreError> {
+    tracing::error!(folder = %path.display(), problem, "jobs not taken up");
+    let problems = vec![LoadProblem { file: path.display().to_string(), name: None, problem }];
+    let now = core.now();
+    tell_owners(core, path, stored, &problems, now).await?;
+    let noted = problems.clone();
+    let write = move |tx: &rusqlite::Transaction<'_>| definitions::set_load_problems(tx, &noted, now);
+    core.store.write("note a load problem", write).await.map_err(CoreError::store("take up the jobs"))?;
+    Ok(Changes { problems, ..Changes::default() })
+}
+
+/// Tells the owners of all definitions once, when a problem of the folder itself appears.
+async fn tell_owners(
+    core: &Arc<Core>,
+    path: &Path,
+    stored: &[StoredDefinition],
+    problems: &[LoadProblem],
+    now: Timestamp,
+) -> Result<(), CoreError> {
+    let folder = path.display().to_string();
+    let Some(problem) = problems.iter().find(|problem| problem.file == folder) else { return Ok(()) };
+    let known = core.store.read("read the load problems", definitions::load_problems).await;
+    let known = known.map_err(CoreError::store("tell the owners"))?;
+    if known.iter().any(|known| known.file == folder) {
+        return Ok(());
+    }
+    let owners: BTreeMap<String, crate::domain::address::Address> = stored
+        .iter()
+        .filter(|s| s.state != DefinitionState::Retired)
+        .filter_map(|s| core.parse(&s.name, &s.text).ok()?.owner)
+        .map(|owner| (owner.bare().to_owned(), owner))
+        .collect();
+    let body = format!("{}\n\nAll reports go on as before.\nFolder: {folder}\n", problem.problem);
+    for owner in owners.values() {
+        let subject = "Legwork: the jobs folder was not taken up";
+        match notice(core, owner, subject, &body, now) {
+            Some(notice) => {
+                let write = move |tx: &rusqlite::Transaction<'_>| add_notice(tx, &notice, now);
+                core.store
+                    .write("tell an owner", write)
+                    .await
+                    .map_err(CoreError::store("tell the owners"))?;
+            }
+            None => tracing::warn!(owner = owner.bare(), "no relay to tell the owner by"),
+        }
+    }
+    Ok(())
+}
+
+/// Takes up the folder whenever there is reason to, until it is told to stop.
+pub(super) async fn loader(core: Arc<Core>, wake: Wake, stop: CancellationToken) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let folder = core.config.jobs.clone();
+    loop {
+        // Listening before reading: a change made meanwhile is heard afterwards.
+        let watch = Watch::new(&folder);
+        let woken = wake.loader.notified();
+        take_up_and_log(&core, &wake, &folder).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hangup.recv() => tracing::info!("told to load the jobs again"),
+            () = woken => {}
+            () = watch.changed_and_quiet() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+async fn take_up_and_log(core: &Arc<Core>, wake: &Wake, folder: &Path) {
+    match take_up(core, folder, Retiring::Guarded).await {
+        Ok(changes) => {
+            for problem in &changes.problems {
+                tracing::error!(
+                    file = problem.file,
+                    problem = problem.problem,
+                    "the last good version stays in force"
+                );
+            }
+            if !changes.is_empty() {
+                let Changes { added, changed, revived, retired, retiring_refused, .. } = &changes;
+                tracing::info!(?added, ?changed, ?revived, ?retired, retiring_refused, "jobs taken up");
+                wake.planner.notify_one();
+            }
+            wake.courier.notify_one();
+        }
+        Err(error) => tracing::error!(error = chain(&error), "the jobs could not be taken up; trying again"),
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "its sound successor is an unsafe fn; here the descriptor is owned for as long as it is used"
+)]
+fn owned_fd(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(fd)
+}
+
+/// Hears of changes in a folder, where the kernel can tell.
+struct Watch {
+    inotify: Option<AsyncFd<OwnedFd>>,
+}
+
+impl Watch {
+    fn new(folder: &Path) -> Self {
+        use inotify::{CreateFlags, WatchFlags};
+        let open = || -> std::io::Result<AsyncFd<OwnedFd>> {
+            let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+            let changes = WatchFlags::CLOSE_WRITE
+                | WatchFlags::MOVED_TO
+                | WatchFlags::MOVED_FROM
+                | WatchFlags::DELETE
+                | WatchFlags::DELETE_SELF
+                | WatchFlags::MOVE_SELF;
+            inotify::add_watch(&inotify, folder, changes)?;
+            owned_fd(inotify)
+        };
+        Self { inotify: open().ok() }
+    }
+
+    /// Done when something changed and nothing has for [`QUIET`].
+    async fn changed_and_quiet(&self) {
+        let Some(inotify) = &self.inotify else { return std::future::pending().await };
+        self.heard(inotify).await;
+        while tokio::time::timeout(QUIET, self.heard(inotify)).await.is_ok() {}
+    }
+
+    async fn heard(&self, inotify: &AsyncFd<OwnedFd>) {
+        loop {
+            let Ok(mut guard) = inotify.readable().await else { return std::future::pending().await };
+            let mut events = [0_u8; 4_096];
+            // What changed is of no interest: the folder is read again as a whole.
+            let read = guard.try_io(|fd| Ok(rustix::io::read(fd, &mut events)?));
+            if read.is_ok() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Tasks and their lives.
+//!
+//! ```text
+//!  jobs/ ──► loader ──┐                       ┌─► runner ──► courier
+//!  socket ─► control ─┼─► (SQLite) ─► planner ┘      (each acts on what SQLite says;
+//!  SIGHUP ────────────┘                               the arrows only wake, and carry nothing)
+//! ```
+//!
+//! Stopping: no new claims; running work gets `[limits] stop`; what is left is interrupted and runs again at the next
+//! start. Order: planner, runner and courier stop taking work; then running work is waited for; then connections are
+//! closed; then the store.
+
+pub mod control;
+mod core;
+mod courier;
+pub mod generate;
+pub mod housekeeping;
+pub mod loader;
+mod lock;
+pub mod planner;
+mod prepare;
+pub mod runner;
+pub mod systemd;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::core::{Core, CoreError};
+pub use courier::deliver_due;
+pub use lock::{Lock, LockError};
+
+/// Wakes the tasks. A lost wake-up costs a second, never work: each task acts on what the store says.
+#[derive(Debug, Clone, Default)]
+pub struct Wake {
+    loader: Arc<Notify>,
+    planner: Arc<Notify>,
+    runner: Arc<Notify>,
+    courier: Arc<Notify>,
+}
+
+impl Wake {
+    /// Everyone has a look.
+    pub fn all(&self) {
+        for task in [&self.loader, &self.planner, &self.runner, &self.courier] {
+            task.notify_one();
+        }
+    }
+}
+
+/// How a stop is asked for, in two steps.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// No new work.
+    pub gently: CancellationToken,
+    /// Running work ends now.
+    pub now: CancellationToken,
+}
+
+/// Runs the daemon until it is told to stop. Holds the lock of the state folder for as long.
+pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
+    let wake = Wake::default();
+    let listener = control::bind(&core.config.socket())?;
+    core.recover().await?;
+    let tasks = TaskTracker::new();
+    let work = TaskTracker::new();
+    tasks.spawn(planner::planner(core.clone(), wake.clone(), stop.gently.clone()));
+    tasks.spawn(runner::runner(core.clone(), wake.clone(), stop.clone(), work.clone()));
+    tasks.spawn(courier::courier(core.clone(), wake.clone(), stop.gently.clone(), work.clone()));
+    tasks.spawn(loader::loader(core.clone(), wake.clone(), stop.gently.clone()));
+    tasks.spawn(control::control(listener, wake.clone(), stop.gently.clone()));
+    tasks.spawn(systemd::watchdog(core.clone(), stop.gently.clone()));
+    let mut housekeeper = housekeeping::start(&core).await?;
+    systemd::ready();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), state = %core.config.state.display(), "serving");
+    stop.gently.cancelled().await;
+    systemd::stopping();
+    tracing::info!("stopping: no new work");
+    tasks.close();
+    tasks.wait().await;
+    work.close();
+    let limit = std::time::Duration::try_from(core.config.limits.stop).unwrap_or_default();
+    tokio::select! {
+        () = work.wait() => {}
+        () = stop.now.cancelled() => tracing::warn!("told to stop now"),
+        () = tokio::time::sleep(limit) => tracing::warn!(running = work.len(), "running work did not end in time"),
+    }
+    stop.now.cancel();
+    if let Err(error) = housekeeper.shutdown().await {
+        tracing::warn!(%error, "housekeeping did not stop");
+    }
+    core.destinations.close().await;
+    core.interrupt_running().await?;
+    core.store.close();
+    drop(std::fs::remove_file(core.config.socket()));
+    tracing::info!("stopped");
+    Ok(())
+}

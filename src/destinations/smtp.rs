@@ -1,0 +1,289 @@
+//! Mail servers: a small pool of connections, and one transaction an address.
+//!
+//! lettre's connection is driven step by step, because the ledger needs a durable mark between the server's 354 and the
+//! first byte of the body: from there on only the server can know.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use lettre::Message;
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Noop, Rcpt, Rset};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::Response;
+use tokio::sync::Semaphore;
+
+use super::{Mark, too_large};
+use crate::chain::chain;
+use crate::clock::Stopwatch;
+use crate::config::{SmtpServer, TlsWord};
+use crate::domain::delivery::Outcome;
+
+/// An idle connection is kept this long: servers close theirs after 30 s and more.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// Connections to one mail server.
+#[derive(Debug)]
+pub struct SmtpPool {
+    server: SmtpServer,
+    timeout: Duration,
+    places: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    session: Session,
+    since: Stopwatch,
+}
+
+/// A connection that has been greeted and logged in to.
+struct Session {
+    connection: AsyncSmtpConnection,
+    /// The largest message that the server takes, where it says so.
+    size_limit: Option<u64>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("size_limit", &self.size_limit).finish_non_exhaustive()
+    }
+}
+
+/// What ended a transaction early.
+enum Failure {
+    /// An outcome of the transaction; the connection is still in order.
+    Refused(Outcome),
+    /// The connection is of no more use.
+    Broken(Outcome),
+    /// A connection of the pool that the server had closed meanwhile; nothing was said on it.
+    Stale,
+}
+
+impl SmtpPool {
+    pub(super) fn new(server: SmtpServer, timeout: SignedDuration) -> Self {
+        let timeout = Duration::try_from(timeout).unwrap_or(Duration::from_secs(60));
+        let places = Semaphore::new(server.connections);
+        Self { server, timeout, places, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Sends a mail to the address of its envelope.
+    pub(super) async fn send(&self, message: &Message, mark: Mark<'_>) -> Outcome {
+        let Ok(_place) = self.places.acquire().await else {
+            return Outcome::Passing { reply: "the pool is closed".to_owned(), retry_after: None };
+        };
+        let body_begun = std::sync::atomic::AtomicBool::new(false);
+        let talk = async {
+            if let Some(session) = self.pooled() {
+                match self.transact(session, message, mark, &body_begun, true).await {
+                    Err(Failure::Stale) => {}
+                    Ok(outcome) | Err(Failure::Refused(outcome) | Failure::Broken(outcome)) => {
+                        return outcome;
+                    }
+                }
+            }
+            let session = match self.connect().await {
+                Ok(session) => session,
+                Err(outcome) => return outcome,
+            };
+            match self.transact(session, message, mark, &body_begun, false).await {
+                Ok(outcome) | Err(Failure::Refused(outcome) | Failure::Broken(outcome)) => outcome,
+                Err(Failure::Stale) => passing("the server closed the connection at once".to_owned()),
+            }
+        };
+        // lettre limits connecting only; a server that hangs would hang the delivery.
+        match tokio::time::timeout(self.timeout, talk).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let reply = format!("no answer of {} within {} s", self.place(), self.timeout.as_secs());
+                if body_begun.load(std::sync::atomic::Ordering::SeqCst) {
+                    Outcome::Unsure { reply: format!("{reply}; the body was under way") }
+                } else {
+                    passing(reply)
+                }
+            }
+        }
+    }
+
+    fn place(&self) -> String {
+        format!("{}:{}", self.server.host, self.server.port)
+    }
+
+    fn pooled(&self) -> Option<Session> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|idle| idle.since.elapsed() < IDLE_MAX);
+        idle.pop().map(|idle| idle.session)
+    }
+
+    fn keep(&self, session: Session) {
+        let idle = Idle { session, since: Stopwatch::start() };
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
+    }
+
+    /// Ends idle connections politely.
+    pub(super) async fn close(&self) {
+        self.places.close();
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        for mut idle in idle {
+            drop(tokio::time::timeout(Duration::from_secs(2), idle.session.connection.quit()).await);
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, Outcome> {
+        let server = &self.server;
+        let hello = ClientId::default();
+        let tls = if server.tls == TlsWord::None { None } else { Some(self.tls()?) };
+        let (first, then) = if server.tls == TlsWord::Implicit { (tls, None) } else { (None, tls) };
+        let address = (server.host.as_str(), server.port);
+        let connected =
+            AsyncSmtpConnection::connect_tokio1(address, Some(self.timeout), &hello, first, None).await;
+        let mut connection = connected.map_err(|error| self.before_body("connect to", &error))?;
+        if let Some(tls) = then {
+            if !connection.can_starttls() {
+                connection.abort().await;
+                let reply = format!(
+                    "{} offers no STARTTLS: nothing was sent; set tls = \"implicit\", or ask its administrator",
+                    self.place()
+                );
+                return Err(Outcome::Lasting { reply });
+            }
+            connection
+                .starttls(tls, &hello)
+                .await
+                .map_err(|error| self.before_body("start TLS with", &error))?;
+        }
+        if let Some((user, password)) = &server.login {
+            let password = password.read().map_err(|error| passing(chain(&error)))?;
+            let credentials = Credentials::new(user.clone(), password.expose().to_owned());
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            let login = connection.auth(&mechanisms, &credentials).await;
+            login.map_err(|error| self.before_body("log in to", &error))?;
+        }
+        // lettre keeps only the extensions that it uses itself; SIZE has to be asked for once more.
+        let greeting = connection.command(Ehlo::new(hello)).await;
+        let greeting = greeting.map_err(|error| self.before_body("greet", &error))?;
+        let size_limit = greeting.message().find_map(|line| line.strip_prefix("SIZE ")?.trim().parse().ok());
+        Ok(Session { connection, size_limit: size_limit.filter(|limit| 0 < *limit) })
+    }
+
+    fn tls(&self) -> Result<TlsParameters, Outcome> {
+        let mut builder = TlsParameters::builder(self.server.host.clone());
+        if let Some(path) = &self.server.ca_file {
+            let unreadable =
+                |error: String| passing(format!("read the certificates `{}`: {error}", path.display()));
+            let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+            let certificate = Certificate::from_pem(&pem).map_err(|error| unreadable(error.to_string()))?;
+            builder = builder.add_root_certificate(certificate);
+        }
+        builder.build_rustls().map_err(|error| passing(format!("set up TLS: {}", chain(&error))))
+    }
+
+    /// One transaction: envelope, mark, body. The connection goes back to the pool when it is in order.
+    async fn transact(
+        &self,
+        mut session: Session,
+        message: &Message,
+        mark: Mark<'_>,
+        body_begun: &std::sync::atomic::AtomicBool,
+        pooled: bool,
+    ) -> Result<Outcome, Failure> {
+        if pooled && session.connection.command(Noop).await.is_err() {
+            return Err(Failure::Stale);
+        }
+        let body = message.formatted();
+        let result = self.envelope(&mut session, message, &body).await;
+        if let Err(failure) = result {
+            if matches!(failure, Failure::Refused(_)) && session.connection.command(Rset).await.is_ok() {
+                self.keep(session);
+            }
+            return Err(failure);
+        }
+        if let Err(reply) = mark().await {
+            // After 354 the server waits for a body; only closing the connection takes the transaction back.
+            return Err(Failure::Broken(passing(reply)));
+        }
+        body_begun.store(true, std::sync::atomic::Ordering::SeqCst);
+        match session.connection.message(&body).await {
+            Ok(response) => {
+                self.keep(session);
+                Ok(Outcome::Done { reply: words(&response) })
+            }
+            Err(error) => Err(Failure::Broken(self.after_body(&error))),
+        }
+    }
+
+    async fn envelope(&self, session: &mut Session, message: &Message, body: &[u8]) -> Result<(), Failure> {
+        let Session { connection, size_limit } = session;
+        let info = connection.server_info();
+        if let Some(limit) = *size_limit
+            && let Some(refusal) =
+                too_large(u64::try_from(body.len()).unwrap_or(u64::MAX), limit, "the relay's limit")
+        {
+            return Err(Failure::Refused(refusal));
+        }
+        let envelope = message.envelope();
+        let mut options = Vec::new();
+        if envelope.to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii()) {
+            if !info.supports_feature(Extension::SmtpUtfEight) {
+                let reply = format!("{} takes no addresses outside ASCII (no SMTPUTF8)", self.place());
+                return Err(Failure::Refused(Outcome::Lasting { reply }));
+            }
+            options.push(MailParameter::SmtpUtfEight);
+        }
+        if !body.is_ascii() {
+            options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        let refused = |error: &SmtpError, what: &str| {
+            let outcome = self.before_body(what, error);
+            if error.is_transient() || error.is_permanent() {
+                Failure::Refused(outcome)
+            } else {
+                Failure::Broken(outcome)
+            }
+        };
+        let from = connection.command(Mail::new(envelope.from().cloned(), options)).await;
+        from.map_err(|error| refused(&error, "MAIL FROM to"))?;
+        for to in envelope.to() {
+            let rcpt = connection.command(Rcpt::new(to.clone(), Vec::new())).await;
+            rcpt.map_err(|error| refused(&error, "RCPT TO to"))?;
+        }
+        connection.command(Data).await.map_err(|error| refused(&error, "DATA to"))?;
+        Ok(())
+    }
+
+    /// A failure before the first byte of the body: nothing was sent.
+    fn before_body(&self, what: &str, error: &SmtpError) -> Outcome {
+        let reply = format!("{what} {}: {}", self.place(), chain(error));
+        if error.is_permanent() {
+            Outcome::Lasting { reply }
+        } else {
+            // Certificates are renewed and hosts come back: these are tried again.
+            passing(reply)
+        }
+    }
+
+    /// A failure behind the first byte: an answer counts, silence says nothing.
+    fn after_body(&self, error: &SmtpError) -> Outcome {
+        let reply = format!("body to {}: {}", self.place(), chain(error));
+        if error.is_permanent() {
+            Outcome::Lasting { reply }
+        } else if error.is_transient() {
+            passing(reply)
+        } else {
+            Outcome::Unsure { reply }
+        }
+    }
+}
+
+fn passing(reply: String) -> Outcome {
+    Outcome::Passing { reply, retry_after: None }
+}
+
+/// The server's own words, on one line.
+fn words(response: &Response) -> String {
+    let lines: Vec<&str> = response.message().collect();
+    format!("{} {}", response.code(), lines.join(" "))
+}

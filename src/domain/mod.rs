@@ -1,0 +1,24 @@
+//! The rules: no I/O, no async, no SQL, no clock.
+//!
+//! ```text
+//! Definition ─► Occurrence ─► Run ─► batches ─► Artifact ─► Delivery ─► Attempt
+//!  definition    schedule    period   segment     table      delivery    backoff
+//! ```
+
+pub mod address;
+pub mod backoff;
+pub mod cron;
+pub mod definition;
+pub mod delivery;
+pub mod name;
+pub mod nearest;
+pub mod period;
+pub mod record;
+pub mod resolve;
+pub mod schedule;
+pub mod segment;
+pub mod table;
+pub mod template;
+pub mod text;
+pub mod units;
+pub mod zone;

@@ -1,0 +1,553 @@
+//! A job file as written → a [`Definition`]: what the schema cannot know.
+
+use jiff::Timestamp;
+use jiff::civil::{DateTime, Weekday};
+
+use super::Surroundings;
+use super::schema::{
+    ClockChangeWord, CsvTable, DelimiterWord, DeliverTable, DirectionWord, DirectoryTable, EmailTable,
+    EmptyWord, FiltersTable, FormulaGuardWord, HttpTable, JobFile, LineEndingWord, MethodWord, MissedWord,
+    OnUnknownWord, PeriodValue, ReportTable, ReportTypeWord, RowsByWord, ScheduleTable, TalkTimeWord,
+    WeekdayWord,
+};
+use crate::domain::address::Address;
+use crate::domain::cron::CronPattern;
+use crate::domain::definition::{
+    CsvDialect, DATE_FORMAT, Definition, Delimiter, Destination, Direction, DirectoryDestination,
+    EmailDestination, Empty, Filters, FormulaGuard, HttpDestination, HttpMethod, LineEnding, OnUnknown,
+    Output, Report, ReportKind, RowsBy, TalkTime,
+};
+use crate::domain::name::DefinitionName;
+use crate::domain::nearest::nearest;
+use crate::domain::period::{Period, PeriodRule};
+use crate::domain::schedule::{ClockChange, Missed, Overlap, Schedule, When};
+use crate::domain::template::{Template, TemplateValues};
+use crate::domain::units;
+use crate::domain::zone::Zone;
+use crate::tomlfile::{Problem, Source};
+
+/// Schedules of a definition at the most.
+const SCHEDULES_MAX: usize = 24;
+/// Characters of a description at the most.
+const DESCRIPTION_MAX: usize = 500;
+
+pub(super) struct Lowering<'a> {
+    source: &'a Source,
+    surroundings: &'a dyn Surroundings,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        surroundings: &'a dyn Surroundings,
+        problems: Vec<Problem>,
+    ) -> Self {
+        Self { source, surroundings, problems }
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    fn wrong(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(self.source.problem(path, message, help));
+    }
+
+    /// Keeps a value, or notes at `path` why it is none.
+    fn take<T, E: ToString>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                // Messages carry their cure behind a semicolon or colon; the problem's help line is the second half.
+                let text = error.to_string();
+                let (message, help) = text.split_once("; ").unwrap_or((&text, ""));
+                let help = if help.is_empty() { "see `legwork schema job`" } else { help };
+                let problem = self.source.problem(path, message, help);
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    pub(super) fn name(&mut self, job: &JobFile, default_name: &str) -> Option<DefinitionName> {
+        match &job.name {
+            Some(name) => self.take("name", name.parse()),
+            None => {
+                let parsed: Result<DefinitionName, _> = default_name.parse();
+                self.take(
+                    "",
+                    parsed.map_err(|error| {
+                        format!("the file's name is no definition name: {error}; add `name = \"…\"`")
+                    }),
+                )
+            }
+        }
+    }
+
+    pub(super) fn definition(&mut self, name: DefinitionName, job: &JobFile) -> Option<Definition> {
+        let description = job.description.clone().unwrap_or_default();
+        if DESCRIPTION_MAX < description.chars().count() {
+            self.wrong(
+                "description",
+                "the description is too long",
+                format!("use at most {DESCRIPTION_MAX} characters"),
+            );
+        }
+        let owner = job.owner.as_deref().and_then(|owner| self.take("owner", owner.parse()));
+        let report = job.report.as_ref().and_then(|table| self.report(table));
+        let Some(report) = report else {
+            // Without a zone neither schedules nor templates can be judged; addresses can.
+            let utc = Zone::utc();
+            self.destinations(&job.deliver, &sample(&name, &description, &utc));
+            return None;
+        };
+        let zone = report.zone.clone();
+        let sample = sample(&name, &description, &zone);
+        let output = self.output(job, &sample);
+        let schedules = self.schedules(&job.schedule, &zone);
+        let destinations = self.destinations(&job.deliver, &sample);
+        Some(Definition {
+            name: name.clone(),
+            description: description.clone(),
+            owner,
+            report,
+            output: output?,
+            schedules,
+            destinations,
+        })
+    }
+
+    fn report(&mut self, table: &ReportTable) -> Option<Report> {
+        let source = table.source.as_deref().unwrap_or("store");
+        if source != "store" {
+            let help = "the segment store is the only source: write source = \"store\"";
+            self.wrong("report.source", format!("there is no source `{source}`"), help);
+        }
+        let zone = table.time_zone.as_deref().and_then(|name| self.zone("report.time_zone", name));
+        let period = match &table.period {
+            Some(PeriodValue::Name(name)) => self.take("report.period", name.parse::<PeriodRule>()),
+            Some(PeriodValue::Bounds(bounds)) => match (&bounds.from, &bounds.to) {
+                (Some(from), Some(to)) => self.take("report.period", PeriodRule::between(from, to)),
+                _ => None,
+            },
+            None => None,
+        };
+        let kind = match table.kind? {
+            ReportTypeWord::InteractionDetailsBySegment => ReportKind::InteractionDetailsBySegment,
+        };
+        Some(Report {
+            kind,
+            zone: zone?,
+            period: period?,
+            week_start: weekday(table.week_starts.unwrap_or(WeekdayWord::Monday)),
+            filters: self.filters(&table.filters),
+            talk_time: match table.talk_time {
+                Some(TalkTimeWord::Net) => TalkTime::Net,
+                Some(TalkTimeWord::Gross) | None => TalkTime::Gross,
+            },
+            rows_by: match table.rows_by {
+                Some(RowsByWord::InteractionEnd) => RowsBy::InteractionEnd,
+                Some(RowsByWord::Start) | None => RowsBy::Start,
+            },
+        })
+    }
+
+    fn filters(&mut self, table: &FiltersTable) -> Filters {
+        let lists = [
+            ("queues", &table.queues),
+            ("agents", &table.agents),
+            ("channels", &table.channels),
+            ("skills", &table.skills),
+            ("statuses", &table.statuses),
+            ("dispositions", &table.dispositions),
+        ];
+        for (key, list) in lists {
+            if list.iter().any(String::is_empty) {
+                let path = format!("report.filters.{key}");
+                self.wrong(
+                    &path,
+                    "an empty text filters nothing",
+                    "remove it, or the whole key to let everything pass",
+                );
+            }
+        }
+        Filters {
+            queues: table.queues.clone(),
+            agents: table.agents.clone(),
+            channels: table.channels.clone(),
+            direction: table.direction.map(|word| match word {
+                DirectionWord::Inbound => Direction::Inbound,
+                DirectionWord::Outbound => Direction::Outbound,
+            }),
+            skills: table.skills.clone(),
+            statuses: table.statuses.clone(),
+            dispositions: table.dispositions.clone(),
+        }
+    }
+
+    fn zone(&mut self, path: &str, name: &str) -> Option<Zone> {
+        let zone = self.surroundings.zone(name);
+        self.take(path, zone)
+    }
+
+    fn output(&mut self, job: &JobFile, sample: &TemplateValues<'_>) -> Option<Output> {
+        let text = job.output.file_name.as_deref().unwrap_or("{{ name }}_{{ period.start | date }}.csv");
+        let file_name = Template::parse(text, sample).and_then(|t| t.render_file_name(sample).map(|_| t));
+        let file_name = self.take("output.file_name", file_name);
+        let csv = self.csv(&job.output.csv);
+        let empty = match job.output.empty {
+            Some(EmptyWord::Skip) => Empty::Skip,
+            Some(EmptyWord::Send) | None => Empty::Send,
+        };
+        Some(Output { file_name: file_name?, csv, empty })
+    }
+
+    fn csv(&mut self, table: &CsvTable) -> CsvDialect {
+        let date_format = table.date_format.clone().unwrap_or_else(|| DATE_FORMAT.to_owned());
+        let epoch = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+        if let Err(error) = jiff::fmt::strtime::format(&date_format, &epoch) {
+            self.wrong(
+                "output.csv.date_format",
+                error.to_string(),
+                "use strftime's letters, as \"%d.%m.%Y %H:%M\"",
+            );
+        }
+        CsvDialect {
+            delimiter: match table.delimiter.unwrap_or(DelimiterWord::Comma) {
+                DelimiterWord::Comma => Delimiter::Comma,
+                DelimiterWord::Tab => Delimiter::Tab,
+                DelimiterWord::Pipe => Delimiter::Pipe,
+                DelimiterWord::Semicolon => Delimiter::Semicolon,
+            },
+            bom: table.bom.unwrap_or(false),
+            line_ending: match table.line_ending.unwrap_or(LineEndingWord::Crlf) {
+                LineEndingWord::Crlf => LineEnding::Crlf,
+                LineEndingWord::Lf => LineEnding::Lf,
+            },
+            formula_guard: match table.formula_guard.unwrap_or(FormulaGuardWord::Text) {
+                FormulaGuardWord::Text => FormulaGuard::Text,
+                FormulaGuardWord::Off => FormulaGuard::Off,
+            },
+            date_format,
+        }
+    }
+
+    fn schedules(&mut self, tables: &[ScheduleTable], report_zone: &Zone) -> Vec<Schedule> {
+        if SCHEDULES_MAX < tables.len() {
+            self.wrong(
+                "schedule",
+                format!("{} schedules", tables.len()),
+                format!("use at most {SCHEDULES_MAX}"),
+            );
+        }
+        let each = tables.iter().enumerate();
+        each.filter_map(|(at, table)| self.schedule(&format!("schedule[{at}]"), table, report_zone)).collect()
+    }
+
+    fn schedule(&mut self, path: &str, table: &ScheduleTable, report_zone: &Zone) -> Option<Schedule> {
+        let zone = match table.time_zone.as_deref() {
+            Some(name) => self.zone(&format!("{path}.time_zone"), name)?,
+            None => report_zone.clone(),
+        };
+        let when = self.when(path, table)?;
+        let schedule = Schedule {
+            when,
+            zone,
+            clock_change: match table.clock_change {
+                Some(ClockChangeWord::Skip) => ClockChange::Skip,
+                Some(ClockChangeWord::Wall) => ClockChange::Wall,
+                Some(ClockChangeWord::Cron) | None => ClockChange::Cron,
+            },
+            missed: match table.missed {
+                Some(MissedWord::None) => Missed::None,
+                Some(MissedWord::Latest) | None => Missed::Latest,
+            },
+            overlap: Overlap::Skip,
+        };
+        if schedule.next(Timestamp::UNIX_EPOCH).is_none() {
+            let help = "no instant of the years 1970 to 2199 fits; check day and month, and clock changes of the zone";
+            self.wrong(path, "this schedule never fires", help);
+            return None;
+        }
+        Some(schedule)
+    }
+
+    fn when(&mut self, path: &str, table: &ScheduleTable) -> Option<When> {
+        if table.start.is_some() && table.every.is_none() {
+            self.wrong(&format!("{path}.start"), "`start` belongs to `every`", "remove it, or use `every`");
+        }
+        match (&table.cron, &table.once, &table.every) {
+            (Some(cron), None, None) => match CronPattern::parse(cron) {
+                Ok(pattern) => Some(When::Cron(pattern)),
+                Err(error) => {
+                    let part = error.start..error.end;
+                    self.problems.push(self.source.problem_inside(
+                        &format!("{path}.cron"),
+                        part,
+                        error.message,
+                    ));
+                    None
+                }
+            },
+            (None, Some(once), None) => {
+                let civil = once.parse::<DateTime>().ok().filter(|_| once.len() >= 16);
+                let wrong =
+                    || format!("`{once}` is not a local date and time; write it as \"2026-12-01T06:00\"");
+                self.take(&format!("{path}.once"), civil.map(When::Once).ok_or_else(wrong))
+            }
+            (None, None, Some(every)) => self.every(path, every, table.start.as_deref()),
+            _ => {
+                self.wrong(
+                    path,
+                    "a schedule has exactly one of `cron`, `once` and `every`",
+                    "keep one; add a [[schedule]] for another",
+                );
+                None
+            }
+        }
+    }
+
+    fn every(&mut self, path: &str, every: &str, start: Option<&str>) -> Option<When> {
+        let key = format!("{path}.every");
+        let step = self.take(&key, units::duration(every))?;
+        if step.as_secs() < 1 {
+            self.wrong(&key, "a step of no time", "use at least \"1s\"");
+            return None;
+        }
+        let start = match start {
+            None => Timestamp::UNIX_EPOCH,
+            Some(text) => {
+                let wrong = |_| {
+                    format!(
+                        "`{text}` is not an instant; write RFC 3339 with an offset, as \"2026-11-01T00:00Z\""
+                    )
+                };
+                self.take(&format!("{path}.start"), text.parse::<Timestamp>().map_err(wrong))?
+            }
+        };
+        Some(When::Every { step, start })
+    }
+
+    fn destinations(&mut self, tables: &[DeliverTable], sample: &TemplateValues<'_>) -> Vec<Destination> {
+        let mut destinations = Vec::new();
+        for (at, table) in tables.iter().enumerate() {
+            let path = format!("deliver[{at}]");
+            let destination = match (&table.email, &table.directory, &table.http) {
+                (Some(email), None, None) => {
+                    self.email(&format!("{path}.email"), email, sample).map(Destination::Email)
+                }
+                (None, Some(directory), None) => {
+                    self.directory(&format!("{path}.directory"), directory).map(Destination::Directory)
+                }
+                (None, None, Some(http)) => {
+                    self.http(&format!("{path}.http"), http, sample).map(Destination::Http)
+                }
+                _ => {
+                    let help = "keep one; add a [[deliver]] for another";
+                    self.wrong(
+                        &path,
+                        "a [[deliver]] has exactly one of `email`, `directory` and `http`",
+                        help,
+                    );
+                    None
+                }
+            };
+            if destination.as_ref().is_some_and(|destination| destinations.contains(destination)) {
+                self.wrong(&path, "this destination stands here twice", "remove one of them");
+            }
+            destinations.extend(destination);
+        }
+        destinations
+    }
+
+    fn email(
+        &mut self,
+        path: &str,
+        table: &EmailTable,
+        sample: &TemplateValues<'_>,
+    ) -> Option<EmailDestination> {
+        let relay = self.relay(path, table.relay.as_deref());
+        let to = self.addresses(&format!("{path}.to"), table.to.as_deref().unwrap_or_default());
+        let cc = self.addresses(&format!("{path}.cc"), &table.cc);
+        let bcc = self.addresses(&format!("{path}.bcc"), &table.bcc);
+        if table.to.as_ref().is_some_and(Vec::is_empty) {
+            self.wrong(
+                &format!("{path}.to"),
+                "there is no recipient",
+                "add an address or the name of a list",
+            );
+        }
+        let subject = table.subject.as_deref().unwrap_or("{{ name }} {{ period.start | date }}");
+        let subject = self.take(&format!("{path}.subject"), Template::parse(subject, sample))?;
+        Some(EmailDestination {
+            relay: relay?,
+            to,
+            cc,
+            bcc,
+            subject,
+            on_unknown: on_unknown(table.on_unknown, OnUnknown::Hold),
+        })
+    }
+
+    fn relay(&mut self, path: &str, named: Option<&str>) -> Option<String> {
+        let relays: Vec<String> = self.surroundings.relays().into_iter().map(ToOwned::to_owned).collect();
+        let listed = relays.join(", ");
+        match (named, relays.as_slice()) {
+            (Some(name), _) if relays.iter().any(|relay| relay == name) => Some(name.to_owned()),
+            (Some(name), _) => {
+                let help = match nearest(name, relays.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if relays.is_empty() => format!("add [relay.{name}] to the config"),
+                    None => format!("the config has {listed}"),
+                };
+                self.wrong(&format!("{path}.use"), format!("there is no relay `{name}`"), help);
+                None
+            }
+            (None, [only]) => Some(only.clone()),
+            (None, []) => {
+                self.wrong(
+                    path,
+                    "the config has no mail relay",
+                    "add one: [relay.main] with host, tls and from",
+                );
+                None
+            }
+            (None, _) if relays.iter().any(|relay| relay == "default") => Some("default".to_owned()),
+            (None, _) => {
+                self.wrong(
+                    path,
+                    "the config has several relays and none is named `default`",
+                    format!("add use = one of {listed}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Addresses and lists, expanded; an address that stands twice is taken once.
+    fn addresses(&mut self, path: &str, texts: &[String]) -> Vec<Address> {
+        let mut addresses: Vec<Address> = Vec::new();
+        for (at, text) in texts.iter().enumerate() {
+            let place = format!("{path}[{at}]");
+            let found = if text.contains('@') {
+                self.take(&place, text.parse::<Address>()).into_iter().collect()
+            } else {
+                self.list(&place, text)
+            };
+            for address in found {
+                if !addresses.iter().any(|known| known.bare().eq_ignore_ascii_case(address.bare())) {
+                    addresses.push(address);
+                }
+            }
+        }
+        addresses
+    }
+
+    fn list(&mut self, path: &str, name: &str) -> Vec<Address> {
+        let lists = self.surroundings.lists();
+        match lists.get(name) {
+            Some(list) if list.is_empty() => {
+                self.wrong(path, format!("the list `{name}` is empty"), "add an address to it in the config");
+                Vec::new()
+            }
+            Some(list) => list.clone(),
+            None => {
+                let help = match nearest(name, lists.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "write an address, or add the list to [list] in the config".to_owned(),
+                };
+                self.wrong(path, format!("there is no list `{name}`"), help);
+                Vec::new()
+            }
+        }
+    }
+
+    fn directory(&mut self, path: &str, table: &DirectoryTable) -> Option<DirectoryDestination> {
+        let folder = table.path.clone()?;
+        let plain = folder.starts_with('/') && folder.split('/').all(|part| part != ".." && part != ".");
+        if !plain || folder.chars().any(char::is_control) {
+            self.wrong(
+                &format!("{path}.path"),
+                "the folder is not an absolute path",
+                "write it from `/` on, without `..`",
+            );
+            return None;
+        }
+        let mode = table.mode.as_deref().unwrap_or("0640");
+        let bits = u32::from_str_radix(mode, 8).ok().filter(|bits| *bits <= 0o777 && 0o400 & bits != 0);
+        let wrong = || format!("`{mode}` is not a file mode; write octal digits, as \"0640\"");
+        let mode = self.take(&format!("{path}.mode"), bits.ok_or_else(wrong))?;
+        Some(DirectoryDestination {
+            path: folder,
+            mode,
+            on_unknown: on_unknown(table.on_unknown, OnUnknown::Resend),
+        })
+    }
+
+    fn http(
+        &mut self,
+        path: &str,
+        table: &HttpTable,
+        sample: &TemplateValues<'_>,
+    ) -> Option<HttpDestination> {
+        let endpoint = table.endpoint.clone()?;
+        let endpoints = self.surroundings.endpoints();
+        if !endpoints.contains(&endpoint.as_str()) {
+            let help = match nearest(&endpoint, endpoints) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add [http.{endpoint}] to the config"),
+            };
+            self.wrong(&format!("{path}.use"), format!("there is no HTTP endpoint `{endpoint}`"), help);
+            return None;
+        }
+        let text = table.path.as_deref().unwrap_or("{{ name }}_{{ period.start | date }}.csv");
+        let template = Template::parse(text, sample).and_then(|t| t.render_path(sample).map(|_| t));
+        let template = self.take(&format!("{path}.path"), template)?;
+        let (method, default) = match table.method.unwrap_or(MethodWord::Put) {
+            MethodWord::Put => (HttpMethod::Put, OnUnknown::Resend),
+            MethodWord::Post => (HttpMethod::Post, OnUnknown::Hold),
+        };
+        Some(HttpDestination {
+            endpoint,
+            path: template,
+            method,
+            on_unknown: on_unknown(table.on_unknown, default),
+        })
+    }
+}
+
+fn on_unknown(word: Option<OnUnknownWord>, default: OnUnknown) -> OnUnknown {
+    match word {
+        Some(OnUnknownWord::Hold) => OnUnknown::Hold,
+        Some(OnUnknownWord::Resend) => OnUnknown::Resend,
+        None => default,
+    }
+}
+
+fn weekday(word: WeekdayWord) -> Weekday {
+    match word {
+        WeekdayWord::Monday => Weekday::Monday,
+        WeekdayWord::Tuesday => Weekday::Tuesday,
+        WeekdayWord::Wednesday => Weekday::Wednesday,
+        WeekdayWord::Thursday => Weekday::Thursday,
+        WeekdayWord::Friday => Weekday::Friday,
+        WeekdayWord::Saturday => Weekday::Saturday,
+        WeekdayWord::Sunday => Weekday::Sunday,
+    }
+}
+
+/// Values that every template is rendered over when its job is checked.
+fn sample<'a>(name: &'a DefinitionName, description: &'a str, zone: &'a Zone) -> TemplateValues<'a> {
+    let at = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    TemplateValues {
+        name,
+        description,
+        report: "interaction-details-by-segment",
+        zone,
+        period: Period { start: at(1_793_505_600), end: at(1_793_595_600) },
+        nominal: at(1_793_617_200),
+        rows: 1,
+        run: 1,
+    }
+}

@@ -1,0 +1,365 @@
+//! A job file as written. The JSON Schema that `legwork schema` prints comes from these types.
+//!
+//! Every field is optional for serde, so that the rest of a file can be checked when one value is wrong; what is
+//! required is required by the schema.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// One report: what, when, and to whom.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JobFile {
+    /// The definition's identity; the file's name without `.toml` when absent. A renamed file with the same name is
+    /// the same definition.
+    pub name: Option<String>,
+    /// For people: stands in mails and lists.
+    pub description: Option<String>,
+    /// The mail address told when the report cannot be made or its file vanishes.
+    pub owner: Option<String>,
+    /// What is reported.
+    #[schemars(required)]
+    pub report: Option<ReportTable>,
+    /// How the file looks.
+    pub output: OutputTable,
+    /// When. None: on demand only.
+    pub schedule: Vec<ScheduleTable>,
+    /// Where to. None: the file is made and kept.
+    pub deliver: Vec<DeliverTable>,
+}
+
+/// What is reported.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReportTable {
+    /// The report's type.
+    #[serde(rename = "type")]
+    #[schemars(required)]
+    pub kind: Option<ReportTypeWord>,
+    /// Where the segments come from: `store`, the segment store.
+    pub source: Option<String>,
+    /// The IANA zone that rules period, file name and every printed time, as "America/New_York".
+    #[schemars(required)]
+    pub time_zone: Option<String>,
+    /// The period of data, as "yesterday", or { from = "2026-11-01", to = "2026-11-02" } with `to` exclusive.
+    #[schemars(required)]
+    pub period: Option<PeriodValue>,
+    /// First day of a week; monday when absent.
+    pub week_starts: Option<WeekdayWord>,
+    /// Which rows are there; each list is "any of".
+    pub filters: FiltersTable,
+    /// Talk Time with hold and mute (gross, the default) or without (net).
+    pub talk_time: Option<TalkTimeWord>,
+    /// What puts a row into a period: its own start (the default), or the end of its interaction.
+    pub rows_by: Option<RowsByWord>,
+}
+
+/// The reports there are.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReportTypeWord {
+    /// One row per segment or queue stint, 27 columns.
+    InteractionDetailsBySegment,
+}
+
+/// A period by name or by its bounds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PeriodValue {
+    /// By name.
+    Name(String),
+    /// By its bounds.
+    Bounds(PeriodBounds),
+}
+
+/// Local bounds of a period.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeriodBounds {
+    /// First local date or time inside, as "2026-11-01" or "2026-11-01T06:00".
+    #[schemars(required)]
+    pub from: Option<String>,
+    /// First local date or time outside.
+    #[schemars(required)]
+    pub to: Option<String>,
+}
+
+/// Which rows are there.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FiltersTable {
+    /// Queue names.
+    pub queues: Vec<String>,
+    /// Agents by email, name or id.
+    pub agents: Vec<String>,
+    /// Channel names.
+    pub channels: Vec<String>,
+    /// Inbound or Outbound.
+    pub direction: Option<DirectionWord>,
+    /// Skills; a row passes when it has one of them.
+    pub skills: Vec<String>,
+    /// Final statuses of the interaction.
+    pub statuses: Vec<String>,
+    /// Dispositions of the segment.
+    pub dispositions: Vec<String>,
+}
+
+/// How the file looks.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputTable {
+    /// The file's format; csv.
+    pub format: Option<FormatWord>,
+    /// The file's name, a template as "{{ name }}_{{ period.start | date }}.csv".
+    pub file_name: Option<String>,
+    /// The dialect of the text.
+    pub csv: CsvTable,
+    /// What to do when there are no rows: send the file with its header (the default), or skip sending.
+    pub empty: Option<EmptyWord>,
+}
+
+/// The dialect of the text.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvTable {
+    /// Between two cells; comma when absent.
+    pub delimiter: Option<DelimiterWord>,
+    /// Whether the file begins with a byte order mark; false when absent.
+    pub bom: Option<bool>,
+    /// Behind each row; crlf when absent.
+    pub line_ending: Option<LineEndingWord>,
+    /// Which cells get an apostrophe when they begin like a formula: text (the default) or off.
+    pub formula_guard: Option<FormulaGuardWord>,
+    /// How instants print, in strftime's letters; "%Y-%m-%d %H:%M:%S" when absent.
+    pub date_format: Option<String>,
+}
+
+/// A rule that yields instants: exactly one of `cron`, `once` and `every`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleTable {
+    /// Five fields (minute hour day-of-month month day-of-week), or six with seconds first, as "0 6 * * Mon-Fri".
+    pub cron: Option<String>,
+    /// One local time, as "2026-12-01T06:00".
+    pub once: Option<String>,
+    /// Elapsed time, as "15m"; counted from `start`.
+    pub every: Option<String>,
+    /// The instant from which `every` counts, as "2026-11-01T00:00Z"; 1970 when absent.
+    pub start: Option<String>,
+    /// The zone in which `cron` and `once` are read; the report's when absent.
+    pub time_zone: Option<String>,
+    /// At a clock change: cron (fixed times are made up in a gap, not repeated in a fold; the default), skip, or wall.
+    pub clock_change: Option<ClockChangeWord>,
+    /// What of the instants missed while the daemon was down runs: the latest (the default), or none.
+    pub missed: Option<MissedWord>,
+    /// What happens when an occurrence meets a run of the same definition: skip.
+    pub overlap: Option<OverlapWord>,
+}
+
+/// A place that the report goes to: exactly one of `email`, `directory` and `http`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeliverTable {
+    /// Mail to people.
+    pub email: Option<EmailTable>,
+    /// A folder of this machine.
+    pub directory: Option<DirectoryTable>,
+    /// An endpoint of the config.
+    pub http: Option<HttpTable>,
+}
+
+/// Mail to people.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmailTable {
+    /// The relay's name in the config; the only one, or the one named default, when absent.
+    #[serde(rename = "use")]
+    pub relay: Option<String>,
+    /// Addresses and names of address lists.
+    #[schemars(required)]
+    pub to: Option<Vec<String>>,
+    /// Visible copies.
+    pub cc: Vec<String>,
+    /// Copies that stand in no header.
+    pub bcc: Vec<String>,
+    /// A template, as "{{ name }} of {{ period.start | date }}".
+    pub subject: Option<String>,
+    /// When nobody can know whether it was sent: hold (the default), or resend.
+    pub on_unknown: Option<OnUnknownWord>,
+}
+
+/// A folder.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DirectoryTable {
+    /// An absolute path. The folder must be there.
+    #[schemars(required)]
+    pub path: Option<String>,
+    /// Permission bits of the file; "0640" when absent. The group comes from a setgid folder.
+    pub mode: Option<String>,
+    /// When nobody can know whether it was written: resend (the default), or hold.
+    pub on_unknown: Option<OnUnknownWord>,
+}
+
+/// An HTTP endpoint.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpTable {
+    /// The endpoint's name in the config.
+    #[serde(rename = "use")]
+    #[schemars(required)]
+    pub endpoint: Option<String>,
+    /// Path below the endpoint's URL, a template; the file's name when absent.
+    pub path: Option<String>,
+    /// PUT (the default) or POST.
+    pub method: Option<MethodWord>,
+    /// When nobody can know whether it arrived: resend (the default for PUT), or hold (the default for POST).
+    pub on_unknown: Option<OnUnknownWord>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
+    };
+}
+
+words!(
+    /// A weekday.
+    WeekdayWord {
+        /// Monday.
+        Monday = "monday",
+        /// Tuesday.
+        Tuesday = "tuesday",
+        /// Wednesday.
+        Wednesday = "wednesday",
+        /// Thursday.
+        Thursday = "thursday",
+        /// Friday.
+        Friday = "friday",
+        /// Saturday.
+        Saturday = "saturday",
+        /// Sunday.
+        Sunday = "sunday",
+    }
+);
+words!(
+    /// Talk time with or without hold and mute.
+    TalkTimeWord {
+        /// With.
+        Gross = "gross",
+        /// Without.
+        Net = "net",
+    }
+);
+words!(
+    /// What puts a row into a period.
+    RowsByWord {
+        /// Its own start.
+        Start = "start",
+        /// The end of its interaction.
+        InteractionEnd = "interaction-end",
+    }
+);
+words!(
+    /// Who began an interaction.
+    DirectionWord {
+        /// The customer.
+        Inbound = "Inbound",
+        /// The contact centre.
+        Outbound = "Outbound",
+    }
+);
+words!(
+    /// A file format.
+    FormatWord {
+        /// Delimited text.
+        Csv = "csv",
+    }
+);
+words!(
+    /// What to do when there are no rows.
+    EmptyWord {
+        /// Send the file with its header.
+        Send = "send",
+        /// Keep the file, send nothing.
+        Skip = "skip",
+    }
+);
+words!(
+    /// Between two cells.
+    DelimiterWord {
+        /// `,`
+        Comma = "comma",
+        /// Tab.
+        Tab = "tab",
+        /// `|`
+        Pipe = "pipe",
+        /// `;`
+        Semicolon = "semicolon",
+    }
+);
+words!(
+    /// Behind each row.
+    LineEndingWord {
+        /// Carriage return and line feed.
+        Crlf = "crlf",
+        /// Line feed.
+        Lf = "lf",
+    }
+);
+words!(
+    /// Which cells get an apostrophe.
+    FormulaGuardWord {
+        /// Text.
+        Text = "text",
+        /// None.
+        Off = "off",
+    }
+);
+words!(
+    /// At a clock change.
+    ClockChangeWord {
+        /// Made up in a gap, once in a fold.
+        Cron = "cron",
+        /// Skipped in a gap, once in a fold.
+        Skip = "skip",
+        /// Skipped in a gap, twice in a fold.
+        Wall = "wall",
+    }
+);
+words!(
+    /// What of the missed instants runs.
+    MissedWord {
+        /// None of them.
+        None = "none",
+        /// The latest.
+        Latest = "latest",
+    }
+);
+words!(
+    /// What happens when an occurrence meets a running one.
+    OverlapWord {
+        /// It is skipped.
+        Skip = "skip",
+    }
+);
+words!(
+    /// What to do when the outcome cannot be known.
+    OnUnknownWord {
+        /// Leave it to a person.
+        Hold = "hold",
+        /// Try again.
+        Resend = "resend",
+    }
+);
+words!(
+    /// An upload's method.
+    MethodWord {
+        /// PUT.
+        Put = "PUT",
+        /// POST.
+        Post = "POST",
+    }
+);

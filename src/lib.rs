@@ -1,0 +1,19 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod artifacts;
+pub mod centre;
+pub mod chain;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod destinations;
+pub mod domain;
+pub mod import;
+pub mod jobfile;
+pub mod reports;
+pub mod secret;
+pub mod store;
+pub mod telemetry;
+pub mod tomlfile;
+pub mod zones;

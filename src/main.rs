@@ -1,0 +1,5 @@
+//! Arguments → command → exit code; nothing else.
+
+fn main() -> std::process::ExitCode {
+    legwork::cli::main()
+}

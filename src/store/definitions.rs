@@ -1,0 +1,314 @@
+//! Tables `definition`, `definition_version`, `schedule`, `unplanned`, `load_problem`.
+//!
+//! Invariants: a definition's `version_id` is its newest version; an active one has a `schedule` row for each of its
+//! schedules; the rows of a paused or retired one have no `next_at`.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::instant;
+use crate::domain::text::stamp;
+
+/// Whether a definition is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefinitionState {
+    /// Its schedules run.
+    Active,
+    /// A person stopped its schedules; it can be run by hand.
+    Paused,
+    /// Its file is gone; its history stays.
+    Retired,
+}
+
+impl DefinitionState {
+    /// The word in SQL and lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Retired => "retired",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        match name {
+            "active" => Self::Active,
+            "paused" => Self::Paused,
+            _ => Self::Retired,
+        }
+    }
+}
+
+/// A definition as stored.
+#[derive(Debug, Clone)]
+pub struct StoredDefinition {
+    /// Its key.
+    pub definition_id: i64,
+    /// Its name.
+    pub name: String,
+    /// The job file it came from.
+    pub file: Option<String>,
+    /// Whether it is worked on.
+    pub state: DefinitionState,
+    /// The version in force.
+    pub version_id: i64,
+    /// That version's number, counted from 1.
+    pub number: i64,
+    /// That version's text.
+    pub text: String,
+}
+
+const SELECT: &str = "
+    select d.definition_id, d.name, d.file, d.state, v.version_id, v.number, v.text
+    from definition d join definition_version v on v.version_id = d.version_id";
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredDefinition> {
+    Ok(StoredDefinition {
+        definition_id: row.get(0)?,
+        name: row.get(1)?,
+        file: row.get(2)?,
+        state: DefinitionState::from_name(&row.get::<_, String>(3)?),
+        version_id: row.get(4)?,
+        number: row.get(5)?,
+        text: row.get(6)?,
+    })
+}
+
+/// All definitions by name, retired ones too.
+pub fn all(connection: &Connection) -> rusqlite::Result<Vec<StoredDefinition>> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT} order by d.name"))?;
+    statement.query_map([], stored)?.collect()
+}
+
+/// One definition.
+pub fn by_name(connection: &Connection, name: &str) -> rusqlite::Result<Option<StoredDefinition>> {
+    connection.prepare_cached(&format!("{SELECT} where d.name = ?1"))?.query_row([name], stored).optional()
+}
+
+/// The next instants of a definition's schedules, in the schedules' order.
+pub type NextInstants = Vec<Option<Timestamp>>;
+
+/// An occurrence that is planned and not due, and what the new version makes of it: its period, or nothing when the
+/// new version does not name the instant.
+pub type Replanned = Box<dyn Fn(Timestamp) -> Option<(Timestamp, Timestamp)> + Send>;
+
+/// A definition to be put in force.
+pub struct Revision {
+    /// Its name.
+    pub name: String,
+    /// The job file it comes from.
+    pub file: String,
+    /// The text.
+    pub text: String,
+    /// The next instant of each schedule.
+    pub next: NextInstants,
+    /// What becomes of occurrences that are planned already.
+    pub replanned: Replanned,
+}
+
+/// Puts a definition in force: a new one, a new version, or the same version from another file.
+pub fn put(tx: &Transaction<'_>, revision: &Revision, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute(
+        "insert into definition (name, file, state, created_at) values (?1, ?2, 'active', ?3)
+         on conflict (name) do update set file = excluded.file",
+        params![revision.name, revision.file, stamp(now)],
+    )?;
+    let (definition_id, state): (i64, String) = tx.query_row(
+        "select definition_id, state from definition where name = ?1",
+        [&revision.name],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let current: Option<String> = tx
+        .query_row(
+            "select v.text from definition d join definition_version v on v.version_id = d.version_id
+             where d.definition_id = ?1",
+            [definition_id],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let state = DefinitionState::from_name(&state);
+    if state == DefinitionState::Retired {
+        tx.execute("update definition set state = 'active' where definition_id = ?1", [definition_id])?;
+        end_unplanned(tx, definition_id, now)?;
+    }
+    if current.as_deref() != Some(revision.text.as_str()) {
+        tx.execute(
+            "insert into definition_version (definition_id, number, text, created_at)
+             select ?1, coalesce(max(number), 0) + 1, ?2, ?3 from definition_version where definition_id = ?1",
+            params![definition_id, revision.text, stamp(now)],
+        )?;
+        let version_id = tx.last_insert_rowid();
+        tx.execute(
+            "update definition set version_id = ?2 where definition_id = ?1",
+            [definition_id, version_id],
+        )?;
+        replan(tx, definition_id, version_id, &revision.replanned)?;
+    } else if state != DefinitionState::Retired {
+        return Ok(());
+    }
+    if state == DefinitionState::Paused {
+        return set_next(tx, definition_id, &vec![None; revision.next.len()]);
+    }
+    set_next(tx, definition_id, &revision.next)
+}
+
+/// Planned occurrences that are not due follow the new version: kept if it names the instant too, else removed.
+fn replan(
+    tx: &Transaction<'_>,
+    definition_id: i64,
+    version_id: i64,
+    replanned: &Replanned,
+) -> rusqlite::Result<()> {
+    let mut statement = tx.prepare_cached(
+        "select occurrence_id, nominal_at from occurrence
+         where definition_id = ?1 and state = 'planned' and manual = 0",
+    )?;
+    let planned: Vec<(i64, Timestamp)> = statement
+        .query_map([definition_id], |row| Ok((row.get(0)?, instant(row, 1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (occurrence_id, nominal) in planned {
+        match replanned(nominal) {
+            Some((start, end)) => tx.execute(
+                "update occurrence set version_id = ?2, period_start = ?3, period_end = ?4 where occurrence_id = ?1",
+                params![occurrence_id, version_id, stamp(start), stamp(end)],
+            )?,
+            None => tx.execute("delete from occurrence where occurrence_id = ?1", [occurrence_id])?,
+        };
+    }
+    Ok(())
+}
+
+/// Sets the next instants of a definition's schedules; schedules that it no longer has vanish.
+pub fn set_next(
+    tx: &Transaction<'_>,
+    definition_id: i64,
+    next: &[Option<Timestamp>],
+) -> rusqlite::Result<()> {
+    tx.execute("delete from schedule where definition_id = ?1", [definition_id])?;
+    let mut insert =
+        tx.prepare_cached("insert into schedule (definition_id, ordinal, next_at) values (?1, ?2, ?3)")?;
+    for (ordinal, at) in (0_i64..).zip(next) {
+        insert.execute(params![definition_id, ordinal, at.map(stamp)])?;
+    }
+    Ok(())
+}
+
+/// Stops a definition's schedules. What is planned and not due is taken back; one row records the span.
+pub fn stop(
+    tx: &Transaction<'_>,
+    definition_id: i64,
+    state: DefinitionState,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "update definition set state = ?2 where definition_id = ?1",
+        params![definition_id, state.name()],
+    )?;
+    tx.execute("update schedule set next_at = null where definition_id = ?1", [definition_id])?;
+    tx.execute(
+        "delete from occurrence where definition_id = ?1 and state = 'planned' and manual = 0 and nominal_at > ?2",
+        params![definition_id, stamp(now)],
+    )?;
+    end_unplanned(tx, definition_id, now)?;
+    tx.execute(
+        "insert into unplanned (definition_id, rule, from_at) values (?1, ?2, ?3)",
+        params![definition_id, state.name(), stamp(now)],
+    )?;
+    Ok(())
+}
+
+/// Starts a paused definition's schedules again, from now on.
+pub fn resume(
+    tx: &Transaction<'_>,
+    definition_id: i64,
+    next: &[Option<Timestamp>],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    tx.execute("update definition set state = 'active' where definition_id = ?1", [definition_id])?;
+    end_unplanned(tx, definition_id, now)?;
+    set_next(tx, definition_id, next)
+}
+
+fn end_unplanned(tx: &Transaction<'_>, definition_id: i64, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute(
+        "update unplanned set to_at = ?2 where definition_id = ?1 and to_at is null",
+        params![definition_id, stamp(now)],
+    )?;
+    Ok(())
+}
+
+/// What the loader could not take up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadProblem {
+    /// The file, or the folder itself.
+    pub file: String,
+    /// The definition that the file names, where that could be read.
+    pub name: Option<String>,
+    /// What is wrong, one line a problem.
+    pub problem: String,
+}
+
+/// The problems of the last look at the jobs folder.
+pub fn load_problems(connection: &Connection) -> rusqlite::Result<Vec<LoadProblem>> {
+    let mut statement =
+        connection.prepare_cached("select file, name, problem from load_problem order by file")?;
+    let problem =
+        |row: &Row<'_>| Ok(LoadProblem { file: row.get(0)?, name: row.get(1)?, problem: row.get(2)? });
+    statement.query_map([], problem)?.collect()
+}
+
+/// Replaces the problems. One that stays keeps the instant at which it was first seen.
+pub fn set_load_problems(
+    tx: &Transaction<'_>,
+    problems: &[LoadProblem],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let kept: Vec<&str> = problems.iter().map(|problem| problem.file.as_str()).collect();
+    let known = load_problems(tx)?;
+    for gone in known.iter().filter(|known| !kept.contains(&known.file.as_str())) {
+        tx.execute("delete from load_problem where file = ?1", [&gone.file])?;
+    }
+    for problem in problems {
+        tx.execute(
+            "insert into load_problem (file, name, problem, since) values (?1, ?2, ?3, ?4)
+             on conflict (file) do update set name = excluded.name, problem = excluded.problem",
+            params![problem.file, problem.name, problem.problem, stamp(now)],
+        )?;
+    }
+    Ok(())
+}
+
+/// The name and text of a version.
+pub fn version(connection: &Connection, version_id: i64) -> rusqlite::Result<(String, String)> {
+    connection
+        .prepare_cached(
+            "select d.name, v.text from definition_version v join definition d using (definition_id)
+             where v.version_id = ?1",
+        )?
+        .query_row([version_id], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Plans anew with the version in force: for changed zone data.
+pub fn recompute(
+    tx: &Transaction<'_>,
+    stored: &StoredDefinition,
+    next: &[Option<Timestamp>],
+    replanned: &Replanned,
+) -> rusqlite::Result<()> {
+    replan(tx, stored.definition_id, stored.version_id, replanned)?;
+    set_next(tx, stored.definition_id, next)
+}
+
+/// What the daemon remembered of its surroundings under a name.
+pub fn surrounding(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    connection.query_row("select value from surrounding where name = ?1", [name], |row| row.get(0)).optional()
+}
+
+/// Remembers something of the surroundings.
+pub fn set_surrounding(tx: &Transaction<'_>, name: &str, value: &str) -> rusqlite::Result<()> {
+    tx.execute(
+        "insert into surrounding (name, value) values (?1, ?2) on conflict (name) do update set value = excluded.value",
+        [name, value],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Table `occurrence`, and `schedule.next_at`: what is planned, due and skipped.
+//!
+//! Invariant: an instant before a schedule's `next_at` and after the definition's beginning has a row here, or lies in
+//! a span of `unplanned`.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::{instant, optional_instant};
+use crate::domain::period::Period;
+use crate::domain::text::stamp;
+
+/// A schedule whose next instant lies in the window that is being planned.
+#[derive(Debug, Clone)]
+pub struct DueSchedule {
+    /// The definition.
+    pub definition_id: i64,
+    /// Which of its schedules.
+    pub ordinal: i64,
+    /// The first instant that is not planned yet.
+    pub next_at: Timestamp,
+    /// The version in force.
+    pub version_id: i64,
+}
+
+/// Schedules with an instant before `until`, the earliest first.
+pub fn schedules_before(connection: &Connection, until: Timestamp) -> rusqlite::Result<Vec<DueSchedule>> {
+    let mut statement = connection.prepare_cached(
+        "select s.definition_id, s.ordinal, s.next_at, d.version_id
+         from schedule s join definition d using (definition_id)
+         where s.next_at < ?1 and d.state = 'active' order by s.next_at",
+    )?;
+    let due = |row: &Row<'_>| {
+        Ok(DueSchedule {
+            definition_id: row.get(0)?,
+            ordinal: row.get(1)?,
+            next_at: instant(row, 2)?,
+            version_id: row.get(3)?,
+        })
+    };
+    statement.query_map([stamp(until)], due)?.collect()
+}
+
+/// An occurrence to be planned.
+#[derive(Debug, Clone)]
+pub struct NewOccurrence {
+    /// The definition.
+    pub definition_id: i64,
+    /// The version that it will use unless the definition changes before it is due.
+    pub version_id: i64,
+    /// The instant.
+    pub nominal_at: Timestamp,
+    /// The period of data.
+    pub period: Period,
+}
+
+/// What one schedule contributes to a plan.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The schedule as it was read.
+    pub schedule: DueSchedule,
+    /// Its occurrences in the window.
+    pub occurrences: Vec<NewOccurrence>,
+    /// Instants too many to list one by one: a span and its end.
+    pub passed_over: Option<(Timestamp, Timestamp)>,
+    /// Its first instant behind the window.
+    pub next_at: Option<Timestamp>,
+}
+
+/// Writes a plan. A schedule that changed since it was read is left to the next round.
+pub fn plan(tx: &Transaction<'_>, plan: &[Planned]) -> rusqlite::Result<()> {
+    let mut advance = tx.prepare_cached(
+        "update schedule set next_at = ?4
+         where definition_id = ?1 and ordinal = ?2 and next_at = ?3
+           and (select version_id from definition d where d.definition_id = ?1) = ?5",
+    )?;
+    let mut insert = tx.prepare_cached(
+        "insert into occurrence (definition_id, version_id, nominal_at, manual, period_start, period_end, state)
+         values (?1, ?2, ?3, 0, ?4, ?5, 'planned') on conflict (definition_id, nominal_at) do nothing",
+    )?;
+    for planned in plan {
+        let schedule = &planned.schedule;
+        let advanced = advance.execute(params![
+            schedule.definition_id,
+            schedule.ordinal,
+            stamp(schedule.next_at),
+            planned.next_at.map(stamp),
+            schedule.version_id
+        ])?;
+        if advanced == 0 {
+            continue;
+        }
+        if let Some((from, to)) = planned.passed_over {
+            tx.execute(
+                "insert into unplanned (definition_id, rule, from_at, to_at) values (?1, 'missed', ?2, ?3)",
+                params![schedule.definition_id, stamp(from), stamp(to)],
+            )?;
+        }
+        for new in &planned.occurrences {
+            insert.execute(params![
+                new.definition_id,
+                new.version_id,
+                stamp(new.nominal_at),
+                stamp(new.period.start),
+                stamp(new.period.end)
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// What a person asked for by hand.
+#[derive(Debug, Clone)]
+pub struct ManualRequest {
+    /// The occurrence: nominal is the instant of the request.
+    pub occurrence: NewOccurrence,
+    /// Whether deliveries are made.
+    pub send: bool,
+    /// An address that replaces the definition's destinations.
+    pub send_to: Option<String>,
+}
+
+/// Plans a run by hand. One place per definition: while another waits, that one's id is returned as the error.
+pub fn request(tx: &Transaction<'_>, request: &ManualRequest) -> rusqlite::Result<Result<i64, i64>> {
+    let new = &request.occurrence;
+    let waiting: Option<i64> = tx
+        .query_row(
+            "select occurrence_id from occurrence
+             where definition_id = ?1 and manual = 1 and state in ('planned', 'due')",
+            [new.definition_id],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(occurrence_id) = waiting {
+        return Ok(Err(occurrence_id));
+    }
+    // The request's millisecond may be taken, by a schedule or an earlier request: the next free one is as good.
+    let mut nominal = new.nominal_at;
+    loop {
+        let inserted = tx.execute(
+            "insert into occurrence
+                 (definition_id, version_id, nominal_at, manual, period_start, period_end, state, send, send_to)
+             values (?1, ?2, ?3, 1, ?4, ?5, 'planned', ?6, ?7) on conflict (definition_id, nominal_at) do nothing",
+            params![
+                new.definition_id,
+                new.version_id,
+                stamp(nominal),
+                stamp(new.period.start),
+                stamp(new.period.end),
+                request.send,
+                request.send_to
+            ],
+        )?;
+        if 0 < inserted {
+            return Ok(Ok(tx.last_insert_rowid()));
+        }
+        nominal += jiff::SignedDuration::from_millis(1);
+    }
+}
+
+/// An occurrence that is not ended.
+#[derive(Debug, Clone)]
+pub struct OpenOccurrence {
+    /// Its key.
+    pub occurrence_id: i64,
+    /// The definition.
+    pub definition_id: i64,
+    /// The version to use.
+    pub version_id: i64,
+    /// The instant.
+    pub nominal_at: Timestamp,
+    /// Whether a person asked for it.
+    pub manual: bool,
+    /// The period of data.
+    pub period: Period,
+    /// Whether deliveries are made.
+    pub send: bool,
+    /// An address that replaces the definition's destinations.
+    pub send_to: Option<String>,
+}
+
+const OPEN: &str = "
+    select occurrence_id, definition_id, version_id, nominal_at, manual, period_start, period_end, send, send_to
+    from occurrence";
+
+fn open(row: &Row<'_>) -> rusqlite::Result<OpenOccurrence> {
+    Ok(OpenOccurrence {
+        occurrence_id: row.get(0)?,
+        definition_id: row.get(1)?,
+        version_id: row.get(2)?,
+        nominal_at: instant(row, 3)?,
+        manual: row.get(4)?,
+        period: Period { start: instant(row, 5)?, end: instant(row, 6)? },
+        send: row.get(7)?,
+        send_to: row.get(8)?,
+    })
+}
+
+/// Planned occurrences whose instant has come, the oldest first.
+pub fn fallen_due(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<OpenOccurrence>> {
+    let sql =
+        format!("{OPEN} where state = 'planned' and nominal_at <= ?1 order by nominal_at, occurrence_id");
+    connection.prepare_cached(&sql)?.query_map([stamp(now)], open)?.collect()
+}
+
+/// Occurrences that wait in the run queue, the oldest first.
+pub fn waiting(connection: &Connection) -> rusqlite::Result<Vec<OpenOccurrence>> {
+    let sql = format!("{OPEN} where state = 'due' order by nominal_at, occurrence_id");
+    connection.prepare_cached(&sql)?.query_map([], open)?.collect()
+}
+
+/// Definitions that have an occurrence waiting or running, with how many of each.
+pub fn busy(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = connection
+        .prepare_cached("select distinct definition_id from occurrence where state in ('due', 'running')")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The instant at which the next planned occurrence falls due.
+pub fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    connection
+        .prepare_cached("select min(nominal_at) from occurrence where state = 'planned'")?
+        .query_row([], |row| optional_instant(row, 0))
+}
+
+/// What becomes of an occurrence whose instant has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandOver {
+    /// It goes into the run queue.
+    Due,
+    /// A rule skips it.
+    Skip(&'static str),
+}
+
+/// Writes what becomes of occurrences whose instant has come.
+pub fn hand_over(
+    tx: &Transaction<'_>,
+    decisions: &[(i64, HandOver)],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let mut due = tx.prepare_cached(
+        "update occurrence set state = 'due' where occurrence_id = ?1 and state = 'planned'",
+    )?;
+    let mut skip = tx.prepare_cached(
+        "update occurrence set state = 'skipped', rule = ?2, ended_at = ?3 where occurrence_id = ?1 and state = 'planned'",
+    )?;
+    for (occurrence_id, decision) in decisions {
+        match decision {
+            HandOver::Due => due.execute([occurrence_id])?,
+            HandOver::Skip(rule) => skip.execute(params![occurrence_id, rule, stamp(now)])?,
+        };
+    }
+    Ok(())
+}
+
+/// An occurrence's state, and the end of its newest run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// planned, due, running, done, failed or skipped.
+    pub state: String,
+    /// The newest run.
+    pub run_id: Option<i64>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The rule that skipped it.
+    pub rule: Option<String>,
+    /// Deliveries that have not ended.
+    pub open_deliveries: i64,
+}
+
+/// How an occurrence is getting on.
+pub fn progress(connection: &Connection, occurrence_id: i64) -> rusqlite::Result<Progress> {
+    let mut statement = connection.prepare_cached(
+        "select o.state, r.run_id, r.error, o.rule,
+                (select count(*) from delivery d join artifact a using (artifact_id)
+                 where a.run_id = r.run_id and d.state = 'pending')
+         from occurrence o left join run r on r.occurrence_id = o.occurrence_id
+         where o.occurrence_id = ?1 order by r.number desc limit 1",
+    )?;
+    statement.query_row([occurrence_id], |row| {
+        Ok(Progress {
+            state: row.get(0)?,
+            run_id: row.get(1)?,
+            error: row.get(2)?,
+            rule: row.get(3)?,
+            open_deliveries: row.get(4)?,
+        })
+    })
+}

@@ -1,0 +1,231 @@
+//! Tables `run` and `artifact`.
+//!
+//! Invariants: one running run per occurrence (a partial unique index); the transaction that ends a run makes its
+//! artifact and its deliveries, so a file without deliveries or a delivery without a file cannot be.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::deliveries::{NewDelivery, add_deliveries};
+use super::instant;
+use crate::domain::text::stamp;
+
+/// Interruptions after which an occurrence is not run again.
+const INTERRUPTIONS_MAX: i64 = 3;
+
+/// Claims an occurrence for a run, once: `None` when another claim or an end came first.
+pub fn claim(tx: &Transaction<'_>, occurrence_id: i64, now: Timestamp) -> rusqlite::Result<Option<i64>> {
+    let claimed = tx.execute(
+        "update occurrence set state = 'running' where occurrence_id = ?1 and state = 'due'",
+        [occurrence_id],
+    )?;
+    if claimed == 0 {
+        return Ok(None);
+    }
+    tx.execute(
+        "insert into run (occurrence_id, number, state, started_at)
+         select ?1, coalesce(max(number), 0) + 1, 'running', ?2 from run where occurrence_id = ?1",
+        params![occurrence_id, stamp(now)],
+    )?;
+    Ok(Some(tx.last_insert_rowid()))
+}
+
+/// A whole file, renamed into place and synced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewArtifact {
+    /// The file's name.
+    pub file_name: String,
+    /// Its place below the artifacts folder.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its rows, the header not counted.
+    pub rows: u64,
+    /// Its digest in hex.
+    pub sha256: String,
+    /// The instant of the rename.
+    pub generated_at: Timestamp,
+}
+
+/// What a run counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Rows left out because their interaction had not ended.
+    pub rows_left_out: u64,
+    /// Durations set to zero because they came out negative.
+    pub clamped: u64,
+    /// The newest record of the store.
+    pub newest_at: Option<Timestamp>,
+}
+
+/// Ends a run with its file and the deliveries that follow.
+pub fn finish(
+    tx: &Transaction<'_>,
+    run_id: i64,
+    artifact: &NewArtifact,
+    counts: &RunCounts,
+    deliveries: &[NewDelivery],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let ended = tx.execute(
+        "update run set state = 'done', ended_at = ?2, rows_left_out = ?3, clamped = ?4, newest_at = ?5
+         where run_id = ?1 and state = 'running'",
+        params![
+            run_id,
+            stamp(now),
+            signed(counts.rows_left_out),
+            signed(counts.clamped),
+            counts.newest_at.map(stamp)
+        ],
+    )?;
+    if ended == 0 {
+        return Ok(());
+    }
+    tx.execute(
+        "update occurrence set state = 'done', ended_at = ?2
+         where occurrence_id = (select occurrence_id from run where run_id = ?1)",
+        params![run_id, stamp(now)],
+    )?;
+    tx.execute(
+        "insert into artifact (run_id, definition_id, file_name, path, bytes, rows, sha256, generated_at)
+         select ?1, o.definition_id, ?2, ?3, ?4, ?5, ?6, ?7
+         from run r join occurrence o using (occurrence_id) where r.run_id = ?1",
+        params![
+            run_id,
+            artifact.file_name,
+            artifact.path,
+            signed(artifact.bytes),
+            signed(artifact.rows),
+            artifact.sha256,
+            stamp(artifact.generated_at)
+        ],
+    )?;
+    add_deliveries(tx, tx.last_insert_rowid(), deliveries, now)
+}
+
+/// Ends a run that could not make its file.
+pub fn fail(tx: &Transaction<'_>, run_id: i64, error: &str, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute(
+        "update run set state = 'failed', ended_at = ?2, error = ?3 where run_id = ?1 and state = 'running'",
+        params![run_id, stamp(now), error],
+    )?;
+    tx.execute(
+        "update occurrence set state = 'failed', ended_at = ?2
+         where occurrence_id = (select occurrence_id from run where run_id = ?1) and state = 'running'",
+        params![run_id, stamp(now)],
+    )?;
+    Ok(())
+}
+
+/// Ends runs that a stop or crash cut short. Their occurrences wait again; after the third time they have failed.
+/// Returns how many runs there were.
+pub fn interrupt(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<usize> {
+    let interrupted = tx.execute(
+        "update run set state = 'interrupted', ended_at = ?1 where state = 'running'",
+        [stamp(now)],
+    )?;
+    tx.execute(
+        "update occurrence set interruptions = interruptions + 1, state = 'due' where state = 'running'",
+        [],
+    )?;
+    tx.execute(
+        "update run set state = 'failed', error = 'interrupted for the third time'
+         where state = 'interrupted' and occurrence_id in
+             (select occurrence_id from occurrence where state = 'due' and ?1 <= interruptions)
+           and number = (select max(number) from run r where r.occurrence_id = run.occurrence_id)",
+        [INTERRUPTIONS_MAX],
+    )?;
+    tx.execute(
+        "update occurrence set state = 'failed', ended_at = ?2 where state = 'due' and ?1 <= interruptions",
+        params![INTERRUPTIONS_MAX, stamp(now)],
+    )?;
+    Ok(interrupted)
+}
+
+/// A file that may be removed by retention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptArtifact {
+    /// Its key.
+    pub artifact_id: i64,
+    /// Its place below the artifacts folder.
+    pub path: String,
+    /// Its length.
+    pub bytes: i64,
+    /// When it was made.
+    pub generated_at: Timestamp,
+}
+
+/// Files that no open or unknown delivery needs, the oldest first.
+pub fn removable(connection: &Connection) -> rusqlite::Result<Vec<KeptArtifact>> {
+    let mut statement = connection.prepare_cached(
+        "select artifact_id, path, bytes, generated_at from artifact a
+         where removed_at is null and not exists
+             (select 1 from delivery d where d.artifact_id = a.artifact_id and d.state in ('pending', 'unknown'))
+         order by generated_at",
+    )?;
+    let kept = |row: &Row<'_>| {
+        Ok(KeptArtifact {
+            artifact_id: row.get(0)?,
+            path: row.get(1)?,
+            bytes: row.get(2)?,
+            generated_at: instant(row, 3)?,
+        })
+    };
+    statement.query_map([], kept)?.collect()
+}
+
+/// Bytes of all files that are kept.
+pub fn kept_bytes(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("select coalesce(sum(bytes), 0) from artifact where removed_at is null", [], |row| {
+        row.get(0)
+    })
+}
+
+/// Notes that a file was removed.
+pub fn removed(tx: &Transaction<'_>, artifact_id: i64, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute(
+        "update artifact set removed_at = ?2 where artifact_id = ?1",
+        params![artifact_id, stamp(now)],
+    )?;
+    Ok(())
+}
+
+/// Paths of all files that the ledger knows and has not removed.
+pub fn known_paths(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare_cached("select path from artifact where removed_at is null")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Forgets up to `most` ended occurrences older than `before` whose file is gone, with all that hangs on them.
+/// Returns how many.
+pub fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32) -> rusqlite::Result<usize> {
+    let mut statement = tx.prepare_cached(
+        "select occurrence_id from occurrence o
+         where ended_at < ?1 and not exists
+             (select 1 from run r join artifact a using (run_id)
+              where r.occurrence_id = o.occurrence_id and a.removed_at is null)
+         limit ?2",
+    )?;
+    let old: Vec<i64> =
+        statement.query_map(params![stamp(before), most], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let artifacts = "select artifact_id from artifact join run using (run_id) where occurrence_id = ?1";
+    for occurrence_id in &old {
+        for sql in [
+            format!(
+                "delete from attempt where delivery_id in (select delivery_id from delivery where artifact_id in ({artifacts}))"
+            ),
+            format!("delete from delivery where artifact_id in ({artifacts})"),
+            "delete from artifact where run_id in (select run_id from run where occurrence_id = ?1)"
+                .to_owned(),
+            "delete from run where occurrence_id = ?1".to_owned(),
+            "delete from occurrence where occurrence_id = ?1".to_owned(),
+        ] {
+            tx.prepare_cached(&sql)?.execute([occurrence_id])?;
+        }
+    }
+    Ok(old.len())
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,61 @@
+//! What is known of the store's completeness for a period.
+
+use rusqlite::{Connection, params};
+
+use crate::domain::period::Period;
+use crate::domain::record::Millis;
+use crate::domain::text;
+use crate::domain::zone::Zone;
+
+/// A sentence on the completeness of a period, for mail and `why`.
+///
+/// A store that was never told of coverage is not judged: a night without calls is no fault.
+pub fn completeness(connection: &Connection, period: &Period, zone: &Zone) -> rusqlite::Result<String> {
+    let newest: Option<Millis> =
+        connection.query_row("select max(row_start) from segment", [], |row| row.get(0))?;
+    let print =
+        |ms| jiff::Timestamp::from_millisecond(ms).map(|at| text::local(at, zone)).unwrap_or_default();
+    let newest =
+        newest.map_or_else(|| "the store is empty".to_owned(), |ms| format!("newest record {}", print(ms)));
+    let declared: i64 = connection.query_row("select count(*) from coverage", [], |row| row.get(0))?;
+    if declared == 0 {
+        return Ok(format!("not declared, {newest}"));
+    }
+    let missing = missing(connection, period.start.as_millisecond(), period.end.as_millisecond())?;
+    if missing.is_empty() {
+        return Ok("the store is declared whole for this period".to_owned());
+    }
+    let spans: Vec<String> =
+        missing.iter().take(5).map(|(from, to)| format!("{} to {}", print(*from), print(*to))).collect();
+    let more = if 5 < missing.len() { format!(" and {} more", missing.len() - 5) } else { String::new() };
+    Ok(format!("NOT declared whole: missing {}{more}; {newest}", spans.join(", ")))
+}
+
+/// Spans of `[start, end)` that some account which declares coverage has not declared.
+fn missing(connection: &Connection, start: Millis, end: Millis) -> rusqlite::Result<Vec<(Millis, Millis)>> {
+    let mut statement = connection.prepare(
+        "select account_id, from_at, to_at from coverage where account_id = ?1 and to_at > ?2 and from_at < ?3
+         order by from_at",
+    )?;
+    let accounts: Vec<i64> = connection
+        .prepare("select distinct account_id from coverage order by account_id")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut missing = Vec::new();
+    for account in accounts {
+        let mut reached = start;
+        let spans =
+            statement.query_map(params![account, start, end], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        for span in spans {
+            let (from, to): (Millis, Millis) = span?;
+            if reached < from {
+                missing.push((reached, from));
+            }
+            reached = reached.max(to);
+        }
+        if reached < end {
+            missing.push((reached, end));
+        }
+    }
+    Ok(missing)
+}

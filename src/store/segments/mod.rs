@@ -1,0 +1,29 @@
+//! The segment store's recent tier: rows, upsertable, in report order.
+//!
+//! Writing resolves what a row needs from its interaction and neighbours; reading hands out column batches.
+
+pub mod coverage;
+mod names;
+pub mod read;
+mod row;
+pub mod write;
+
+use rusqlite::Connection;
+
+/// Rows of the main tables, for lists and after an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Interactions.
+    pub interactions: i64,
+    /// Segments and queue stints.
+    pub segments: i64,
+}
+
+/// Counts the main tables; a scan of an index each.
+pub fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
+    let count = |sql| connection.query_row(sql, [], |row| row.get(0));
+    Ok(Counts {
+        interactions: count("select count(*) from interaction")?,
+        segments: count("select count(*) from segment")?,
+    })
+}
