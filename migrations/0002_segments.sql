@@ -47,6 +47,9 @@ create table interaction (
     said_end           integer,
     -- Resolved: when it ended, null while it goes on.
     ended_at           integer,
+    -- Where its segments stand: a JSON list of [row_start, record_id]. They are few, and an index of their own would
+    -- cost each import more than the list does.
+    segments           text not null default '[]',
     unique (record_id, account_id)
 ) strict;
 -- For reports whose rows belong to the period in which their interaction ended.
@@ -99,7 +102,6 @@ create table segment (
     primary key (row_start, record_id, account_id)
 ) strict, without rowid;
 create unique index segment_key on segment (record_id, account_id);
-create index segment_interaction on segment (interaction_id);
 
 create table message (
     interaction_id     integer not null references interaction (interaction_id),

@@ -1,7 +1,7 @@
 //! The flat form: one segment a line, its interaction's fields with it.
 
 use super::{Centre, SOURCE};
-use crate::domain::record::{InteractionFields, Record, SegmentRecord, Span};
+use crate::domain::record::{InteractionFields, Record, SegmentRecord, Span, Text};
 use crate::import::{CsvKind, columns};
 
 /// The header of the flat form.
@@ -15,7 +15,8 @@ fn spans(spans: &[Span]) -> String {
 
 /// The cells of a segment in the flat form, in the header's order.
 pub fn csv_row(segment: &SegmentRecord, fields: &InteractionFields) -> Vec<String> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let text = |text: &Option<Text>| text.as_deref().unwrap_or("").to_owned();
+    let list = |texts: &[Text]| texts.iter().map(|text| &**text).collect::<Vec<_>>().join("|");
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
     let word =
         |word: Option<serde_json::Value>| word.as_ref().and_then(|w| w.as_str()).unwrap_or("").to_owned();
@@ -24,8 +25,8 @@ pub fn csv_row(segment: &SegmentRecord, fields: &InteractionFields) -> Vec<Strin
     vec![
         SOURCE.to_owned(),
         text(&s.account),
-        s.id.clone(),
-        s.interaction_id.clone(),
+        s.id.to_string(),
+        s.interaction_id.to_string(),
         number(s.updated_at),
         word(json(serde_json::to_value(s.participant))),
         text(&s.queue_name),
@@ -45,9 +46,9 @@ pub fn csv_row(segment: &SegmentRecord, fields: &InteractionFields) -> Vec<Strin
         spans(&s.mutes),
         spans(&s.snoozes),
         number(s.first_response_ms),
-        s.consultants.join("|"),
-        s.joined_users.join("|"),
-        s.skills.join("|"),
+        list(&s.consultants),
+        list(&s.joined_users),
+        list(&s.skills),
         text(&s.transferred_in_by),
         text(&s.transferred_in_status),
         word(json(serde_json::to_value(s.end_reason))),

@@ -1,5 +1,7 @@
 //! Repeatable chance: splitmix64.
 
+use crate::domain::record::Text;
+
 /// The same numbers for the same seed, on every machine.
 #[derive(Debug)]
 pub(super) struct Dice(u64);
@@ -43,11 +45,11 @@ impl Dice {
     }
 
     /// One or two values in a share of the cases, else none.
-    pub(super) fn some(&mut self, share: u64, value: fn(usize) -> String) -> Vec<String> {
+    pub(super) fn some(&mut self, share: u64, value: fn(usize) -> String) -> Vec<Text> {
         if !self.percent(share) {
             return Vec::new();
         }
         let count = 1 + usize::from(self.percent(30));
-        (0..count).map(|_| value(self.index(20))).collect()
+        (0..count).map(|_| value(self.index(20)).into()).collect()
     }
 }

@@ -25,7 +25,7 @@ pub const ZONE: &str = "America/New_York";
 
 const DAY_MS: Millis = 86_400_000;
 /// Segments that an interaction has on average, in hundredths: measured over a large run.
-const SEGMENTS_PER_100: u64 = 184;
+const SEGMENTS_PER_100: u64 = 150;
 /// Share of a day's traffic by local hour.
 const HOURS: [u64; 24] =
     [2, 1, 1, 1, 2, 4, 10, 30, 70, 95, 100, 100, 90, 95, 98, 95, 88, 70, 50, 35, 22, 14, 8, 4];
@@ -61,11 +61,11 @@ impl Centre {
         (0..AGENTS.len())
             .map(|agent| {
                 Record::Agent(AgentRecord {
-                    source: Some(SOURCE.to_owned()),
-                    id: format!("a{agent:02}"),
-                    name: Some(agent_name(agent)),
-                    custom_name: AGENTS.get(agent).map(|(_, custom)| (*custom).to_owned()),
-                    email: Some(agent_email(agent)),
+                    source: Some(SOURCE.into()),
+                    id: format!("a{agent:02}").into(),
+                    name: Some(agent_name(agent).into()),
+                    custom_name: AGENTS.get(agent).map(|(_, custom)| (*custom).into()),
+                    email: Some(agent_email(agent).into()),
                     ..AgentRecord::default()
                 })
             })
@@ -75,7 +75,7 @@ impl Centre {
     /// The span of all the days: the store is whole for it when everything has been imported.
     pub fn coverage(&self) -> Record {
         Record::Coverage(CoverageRecord {
-            source: Some(SOURCE.to_owned()),
+            source: Some(SOURCE.into()),
             account: None,
             from: BEGIN_MS,
             // The day on which the clock goes back has 25 hours.
@@ -141,18 +141,20 @@ impl Story {
         let inbound = dice.percent(82);
         let mut fields = InteractionFields {
             direction: Some(if inbound { DirectionWord::Inbound } else { DirectionWord::Outbound }),
-            channel: Some(dice.pick(channel_names(channel)).to_owned()),
+            channel: Some(dice.pick(channel_names(channel)).into()),
             channel_type: Some(channel),
-            bot_name: Some(dice.pick(&["SalesBot", "HelpBot"]).to_owned()),
-            support_number: Some(format!("+1-800-555-01{:02}", dice.below(10) * 11)),
-            support_email: (!dice.percent(20)).then(|| "support@centre.example".to_owned()),
+            bot_name: Some(dice.pick(&["SalesBot", "HelpBot"]).into()),
+            support_number: Some(format!("+1-800-555-01{:02}", dice.below(10) * 11).into()),
+            support_email: (!dice.percent(20)).then(|| "support@centre.example".into()),
             ..InteractionFields::default()
         };
         let customer = dice.below(400);
         match customer % 10 {
-            0..6 => fields.customer_name = Some(people::customer_name(customer, dice.pick(&CUSTOMERS))),
-            6..8 => fields.customer_email = Some(format!("customer{customer}@mail.example")),
-            _ => fields.customer_phone = Some(format!("+1-555-01{:02}", customer % 100)),
+            0..6 => {
+                fields.customer_name = Some(people::customer_name(customer, dice.pick(&CUSTOMERS)).into())
+            }
+            6..8 => fields.customer_email = Some(format!("customer{customer}@mail.example").into()),
+            _ => fields.customer_phone = Some(format!("+1-555-01{:02}", customer % 100).into()),
         }
         Self { id, fields, channel, inbound, now, segments: Vec::new(), messages: Vec::new() }
     }
@@ -193,9 +195,9 @@ impl Story {
 
     fn blank(&self) -> SegmentRecord {
         SegmentRecord {
-            source: Some(SOURCE.to_owned()),
-            id: self.next_id(),
-            interaction_id: self.id.clone(),
+            source: Some(SOURCE.into()),
+            id: self.next_id().into(),
+            interaction_id: self.id.as_str().into(),
             ..SegmentRecord::default()
         }
     }
@@ -209,7 +211,7 @@ impl Story {
             start: Some(start),
             end: Some(end),
             end_reason: Some(if helped { EndReason::Completed } else { EndReason::Transferred }),
-            transfer_reason: (!helped).then(|| "Agent Requested".to_owned()),
+            transfer_reason: (!helped).then(|| "Agent Requested".into()),
             updated_at: Some(end),
             ..self.blank()
         });
@@ -224,11 +226,11 @@ impl Story {
         let (entry, exit) = (self.now, self.now + dice.between(30_000, 240_000));
         self.segments.push(SegmentRecord {
             participant: Some(Participant::Queue),
-            queue_name: QUEUES.get(queue).map(|queue| (*queue).to_owned()),
+            queue_name: QUEUES.get(queue).map(|queue| (*queue).into()),
             queue_entry: Some(entry),
             queue_exit: Some(exit),
             end_reason: Some(if overflows { EndReason::Timeout } else { EndReason::Abandoned }),
-            transfer_reason: overflows.then(|| "Overdue".to_owned()),
+            transfer_reason: overflows.then(|| "Overdue".into()),
             updated_at: Some(exit),
             ..self.blank()
         });
@@ -249,10 +251,10 @@ impl Story {
             vec![Span { start: from, end: from + dice.between(1_000, most) }]
         };
         let segment = SegmentRecord {
-            queue_name: (!direct).then(|| QUEUES.get(queue).map(|queue| (*queue).to_owned())).flatten(),
+            queue_name: (!direct).then(|| QUEUES.get(queue).map(|queue| (*queue).into())).flatten(),
             queue_entry: (!direct).then_some(entry),
             queue_exit: (!direct).then_some(start),
-            agent_id: Some(format!("a{agent:02}")),
+            agent_id: Some(format!("a{agent:02}").into()),
             start: Some(start),
             end: Some(end),
             holds: if voice { part(dice, 30, 120_000) } else { Vec::new() },
@@ -260,11 +262,11 @@ impl Story {
             snoozes: if voice { Vec::new() } else { part(dice, 12, 300_000) },
             consultants: dice.some(7, agent_email),
             joined_users: dice.some(5, agent_email),
-            skills: vec![dice.pick(&SKILLS).to_owned()],
+            skills: vec![dice.pick(&SKILLS).into()],
             end_reason: Some(if transfers { EndReason::Transferred } else { EndReason::Completed }),
             transfer_reason: transfers
-                .then(|| dice.pick(&["Wrong Department", "Second Level", "Language"]).to_owned()),
-            disposition: (!transfers).then(|| dice.pick(&REASONS).to_owned()),
+                .then(|| dice.pick(&["Wrong Department", "Second Level", "Language"]).into()),
+            disposition: (!transfers).then(|| dice.pick(&REASONS).into()),
             updated_at: Some(end),
             ..self.blank()
         };
@@ -279,12 +281,12 @@ impl Story {
 
     fn message(&mut self, sender: Sender, agent: Option<usize>, at: Millis) {
         self.messages.push(MessageRecord {
-            source: Some(SOURCE.to_owned()),
-            id: format!("msg-{}-{}", self.id.trim_start_matches("cc-"), self.messages.len() + 1),
-            interaction_id: self.id.clone(),
+            source: Some(SOURCE.into()),
+            id: format!("msg-{}-{}", self.id.trim_start_matches("cc-"), self.messages.len() + 1).into(),
+            interaction_id: self.id.as_str().into(),
             at,
             sender,
-            agent_id: agent.map(|agent| format!("a{agent:02}")),
+            agent_id: agent.map(|agent| format!("a{agent:02}").into()),
             audience: Audience::Public,
             ..MessageRecord::default()
         });
@@ -292,9 +294,9 @@ impl Story {
 
     fn end(&mut self, status: &str, event: &str, dice: &mut Dice) {
         let status = if status.is_empty() { dice.pick(&STATUSES) } else { status };
-        self.fields.status = Some(status.to_owned());
-        self.fields.reason = Some(dice.pick(&REASONS).to_owned());
-        self.fields.disconnecting_event = Some(event.to_owned());
+        self.fields.status = Some(status.into());
+        self.fields.reason = Some(dice.pick(&REASONS).into());
+        self.fields.disconnecting_event = Some(event.into());
         self.fields.interaction_end = Some(self.now);
     }
 
@@ -305,8 +307,8 @@ impl Story {
             (f.status, f.reason, f.disconnecting_event, f.interaction_end) = (None, None, None, None);
         }
         let interaction = Record::Interaction(InteractionRecord {
-            source: Some(SOURCE.to_owned()),
-            id: self.id.clone(),
+            source: Some(SOURCE.into()),
+            id: self.id.as_str().into(),
             updated_at: Some(self.now),
             facts: self.fields.clone(),
             ..InteractionRecord::default()
@@ -316,7 +318,7 @@ impl Story {
         {
             // A supervisor corrects the disposition hours later.
             let corrected = last.updated_at.map(|at| at + 7_200_000);
-            let disposition = Some("Corrected: refund issued".to_owned());
+            let disposition = Some("Corrected: refund issued".into());
             late.push(Record::Segment(Box::new(SegmentRecord {
                 updated_at: corrected,
                 disposition,

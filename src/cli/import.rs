@@ -21,9 +21,9 @@ use crate::import::{self, BadLine, ImportError, Line};
 use crate::store::segments::write::{SegmentWriter, Tally};
 
 /// How long one transaction should hold the writer: well below the 50 ms after which a daemon would notice.
-const HOLD: Duration = Duration::from_millis(20);
+const HOLD: Duration = Duration::from_millis(30);
 /// Lines of a transaction: the first one's, and the bounds of those that follow.
-const LINES: (usize, usize, usize) = (500, 50, 4_000);
+const LINES: (usize, usize, usize) = (500, 50, 8_000);
 /// A pause between transactions while a daemon runs: it finds the database free.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Lines that travel together from the parsing thread.
@@ -132,8 +132,8 @@ fn coverage(arguments: &ImportArguments, text: &str) -> anyhow::Result<CoverageR
     let wrong = |error: String| told(Exit::Wrong, format!("--covers: {error}"));
     let (from, to) = text.split_once("..").ok_or_else(|| wrong("write FROM..TO".to_owned()))?;
     let record = CoverageRecord {
-        source: arguments.source.clone(),
-        account: arguments.account.clone(),
+        source: arguments.source.as_deref().map(Into::into),
+        account: arguments.account.as_deref().map(Into::into),
         from: parse_instant(from.trim()).map_err(wrong)?,
         to: parse_instant(to.trim()).map_err(wrong)?,
     };
@@ -225,9 +225,12 @@ impl Job {
         let kind = arguments.kind;
         std::thread::scope(|scope| {
             let (sender, packs) = sync_channel::<Vec<Line>>(PACKS);
-            let parsing = scope.spawn(move || parse(reader, kind, &sender));
-            let written = self.write_all(&packs, &name, &mut rejects);
-            drop(packs);
+            // Records go back to the thread that made them to be dropped there: memory that is given back by another
+            // thread than took it makes both wait for each other.
+            let (spent, returned) = sync_channel::<Vec<Record>>(PACKS);
+            let parsing = scope.spawn(move || parse(reader, kind, &sender, &returned));
+            let written = self.write_all(&packs, &spent, &name, &mut rejects);
+            drop((packs, spent));
             let parsed = parsing.join().map_err(|_| anyhow::anyhow!("parsing {name} panicked"))?;
             written?;
             parsed.map_err(|error| header_error(error, &name))
@@ -263,6 +266,7 @@ impl Job {
     fn write_all(
         &mut self,
         packs: &Receiver<Vec<Line>>,
+        spent: &SyncSender<Vec<Record>>,
         name: &str,
         rejects: &mut Rejects,
     ) -> anyhow::Result<()> {
@@ -278,15 +282,17 @@ impl Job {
                     }
                 }
                 if self.lines <= records.len() {
-                    self.write(std::mem::take(&mut records))?;
+                    self.write(&records)?;
+                    // Full or gone, the other end does not matter: then they are dropped here.
+                    drop(spent.try_send(std::mem::take(&mut records)));
                 }
             }
         }
-        if records.is_empty() { Ok(()) } else { self.write(records) }
+        if records.is_empty() { Ok(()) } else { self.write(&records) }
     }
 
     /// One transaction; the next one's size follows from how long this one took.
-    fn write(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
+    fn write(&mut self, records: &[Record]) -> anyhow::Result<()> {
         let count = records.len();
         let watch = Stopwatch::start();
         self.summary.tally.add(self.writer.write(records, self.arrived)?);
@@ -318,10 +324,14 @@ fn parse(
     mut reader: Box<dyn BufRead + Send>,
     kind: Option<Kind>,
     packs: &SyncSender<Vec<Line>>,
+    returned: &Receiver<Vec<Record>>,
 ) -> Result<(), ImportError> {
     let mut pack = Vec::with_capacity(PACK);
     import::read(&mut reader, kind, &mut |line| {
         pack.push(line);
+        if pack.len() == PACK {
+            returned.try_iter().for_each(drop);
+        }
         pack.len() < PACK || packs.send(std::mem::replace(&mut pack, Vec::with_capacity(PACK))).is_ok()
     })?;
     if !pack.is_empty() {

@@ -4,12 +4,17 @@
 //! RFC 3339 texts with an offset, or whole UTC milliseconds. A field that is absent or null says nothing. What a
 //! record means together with its neighbours is [`super::resolve`]'s business.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// UTC milliseconds since 1970.
 pub type Millis = i64;
+
+/// A text that is shared rather than copied: feeds repeat most of theirs line after line.
+pub type Text = Arc<str>;
 
 /// The account and source of records that name none.
 pub const DEFAULT_SCOPE: &str = "default";
@@ -50,12 +55,12 @@ record!(
     AccountRecord {
         /// The system it comes from; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account's id.
-        pub id: String,
+        pub id: Text,
         /// Its name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub name: Option<String>,
+        pub name: Option<Text>,
     }
 );
 
@@ -64,25 +69,25 @@ record!(
     AgentRecord {
         /// The system it comes from; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account within the source; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub account: Option<String>,
+        pub account: Option<Text>,
         /// The agent's id.
-        pub id: String,
+        pub id: Text,
         /// When the record was last changed; an older one never replaces a newer one.
         #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<InstantText>")]
         pub updated_at: Option<Millis>,
         /// Full name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub name: Option<String>,
+        pub name: Option<Text>,
         /// The name that customers see.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub custom_name: Option<String>,
+        pub custom_name: Option<Text>,
         /// Mail address.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub email: Option<String>,
+        pub email: Option<Text>,
     }
 );
 
@@ -91,13 +96,13 @@ record!(
     InteractionRecord {
         /// The system it comes from; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account within the source; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub account: Option<String>,
+        pub account: Option<Text>,
         /// The interaction's id.
         #[serde(alias = "session_id", alias = "interaction_id")]
-        pub id: String,
+        pub id: Text,
         /// When the record was last changed; an older one never replaces a newer one.
         #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<InstantText>")]
@@ -117,43 +122,43 @@ pub struct InteractionFields {
     pub direction: Option<DirectionWord>,
     /// The channel's name, as reports print it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<String>,
+    pub channel: Option<Text>,
     /// What kind of channel it is; decides what stands in the Support column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_type: Option<ChannelType>,
     /// The customer as reports print it; else the first of name, email and phone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer: Option<String>,
+    pub customer: Option<Text>,
     /// The customer's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer_name: Option<String>,
+    pub customer_name: Option<Text>,
     /// The customer's mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer_email: Option<String>,
+    pub customer_email: Option<Text>,
     /// The customer's phone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer_phone: Option<String>,
+    pub customer_phone: Option<Text>,
     /// The Support column as reports print it; else it follows from channel type and direction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub support: Option<String>,
+    pub support: Option<Text>,
     /// The number called, chosen or used; for SMS also its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub support_number: Option<String>,
+    pub support_number: Option<Text>,
     /// The mail address written to or from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub support_email: Option<String>,
+    pub support_email: Option<Text>,
     /// The bot's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bot_name: Option<String>,
+    pub bot_name: Option<Text>,
     /// The final status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
+    pub status: Option<Text>,
     /// The reason of the final status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Text>,
     /// Who ended it, as `Agent Hangup`. An interaction that has one has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disconnecting_event: Option<String>,
+    pub disconnecting_event: Option<Text>,
     /// When it ended; absent while it goes on.
     #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<InstantText>")]
@@ -165,16 +170,16 @@ record!(
     SegmentRecord {
         /// The system it comes from; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account within the source; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub account: Option<String>,
+        pub account: Option<Text>,
         /// The segment's id, or the queue stint's where nobody answered.
         #[serde(alias = "segment_id")]
-        pub id: String,
+        pub id: Text,
         /// The interaction it belongs to.
         #[serde(alias = "session_id")]
-        pub interaction_id: String,
+        pub interaction_id: Text,
         /// When the record was last changed; an older one never replaces a newer one.
         #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<InstantText>")]
@@ -184,7 +189,7 @@ record!(
         pub participant: Option<Participant>,
         /// The queue it came through.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub queue_name: Option<String>,
+        pub queue_name: Option<Text>,
         /// Entry into this queue.
         #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<InstantText>")]
@@ -195,16 +200,16 @@ record!(
         pub queue_exit: Option<Millis>,
         /// The agent's id; else the email, else the name stands for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub agent_id: Option<String>,
+        pub agent_id: Option<Text>,
         /// The agent's name, said once more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub agent_name: Option<String>,
+        pub agent_name: Option<Text>,
         /// The name that customers see, said once more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub agent_custom_name: Option<String>,
+        pub agent_custom_name: Option<Text>,
         /// The agent's mail address, said once more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub agent_email: Option<String>,
+        pub agent_email: Option<Text>,
         /// Start of the portion: acceptance by the agent or bot.
         #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<InstantText>")]
@@ -239,28 +244,28 @@ record!(
         pub first_response_ms: Option<Millis>,
         /// Mail addresses of those consulted, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub consultants: Vec<String>,
+        pub consultants: Vec<Text>,
         /// Mail addresses of those who joined, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub joined_users: Vec<String>,
+        pub joined_users: Vec<Text>,
         /// Skills placed in this segment.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub skills: Vec<String>,
+        pub skills: Vec<Text>,
         /// Who transferred it here: `System`, `Bot` or a mail address; else it follows from the row before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub transferred_in_by: Option<String>,
+        pub transferred_in_by: Option<Text>,
         /// Why it was transferred here; else it follows from the row before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub transferred_in_status: Option<String>,
+        pub transferred_in_status: Option<Text>,
         /// How the portion ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub end_reason: Option<EndReason>,
         /// Why it was transferred on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub transfer_reason: Option<String>,
+        pub transfer_reason: Option<Text>,
         /// The code that the agent gave the outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub disposition: Option<String>,
+        pub disposition: Option<Text>,
         /// The interaction's fields, said once more.
         #[serde(flatten)]
         #[schemars(flatten)]
@@ -273,15 +278,15 @@ record!(
     MessageRecord {
         /// The system it comes from; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account within the source; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub account: Option<String>,
+        pub account: Option<Text>,
         /// The message's id.
-        pub id: String,
+        pub id: Text,
         /// The interaction it belongs to.
         #[serde(alias = "session_id")]
-        pub interaction_id: String,
+        pub interaction_id: Text,
         /// When it was sent.
         #[serde(deserialize_with = "instant_required")]
         #[schemars(with = "InstantText")]
@@ -290,7 +295,7 @@ record!(
         pub sender: Sender,
         /// The sending agent's id, where an agent sent it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub agent_id: Option<String>,
+        pub agent_id: Option<Text>,
         /// Who can read it; everybody when absent.
         #[serde(default)]
         pub audience: Audience,
@@ -302,18 +307,18 @@ record!(
     AgentSessionRecord {
         /// The system it comes from; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account within the source; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub account: Option<String>,
+        pub account: Option<Text>,
         /// The session's id.
-        pub id: String,
+        pub id: Text,
         /// When the record was last changed; an older one never replaces a newer one.
         #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<InstantText>")]
         pub updated_at: Option<Millis>,
         /// The agent.
-        pub agent_id: String,
+        pub agent_id: Text,
         /// Login.
         #[serde(deserialize_with = "instant_required")]
         #[schemars(with = "InstantText")]
@@ -330,20 +335,20 @@ record!(
     AgentStateRecord {
         /// The system it comes from; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account within the source; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub account: Option<String>,
+        pub account: Option<Text>,
         /// The span's id.
-        pub id: String,
+        pub id: Text,
         /// When the record was last changed; an older one never replaces a newer one.
         #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<InstantText>")]
         pub updated_at: Option<Millis>,
         /// The login session.
-        pub agent_session_id: String,
+        pub agent_session_id: Text,
         /// The state's name in the source.
-        pub state: String,
+        pub state: Text,
         /// Its start.
         #[serde(deserialize_with = "instant_required")]
         #[schemars(with = "InstantText")]
@@ -360,10 +365,10 @@ record!(
     CoverageRecord {
         /// The system it speaks of; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub source: Option<String>,
+        pub source: Option<Text>,
         /// The account within the source; `default` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub account: Option<String>,
+        pub account: Option<Text>,
         /// First instant inside.
         #[serde(deserialize_with = "instant_required")]
         #[schemars(with = "InstantText")]

@@ -3,13 +3,15 @@
 //! Resolved when records arrive and kept with each segment, so that a detail report is one ordered pass without a
 //! join. Pure: the store hands in the segments of one interaction and writes back what changed.
 
-use super::record::{ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Participant, Span};
+use super::record::{
+    ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Participant, Span, Text,
+};
 
 /// The customer as reports print it: as said, else the first of name, email and phone.
-pub fn customer(fields: &InteractionFields) -> Option<&str> {
+pub fn customer(fields: &InteractionFields) -> Option<&Text> {
     [&fields.customer, &fields.customer_name, &fields.customer_email, &fields.customer_phone]
         .into_iter()
-        .filter_map(|field| field.as_deref())
+        .filter_map(|field| field.as_ref())
         .find(|text| !text.is_empty())
 }
 

@@ -2,16 +2,18 @@
 //!
 //! Lists stand with `|` between their values, spans as `start/end`. An empty cell says nothing.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use csv::{ByteRecord, ReaderBuilder};
+use foldhash::fast::RandomState;
 
 use super::{BadLine, ImportError, Line, clip};
 use crate::domain::nearest::nearest;
 use crate::domain::record::{
     AccountRecord, AgentRecord, AgentSessionRecord, AgentStateRecord, Audience, ChannelType, CoverageRecord,
     DirectionWord, EndReason, InteractionFields, InteractionRecord, MessageRecord, Millis, Participant,
-    Record, SegmentRecord, Sender, Span, parse_instant,
+    Record, SegmentRecord, Sender, Span, Text, parse_instant,
 };
 
 /// The kind of a CSV file.
@@ -155,6 +157,7 @@ pub(super) fn read(
     };
     let places = places(kind, &names)?;
     let (all, _) = columns(kind);
+    let mut texts = Texts::default();
     let mut record = ByteRecord::new();
     let mut line;
     loop {
@@ -164,7 +167,10 @@ pub(super) fn read(
             Err(error) => return Err(ImportError::Read(error.into())),
         }
         let item = if record.len() == names.len() {
-            match record_of(kind, &mut Walk { record: &record, places: &places, columns: &all, next: 0 }) {
+            match record_of(
+                kind,
+                &mut Walk { record: &record, places: &places, columns: &all, texts: &mut texts, next: 0 },
+            ) {
                 Ok(record) => Line::Good(record, line),
                 Err(reason) => bad(&record, line, reason),
             }
@@ -230,7 +236,29 @@ struct Walk<'a> {
     /// For each column its place in the record.
     places: &'a [Option<usize>],
     columns: &'a [&'static str],
+    texts: &'a mut Texts,
     next: usize,
+}
+
+/// Texts that were seen before, so that a repeated one costs a look-up and no allocation.
+#[derive(Default)]
+struct Texts(HashSet<Text, RandomState>);
+
+/// Texts kept at the most; then the collection begins anew.
+const TEXTS_KEPT: usize = 50_000;
+
+impl Texts {
+    fn shared(&mut self, text: &str) -> Text {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        if TEXTS_KEPT <= self.0.len() {
+            self.0.clear();
+        }
+        let text = Text::from(text);
+        self.0.insert(text.clone());
+        text
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -246,13 +274,20 @@ impl<'a> Walk<'a> {
         Ok((name, Some(text)))
     }
 
-    fn text(&mut self) -> Cell<String> {
-        Ok(self.raw()?.1.map(ToOwned::to_owned))
+    /// A text that other lines are likely to repeat.
+    fn text(&mut self) -> Cell<Text> {
+        let text = self.raw()?.1;
+        Ok(text.map(|text| self.texts.shared(text)))
     }
 
-    fn needed(&mut self) -> Result<String, String> {
+    /// A text of this line's own.
+    fn own(&mut self) -> Cell<Text> {
+        Ok(self.raw()?.1.map(Text::from))
+    }
+
+    fn needed(&mut self) -> Result<Text, String> {
         let (name, text) = self.raw()?;
-        text.map(ToOwned::to_owned).ok_or_else(|| format!("`{name}` is empty"))
+        text.map(Text::from).ok_or_else(|| format!("`{name}` is empty"))
     }
 
     fn instant(&mut self) -> Cell<Millis> {
@@ -271,8 +306,9 @@ impl<'a> Walk<'a> {
         text.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
     }
 
-    fn list(&mut self) -> Result<Vec<String>, String> {
-        Ok(self.raw()?.1.map(|text| text.split('|').map(ToOwned::to_owned).collect()).unwrap_or_default())
+    fn list(&mut self) -> Result<Vec<Text>, String> {
+        let text = self.raw()?.1;
+        Ok(text.map(|text| text.split('|').map(|text| self.texts.shared(text)).collect()).unwrap_or_default())
     }
 
     fn spans(&mut self) -> Result<Vec<Span>, String> {
@@ -427,10 +463,10 @@ fn interaction_fields(walk: &mut Walk<'_>) -> Result<InteractionFields, String> 
             ("email", ChannelType::Email),
             ("chat", ChannelType::Chat),
         ])?,
-        customer: walk.text()?,
-        customer_name: walk.text()?,
-        customer_email: walk.text()?,
-        customer_phone: walk.text()?,
+        customer: walk.own()?,
+        customer_name: walk.own()?,
+        customer_email: walk.own()?,
+        customer_phone: walk.own()?,
         support: walk.text()?,
         support_number: walk.text()?,
         support_email: walk.text()?,

@@ -69,14 +69,11 @@ pub fn expire_segments(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusql
     Ok(removed)
 }
 
-/// Removes up to `most` interactions, with their messages, that ended before `before_ms` and have no segment left.
+/// Removes up to `most` interactions, with their messages, that ended before `before_ms`: their segments started
+/// before that too, so they are gone already.
 pub fn expire_interactions(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusqlite::Result<usize> {
-    let mut statement = tx.prepare_cached(
-        "select interaction_id from interaction i
-         where ended_at < ?1
-           and not exists (select 1 from segment s where s.interaction_id = i.interaction_id)
-         limit ?2",
-    )?;
+    let mut statement =
+        tx.prepare_cached("select interaction_id from interaction where ended_at < ?1 limit ?2")?;
     let old: Vec<i64> =
         statement.query_map(params![before_ms, most], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for interaction_id in &old {

@@ -1,1 +1,30 @@
+//! Tests of the whole program, by capability. One binary, so that it links once.
+//!
+//! `tests/run` builds it, starts what needs root, and runs it as a user without rights. A server that is missing fails
+//! the test that needs it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    unreachable_pub,
+    reason = "a test that cannot go on has failed; nothing here has users outside"
+)]
 
+mod bad_jobs;
+mod commands;
+mod crash;
+mod daemon;
+mod golden;
+mod http;
+mod imports;
+mod mail;
+mod promises;
+mod store;
+mod support;
+mod tidy;

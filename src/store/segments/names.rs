@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::domain::record::{AgentRecord, DEFAULT_SCOPE, Millis};
+use crate::domain::record::{AgentRecord, DEFAULT_SCOPE, Millis, Text};
 
 /// Terms kept in memory; a vocabulary beyond it is looked up in the database again.
 const TERMS_KEPT: usize = 200_000;
@@ -13,8 +14,8 @@ const TERMS_KEPT: usize = 200_000;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     accounts: HashMap<String, HashMap<String, i64>>,
-    terms: HashMap<Box<str>, i64>,
-    agents: HashMap<i64, HashMap<Box<str>, KnownAgent>>,
+    terms: HashMap<Text, i64, RandomState>,
+    agents: HashMap<i64, HashMap<Box<str>, KnownAgent, RandomState>>,
 }
 
 /// An agent as stored.
@@ -105,14 +106,14 @@ impl Names {
     }
 
     /// The code of a list, each value once, `|` between.
-    pub(super) fn list(&mut self, tx: &Transaction<'_>, values: &[String]) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn list(&mut self, tx: &Transaction<'_>, values: &[Text]) -> rusqlite::Result<Option<i64>> {
         match values {
             [] => Ok(None),
             [one] => self.term(tx, Some(one)),
             several => {
                 let mut once: Vec<&str> = Vec::with_capacity(several.len());
                 for value in several {
-                    if !value.is_empty() && !once.contains(&value.as_str()) {
+                    if !value.is_empty() && !once.contains(&&**value) {
                         once.push(value);
                     }
                 }

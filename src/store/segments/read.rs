@@ -43,9 +43,11 @@ pub fn read(
     let conditions = conditions(&snapshot, query.filters)?;
     let from = match query.rows_by {
         RowsBy::Start => format!("segment s where s.row_start >= ?1 and s.row_start < ?2{conditions}"),
-        // The cross join fixes the order: interactions of the period first, then their rows.
+        // The cross joins fix the order: interactions of the period first, then their rows.
         RowsBy::InteractionEnd => format!(
-            "interaction i cross join segment s on s.interaction_id = i.interaction_id
+            "interaction i cross join json_each(i.segments) j
+             cross join segment s on s.row_start = j.value ->> 0 and s.record_id = j.value ->> 1
+                  and s.account_id = i.account_id
              where i.ended_at >= ?1 and i.ended_at < ?2{conditions}"
         ),
     };

@@ -3,7 +3,9 @@
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use crate::domain::record::{ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Participant};
+use crate::domain::record::{
+    ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Participant, Text,
+};
 
 /// A segment's own fields, as codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub(super) struct Own {
 pub(super) struct Resolved {
     pub(super) direction: Option<i64>,
     pub(super) channel: Option<i64>,
-    pub(super) customer: Option<String>,
+    pub(super) customer: Option<Text>,
     pub(super) support: Option<i64>,
     pub(super) status: Option<i64>,
     pub(super) reason: Option<i64>,
@@ -53,11 +55,11 @@ pub(super) struct Resolved {
 /// A segment while its interaction is worked on.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
-    pub(super) key: String,
+    pub(super) key: Text,
     pub(super) version: Millis,
     pub(super) own: Own,
     /// What the database holds, if it holds it.
-    pub(super) stored: Option<(Own, Resolved, Millis)>,
+    pub(super) stored: Option<Box<(Own, Resolved, Millis)>>,
 }
 
 /// An interaction while it is worked on.
@@ -65,12 +67,23 @@ pub(super) struct Segment {
 pub(super) struct Interaction {
     pub(super) interaction_id: i64,
     pub(super) account_id: i64,
-    pub(super) key: String,
+    pub(super) key: Text,
     pub(super) version: Millis,
     pub(super) fields: InteractionFields,
     /// What the database holds: its fields and its resolved end.
-    pub(super) stored: Option<(InteractionFields, Option<Millis>, Millis)>,
+    pub(super) stored: Option<Box<(InteractionFields, Option<Millis>, Millis)>>,
+    /// Where the segments stand, as stored: a JSON list of [row_start, record_id].
+    pub(super) places: String,
     pub(super) segments: Vec<Segment>,
+}
+
+impl Interaction {
+    /// Where the segments stand now.
+    pub(super) fn places_now(&self) -> String {
+        let places: Vec<(Millis, &str)> = self.segments.iter().map(|s| (s.own.row_start, &*s.key)).collect();
+        // Numbers and texts: this cannot fail.
+        serde_json::to_string(&places).unwrap_or_default()
+    }
 }
 
 fn code_of<T: Copy + PartialEq>(words: &[T], word: Option<T>) -> Option<i64> {
@@ -144,7 +157,12 @@ fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
         messages_sent: row.get(36)?,
     };
     let version = row.get(1)?;
-    Ok(Segment { key: row.get(0)?, version, own: own.clone(), stored: Some((own, resolved, version)) })
+    Ok(Segment {
+        key: row.get(0)?,
+        version,
+        own: own.clone(),
+        stored: Some(Box::new((own, resolved, version))),
+    })
 }
 
 /// The interaction with its segments, or `None` when the store has none of this key.
@@ -165,7 +183,7 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
     let mut statement = tx.prepare_cached(
         "select account_id, record_id, version, direction, c.text, channel_type, customer, customer_name,
                 customer_email, customer_phone, support, support_number, support_email, bot_name, s.text, r.text,
-                d.text, said_end, ended_at
+                d.text, said_end, ended_at, segments
          from interaction
          left join term c on c.term_id = channel left join term s on s.term_id = status
          left join term r on r.term_id = reason left join term d on d.term_id = disconnecting_event
@@ -196,13 +214,19 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
             key: row.get(1)?,
             version,
             fields: fields.clone(),
-            stored: Some((fields, row.get(18)?, version)),
+            stored: Some(Box::new((fields, row.get(18)?, version))),
+            places: row.get(19)?,
             segments: Vec::new(),
         })
     })?;
-    let sql = format!("select {SEGMENT_COLUMNS} from segment where interaction_id = ?1");
-    interaction.segments =
-        tx.prepare_cached(&sql)?.query_map([interaction_id], segment)?.collect::<Result<_, _>>()?;
+    let mut statement = tx.prepare_cached(&format!(
+        "select {SEGMENT_COLUMNS} from json_each(?1) j cross join segment
+         on row_start = j.value ->> 0 and record_id = j.value ->> 1 and account_id = ?2
+         where interaction_id = ?3"
+    ))?;
+    let rows =
+        statement.query_map(params![interaction.places, interaction.account_id, interaction_id], segment)?;
+    interaction.segments = rows.collect::<Result<_, _>>()?;
     Ok(interaction)
 }
 
@@ -219,6 +243,7 @@ pub(super) fn write_interaction(
     interaction: &Interaction,
     terms: [Option<i64>; 4],
     ended_at: Option<Millis>,
+    places: &str,
 ) -> rusqlite::Result<i64> {
     let f = &interaction.fields;
     let direction = direction_code(f.direction);
@@ -228,14 +253,15 @@ pub(super) fn write_interaction(
         "update interaction set account_id = ?2, record_id = ?3, version = ?4, direction = ?5, channel = ?6,
                 channel_type = ?7, customer = ?8, customer_name = ?9, customer_email = ?10, customer_phone = ?11,
                 support = ?12, support_number = ?13, support_email = ?14, bot_name = ?15, status = ?16, reason = ?17,
-                disconnecting_event = ?18, said_end = ?19, ended_at = ?20
+                disconnecting_event = ?18, said_end = ?19, ended_at = ?20, segments = ?21
          where interaction_id = ?1"
     } else {
         "insert into interaction values
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+              ?21)"
     };
     let id = interaction.stored.as_ref().map(|_| interaction.interaction_id);
-    let values: [&dyn ToSql; 20] = [
+    let values: [&dyn ToSql; 21] = [
         &id,
         &interaction.account_id,
         &interaction.key,
@@ -256,6 +282,7 @@ pub(super) fn write_interaction(
         &disconnecting_event,
         &f.interaction_end,
         &ended_at,
+        &places,
     ];
     tx.prepare_cached(sql)?.execute(values.as_slice())?;
     Ok(id.unwrap_or_else(|| tx.last_insert_rowid()))

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::names::{Names, SaidAgent, agent_address};
@@ -14,7 +15,7 @@ use super::row::{
 };
 use crate::domain::record::{
     AccountRecord, AgentSessionRecord, AgentStateRecord, Audience, CoverageRecord, InteractionFields,
-    MessageRecord, Millis, Participant, Record, SegmentRecord, Sender,
+    MessageRecord, Millis, Participant, Record, SegmentRecord, Sender, Text,
 };
 use crate::domain::resolve::{self, AgentMessage, Neighbour, TransferredBy};
 use crate::store::StoreError;
@@ -52,12 +53,12 @@ pub struct SegmentWriter {
     names: Names,
 }
 
-type Key = (i64, String);
+type Key = (i64, Text);
 
 /// The interactions that a chunk touches, in the order in which they were touched.
 #[derive(Default)]
 struct Touched {
-    index: HashMap<Key, usize>,
+    index: HashMap<Key, usize, RandomState>,
     interactions: Vec<Interaction>,
 }
 
@@ -70,7 +71,7 @@ impl SegmentWriter {
         // An import is durable at its end (see `finish`); a power cut before that is repaired by importing again.
         connection
             .execute_batch(
-                "pragma synchronous = normal; pragma foreign_keys = off; pragma wal_autocheckpoint = 4000;
+                "pragma synchronous = normal; pragma foreign_keys = off; pragma wal_autocheckpoint = 16000;
                  pragma cache_size = -65536",
             )
             .map_err(fail)?;
@@ -78,7 +79,7 @@ impl SegmentWriter {
     }
 
     /// Writes one chunk in one transaction. `arrived` is the version of records that name none.
-    pub fn write(&mut self, records: Vec<Record>, arrived: Millis) -> Result<Tally, StoreError> {
+    pub fn write(&mut self, records: &[Record], arrived: Millis) -> Result<Tally, StoreError> {
         let result = self.write_chunk(records, arrived);
         if result.is_err() {
             self.names.forget();
@@ -86,7 +87,7 @@ impl SegmentWriter {
         result.map_err(|source| StoreError::sql("import records", source))
     }
 
-    fn write_chunk(&mut self, records: Vec<Record>, arrived: Millis) -> rusqlite::Result<Tally> {
+    fn write_chunk(&mut self, records: &[Record], arrived: Millis) -> rusqlite::Result<Tally> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut chunk = Chunk {
             tx: &tx,
@@ -105,7 +106,7 @@ impl SegmentWriter {
 
     /// Declares a span as whole, by hand.
     pub fn cover(&mut self, coverage: &CoverageRecord) -> Result<(), StoreError> {
-        self.write(vec![Record::Coverage(coverage.clone())], 0).map(|_| ())
+        self.write(&[Record::Coverage(coverage.clone())], 0).map(|_| ())
     }
 
     /// Makes everything written so far durable.
@@ -128,14 +129,14 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    fn take(&mut self, record: Record) -> rusqlite::Result<()> {
+    fn take(&mut self, record: &Record) -> rusqlite::Result<()> {
         match record {
-            Record::Segment(segment) => self.segment(*segment),
+            Record::Segment(segment) => self.segment(segment),
             Record::Interaction(interaction) => {
                 let account = self.account(interaction.source.as_deref(), interaction.account.as_deref())?;
-                let at = self.touch(account, interaction.id)?;
+                let at = self.touch(account, &interaction.id)?;
                 let version = interaction.updated_at.unwrap_or(self.arrived);
-                let changed = self.merge(at, interaction.facts, version);
+                let changed = self.merge(at, &interaction.facts, version);
                 if changed {
                     self.tally.changed += 1
                 } else {
@@ -143,18 +144,18 @@ impl Chunk<'_> {
                 }
                 Ok(())
             }
-            Record::Message(message) => self.message(&message),
+            Record::Message(message) => self.message(message),
             Record::Agent(agent) => {
                 let account = self.account(agent.source.as_deref(), agent.account.as_deref())?;
-                let said = SaidAgent::of(&agent, agent.updated_at.unwrap_or(self.arrived));
+                let said = SaidAgent::of(agent, agent.updated_at.unwrap_or(self.arrived));
                 self.names.agent(self.tx, account, &said)?;
                 self.tally.changed += 1;
                 Ok(())
             }
-            Record::Account(account) => self.account_record(&account),
-            Record::AgentSession(session) => self.agent_session(&session),
-            Record::AgentState(state) => self.agent_state(&state),
-            Record::Coverage(coverage) => self.coverage(&coverage),
+            Record::Account(account) => self.account_record(account),
+            Record::AgentSession(session) => self.agent_session(session),
+            Record::AgentState(state) => self.agent_state(state),
+            Record::Coverage(coverage) => self.coverage(coverage),
         }
     }
 
@@ -163,8 +164,8 @@ impl Chunk<'_> {
     }
 
     /// The place of an interaction in the chunk; loaded or begun when it was not there yet.
-    fn touch(&mut self, account_id: i64, key: String) -> rusqlite::Result<usize> {
-        let key = (account_id, key);
+    fn touch(&mut self, account_id: i64, key: &Text) -> rusqlite::Result<usize> {
+        let key = (account_id, key.clone());
         if let Some(at) = self.touched.index.get(&key) {
             return Ok(*at);
         }
@@ -177,7 +178,8 @@ impl Chunk<'_> {
                 version: Millis::MIN,
                 fields: InteractionFields::default(),
                 stored: None,
-                segments: Vec::new(),
+                places: String::new(),
+                segments: Vec::with_capacity(2),
             },
         };
         self.touched.interactions.push(interaction);
@@ -186,18 +188,18 @@ impl Chunk<'_> {
     }
 
     /// Adds what is said to what is known of an interaction; what is older fills in blanks only.
-    fn merge(&mut self, at: usize, said: InteractionFields, version: Millis) -> bool {
+    fn merge(&mut self, at: usize, said: &InteractionFields, version: Millis) -> bool {
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return false };
         let newer = interaction.version <= version;
         let known = &mut interaction.fields;
         let mut changed = false;
         macro_rules! merge {
             ($($field:ident),+) => {$(
-                if let Some(value) = said.$field
+                if said.$field.is_some()
                     && (newer || known.$field.is_none())
-                    && known.$field.as_ref() != Some(&value)
+                    && known.$field != said.$field
                 {
-                    known.$field = Some(value);
+                    known.$field.clone_from(&said.$field);
                     changed = true;
                 }
             )+};
@@ -225,16 +227,16 @@ impl Chunk<'_> {
         changed
     }
 
-    fn segment(&mut self, mut record: SegmentRecord) -> rusqlite::Result<()> {
+    fn segment(&mut self, record: &SegmentRecord) -> rusqlite::Result<()> {
         let account = self.account(record.source.as_deref(), record.account.as_deref())?;
         let version = record.updated_at.unwrap_or(self.arrived);
-        let at = self.touch(account, std::mem::take(&mut record.interaction_id))?;
-        self.merge(at, std::mem::take(&mut record.interaction), version);
-        let own = self.own(account, &record, version)?;
+        let at = self.touch(account, &record.interaction_id)?;
+        self.merge(at, &record.interaction, version);
+        let own = self.own(account, record, version)?;
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return Ok(()) };
         match interaction.segments.iter_mut().find(|known| known.key == record.id) {
             None => {
-                interaction.segments.push(Segment { key: record.id, version, own, stored: None });
+                interaction.segments.push(Segment { key: record.id.clone(), version, own, stored: None });
                 self.tally.added += 1;
             }
             Some(known) if known.own == own => {
@@ -303,7 +305,7 @@ impl Chunk<'_> {
 
     fn message(&mut self, message: &MessageRecord) -> rusqlite::Result<()> {
         let account = self.account(message.source.as_deref(), message.account.as_deref())?;
-        let at = self.touch(account, message.interaction_id.clone())?;
+        let at = self.touch(account, &message.interaction_id)?;
         let agent_id = match message.agent_id.as_deref() {
             None => None,
             id => {
@@ -316,7 +318,7 @@ impl Chunk<'_> {
         if interaction.interaction_id == 0 {
             // The message's row needs the interaction's; its fields follow when the chunk is settled.
             interaction.interaction_id = row::add_interaction(self.tx, account, &interaction.key)?;
-            interaction.stored = Some((InteractionFields::default(), None, Millis::MIN));
+            interaction.stored = Some(Box::new((InteractionFields::default(), None, Millis::MIN)));
         }
         let sender = match message.sender {
             Sender::Agent => 1,
@@ -443,17 +445,23 @@ impl Chunk<'_> {
             self.names.term(self.tx, fields.disconnecting_event.as_deref())?,
         ];
         let ended_at = ended_at(&interaction);
-        let as_stored = interaction.stored.as_ref().is_some_and(|(stored, end, version)| {
-            stored == fields && *end == ended_at && *version == interaction.version
+        let places = interaction.places_now();
+        let as_stored = interaction.stored.as_ref().is_some_and(|known| {
+            let (stored, end, version) = &**known;
+            stored == fields
+                && *end == ended_at
+                && *version == interaction.version
+                && interaction.places == places
         });
         let interaction_id = if as_stored {
             interaction.interaction_id
         } else {
-            write_interaction(self.tx, &interaction, terms, ended_at)?
+            write_interaction(self.tx, &interaction, terms, ended_at, &places)?
         };
         let resolved = self.resolve(&interaction, terms, ended_at)?;
         for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
-            if let Some((own, stored, version)) = &segment.stored {
+            if let Some(known) = &segment.stored {
+                let (own, stored, version) = &**known;
                 if own == &segment.own && stored == resolved && *version == segment.version {
                     continue;
                 }
@@ -510,7 +518,7 @@ impl Chunk<'_> {
             resolved.push(Resolved {
                 direction: direction_code(interaction.fields.direction),
                 channel,
-                customer: customer.map(ToOwned::to_owned),
+                customer: customer.cloned(),
                 support,
                 status,
                 reason,

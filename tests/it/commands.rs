@@ -1,0 +1,144 @@
+//! The daily commands: what they print, and their exit codes.
+
+use crate::support::{Legwork, job, segment};
+
+const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
+
+#[test]
+fn plan_shows_changes_and_exits_4_and_apply_makes_them() {
+    let legwork = Legwork::new("");
+    legwork.job("one", &job(DAY, ""));
+    let said = legwork.run(&["plan"]).fails(4);
+    assert!(said.contains("+ one  new"), "{said}");
+    legwork.run(&["apply"]).ok();
+    assert!(legwork.run(&["plan"]).ok().contains("no changes"));
+    legwork.job("one", &job("\"today\"", ""));
+    legwork.job("two", "x = 1\n");
+    let said = legwork.run(&["plan"]).fails(2);
+    assert!(said.contains("~ one  changed") && said.contains("two.toml:1:1: unknown key `x`"), "{said}");
+}
+
+#[test]
+fn a_name_that_is_not_there_exits_3_with_the_nearest() {
+    let legwork = Legwork::new("");
+    legwork.job("segments-yesterday", &job(DAY, ""));
+    legwork.run(&["apply"]).ok();
+    for command in ["run", "why", "show", "pause", "resume", "export", "runs", "next"] {
+        let said = legwork.run(&[command, "segment-yesterday"]).fails(3);
+        assert!(said.contains("did you mean `segments-yesterday`?"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn run_makes_a_file_for_another_period_and_why_tells_of_it() {
+    let legwork = Legwork::new("");
+    legwork.import(&segment("s1", "2026-06-12T08:00:00Z"));
+    legwork.job("day", &job(DAY, ""));
+    legwork.run(&["apply"]).ok();
+    assert!(legwork.run(&["why", "day"]).ok().contains("has never been due"));
+    assert!(legwork.run(&["run", "day"]).ok().contains("(0 rows"));
+    assert!(legwork.run(&["run", "day", "--period", "2026-06-12..2026-06-13"]).ok().contains("(1 rows"));
+    assert!(
+        legwork
+            .run(&["run", "day", "--period", "2026-06-12T08:00:00Z..2026-06-12T08:00:01Z"])
+            .ok()
+            .contains("(1 rows")
+    );
+    legwork.run(&["run", "day", "--period", "2026-06-13..2026-06-12"]).fails(2);
+    legwork.run(&["run", "day", "--period", "someday"]).fails(2);
+    let why = legwork.run(&["why", "day"]).ok();
+    assert!(why.contains("asked for by hand") && why.contains("sent   to nobody: no destination"), "{why}");
+    let told: serde_json::Value =
+        serde_json::from_str(&legwork.run(&["-o", "json", "why", "day"]).ok()).unwrap();
+    assert_eq!(told["occurrence"]["run"]["file"]["rows"], 1);
+    let shown = legwork.run(&["show", "2"]).ok();
+    assert!(shown.contains("run    2 done"), "{shown}");
+    legwork.run(&["show", "77"]).fails(3);
+}
+
+#[test]
+fn an_empty_report_can_be_kept_without_sending() {
+    let legwork = Legwork::new("");
+    let out = format!(
+        "[output]\nempty = \"skip\"\n[[deliver]]\ndirectory = {{ path = \"{}\" }}\n",
+        legwork.path("out").display()
+    );
+    legwork.job("day", &job(DAY, &out));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "day"]).ok();
+    assert_eq!(legwork.out(), [""; 0]);
+    assert_eq!(legwork.ask("select rows from artifact"), "0");
+    assert!(legwork.run(&["why", "day"]).ok().contains("skips empty reports"));
+}
+
+#[test]
+fn next_lists_instants_in_their_zone_and_schedules_that_meet_once() {
+    let legwork = Legwork::new("");
+    let twice = "[[schedule]]\ncron = \"0 6 * * *\"\n[[schedule]]\ncron = \"0 6 1 * *\"\n";
+    legwork.job("day", &job(DAY, twice).replace("\"UTC\"", "\"America/New_York\""));
+    legwork.run(&["apply"]).ok();
+    let next: serde_json::Value =
+        serde_json::from_str(&legwork.run(&["-o", "json", "next", "day", "-n", "40"]).ok()).unwrap();
+    let instants: Vec<&str> =
+        next.as_array().unwrap().iter().map(|row| row["at"].as_str().unwrap()).collect();
+    assert_eq!(instants.len(), 40);
+    assert!(instants.windows(2).all(|pair| pair[0] < pair[1]));
+    assert!(next[0]["local"].as_str().unwrap().contains(" 06:00:00 -0"));
+}
+
+#[test]
+fn export_gives_back_the_text_and_check_takes_it() {
+    let legwork = Legwork::new("");
+    let text = job(DAY, "");
+    legwork.job("day", &text);
+    legwork.run(&["apply"]).ok();
+    assert_eq!(legwork.run(&["export", "day"]).ok(), text);
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    let legwork = Legwork::new("");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(legwork.run(&["completions", shell]).ok().contains("legwork"));
+    }
+    let folder = legwork.path("man");
+    legwork.run(&["man", &folder.display().to_string()]).ok();
+    assert!(std::fs::read_to_string(folder.join("legwork-import.1")).unwrap().contains("rejects"));
+}
+
+#[test]
+fn usage_exits_2_and_a_closed_pipe_exits_0() {
+    let legwork = Legwork::new("");
+    legwork.run(&["frobnicate"]).fails(2);
+    legwork.run(&["run"]).fails(2);
+    let program = crate::support::program().display().to_string();
+    let piped = std::process::Command::new("sh")
+        .args(["-c", &format!("'{program}' schema job | head -1 >&2; exit ${{PIPESTATUS:-0}}")])
+        .output()
+        .unwrap();
+    assert!(piped.status.success(), "{piped:?}");
+    assert!(!String::from_utf8_lossy(&piped.stderr).contains("Broken pipe"), "{piped:?}");
+}
+
+#[test]
+fn a_delivered_file_replaces_an_older_one_of_its_name() {
+    let legwork = Legwork::new("");
+    legwork.import(&segment("s1", "2026-06-10T08:00:00Z"));
+    legwork.job(
+        "day",
+        &job(DAY, &format!("[[deliver]]\ndirectory = {{ path = \"{}\" }}\n", legwork.path("out").display())),
+    );
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "day"]).ok();
+    let first = std::fs::read(legwork.path("out/day_2026-06-10.csv")).unwrap();
+    legwork.run(&["run", "day"]).ok();
+    assert_eq!(
+        std::fs::read(legwork.path("out/day_2026-06-10.csv")).unwrap(),
+        first,
+        "the same data gives the same bytes"
+    );
+    assert_eq!(legwork.out(), ["day_2026-06-10.csv"]);
+    std::fs::remove_dir_all(legwork.path("out")).unwrap();
+    let ran = legwork.run(&["run", "day"]);
+    assert_eq!(ran.code, 75, "a share that is not mounted comes back: {ran:?}");
+}

@@ -1,0 +1,127 @@
+//! The database file: versions, locks, full disks, backups.
+
+use std::fs;
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+
+use crate::support::{Legwork, files, job, root, segment};
+
+const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
+
+#[test]
+fn a_database_from_the_future_is_refused_and_left_alone() {
+    let legwork = Legwork::new("");
+    legwork.run(&["list"]).ok();
+    legwork.ledger().execute_batch("pragma user_version = 99").unwrap();
+    let said = legwork.run(&["list"]).fails(1);
+    assert!(said.contains("has version 99") && said.contains("install the newer program"), "{said}");
+    assert_eq!(legwork.ask("pragma user_version"), "99");
+}
+
+#[test]
+fn a_database_of_an_older_version_is_copied_and_brought_up_to_date() {
+    let legwork = Legwork::new("");
+    fs::create_dir_all(legwork.path("state")).unwrap();
+    let old = Connection::open(legwork.path("state/legwork.db")).unwrap();
+    old.execute_batch(&fs::read_to_string(root().join("migrations/0001_ledger.sql")).unwrap()).unwrap();
+    old.execute_batch("insert into surrounding values ('kept', 'yes'); pragma user_version = 1").unwrap();
+    drop(old);
+    legwork.run(&["list"]).ok();
+    assert_eq!(legwork.ask("pragma user_version"), legwork::store::VERSION.to_string());
+    assert_eq!(legwork.ask("select value from surrounding where name = 'kept'"), "yes");
+    let copy = files(&legwork.path("state")).into_iter().find(|name| name.contains("before-2")).unwrap();
+    let copy = Connection::open(legwork.path("state").join(copy)).unwrap();
+    assert_eq!(copy.query_row("pragma user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
+#[test]
+fn a_database_that_another_process_holds_is_waited_for_and_then_told_of() {
+    let legwork = Legwork::new("");
+    legwork.job("day", &job(DAY, ""));
+    legwork.run(&["apply"]).ok();
+    let other = legwork.ledger();
+    other.execute_batch("begin immediate").unwrap();
+    let ran = legwork.run(&["run", "day"]);
+    assert_eq!(ran.code, 75, "{ran:?}");
+    assert!(ran.err.contains("another process has held the database"), "{ran:?}");
+    other.execute_batch("rollback").unwrap();
+    legwork.run(&["run", "day"]).ok();
+}
+
+#[test]
+fn the_database_refuses_nonsense() {
+    let legwork = Legwork::new("");
+    legwork.job("day", &job(DAY, ""));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "day"]).ok();
+    let ledger = legwork.ledger();
+    for sql in [
+        "update occurrence set state = 'maybe'",
+        "update occurrence set ended_at = null",
+        "update occurrence set rule = 'missed'",
+        "update run set ended_at = 'yesterday'",
+        "update artifact set sha256 = 'x'",
+        "update artifact set bytes = 'many'",
+        "insert into occurrence select null, definition_id, version_id, nominal_at, 0, period_start, period_end, 'planned', null, 1, null, 0, null from occurrence",
+        "insert into run (occurrence_id, number, state, started_at) values (999, 1, 'running', '2026-01-01T00:00:00.000Z')",
+    ] {
+        ledger.execute_batch("pragma foreign_keys = on").unwrap();
+        assert!(ledger.execute(sql, []).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
+    let small = PathBuf::from(
+        std::env::var("LEGWORK_TEST_SMALL").expect("run the tests by tests/run: it mounts a small tmpfs"),
+    );
+    let legwork = Legwork::new("");
+    let many: String = (0..9_000).map(|n| segment(&format!("m{n}"), "2026-06-10T09:00:00Z")).collect();
+    legwork.import(&many);
+    legwork
+        .job("day", &job(DAY, &format!("[[deliver]]\ndirectory = {{ path = \"{}\" }}\n", small.display())));
+    legwork.run(&["apply"]).ok();
+    // First the folder of the artifacts is full, then the folder that the file goes to.
+    std::os::unix::fs::symlink(&small, legwork.path("state/artifacts")).unwrap();
+    let said = legwork.run(&["run", "day"]).fails(1);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(legwork.ask("select state || (select count(*) from artifact) from run"), "failed0");
+    let left: Vec<String> = files(&small).into_iter().flat_map(|run| files(&small.join(run))).collect();
+    assert_eq!(left, [""; 0]);
+    fs::remove_file(legwork.path("state/artifacts")).unwrap();
+    for run in files(&small) {
+        fs::remove_dir_all(small.join(run)).unwrap();
+    }
+    let said = legwork.run(&["run", "day"]).fails(75);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(legwork.ask("select class from attempt"), "passing");
+    assert_eq!(files(&small), [""; 0]);
+}
+
+#[test]
+fn a_backup_is_whole_while_the_daemon_writes() {
+    let legwork = Legwork::new("");
+    legwork.job("tick", &job(DAY, "[[schedule]]\ncron = \"* * * * * *\"\n"));
+    let daemon = legwork.serve();
+    legwork.wait_until("select count(*) >= 1 from run where state = 'done'", "1");
+    let copy = legwork.path("copy.db");
+    legwork.run(&["backup", &copy.display().to_string()]).ok();
+    daemon.stop();
+    let copy = Connection::open(copy).unwrap();
+    assert_eq!(copy.query_row("pragma integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
+    assert!(copy.query_row("select count(*) from run", [], |row| row.get::<_, i64>(0)).unwrap() >= 1);
+}
+
+#[test]
+fn shipped_migrations_never_change() {
+    // The digest of each shipped file; a new file gets a new line, a shipped line never changes.
+    let shipped = fs::read_to_string(root().join("tests/golden/migrations.sha256")).unwrap();
+    let mut seen = String::new();
+    for name in files(&root().join("migrations")).into_iter().filter(|name| name.ends_with(".sql")) {
+        use sha2::Digest;
+        let digest = sha2::Sha256::digest(fs::read(root().join("migrations").join(&name)).unwrap());
+        seen.push_str(&format!("{}  {name}\n", legwork::artifacts::hex(&digest)));
+    }
+    assert_eq!(seen, shipped);
+}

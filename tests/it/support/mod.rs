@@ -1,0 +1,239 @@
+//! What tests share: a Legwork of their own in a folder of their own, and servers.
+
+pub mod nginx;
+pub mod smtp;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// The repository, or the copy of it that the test user can read.
+pub fn root() -> PathBuf {
+    std::env::var_os("LEGWORK_TEST_ROOT").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    std::env::var_os("LEGWORK_TEST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_legwork").into(), PathBuf::from)
+}
+
+/// A Python that has the packages of `tests/requirements.txt`.
+pub fn python() -> String {
+    std::env::var("LEGWORK_TEST_PYTHON").expect("run the tests by tests/run: it installs what they need")
+}
+
+/// A loopback port that was free a moment ago.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits for something to become true; says what was seen last when it does not within 60 s.
+pub fn wait_for<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look() {
+            Ok(value) => return value,
+            Err(seen) if begun.elapsed() > Duration::from_secs(60) => {
+                panic!("waited for {what}; last seen: {seen}")
+            }
+            Err(_) => std::thread::park_timeout(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// A Legwork with config, jobs and state in a folder that vanishes with it.
+pub struct Legwork {
+    pub folder: TempDir,
+}
+
+/// What a command printed, and its exit code.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// Asserts the exit code and returns standard output.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{self:?}");
+        self.out
+    }
+
+    /// Asserts the exit code and returns everything that was printed.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{self:?}");
+        format!("{}{}", self.out, self.err)
+    }
+}
+
+impl Legwork {
+    /// With this config behind the paths.
+    pub fn new(config: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("legwork-it-").tempdir().unwrap();
+        let paths = "[paths]\njobs = \"jobs\"\nstate = \"state\"\nruntime = \"run\"\n";
+        fs::write(folder.path().join("legwork.toml"), format!("{paths}{config}")).unwrap();
+        for name in ["jobs", "out"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn job(&self, name: &str, text: &str) {
+        fs::write(self.path("jobs").join(format!("{name}.toml")), text).unwrap();
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.arg("--config").arg(self.path("legwork.toml")).args(arguments);
+        command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM").env_remove("NOTIFY_SOCKET");
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs a command with text as its standard input.
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        let input_file = self.path("input");
+        fs::write(&input_file, input).unwrap();
+        let mut command = self.command(arguments);
+        command.stdin(fs::File::open(input_file).unwrap()).output().unwrap().into()
+    }
+
+    /// Imports records, one JSON object each.
+    pub fn import(&self, lines: &str) {
+        self.run_with(&["import", "-"], lines).ok();
+    }
+
+    /// The ledger, to look into.
+    pub fn ledger(&self) -> Connection {
+        let connection = Connection::open(self.path("state/legwork.db")).unwrap();
+        connection.busy_timeout(Duration::from_secs(10)).unwrap();
+        connection
+    }
+
+    /// A single text or number out of the ledger; NULL is the empty text.
+    pub fn ask(&self, sql: &str) -> String {
+        self.ledger()
+            .query_row(sql, [], |row| {
+                Ok(match row.get_ref(0)? {
+                    rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                    rusqlite::types::ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+                    _ => String::new(),
+                })
+            })
+            .unwrap_or_else(|error| format!("{sql}: {error}"))
+    }
+
+    /// Waits until a question has this answer.
+    pub fn wait_until(&self, sql: &str, answer: &str) {
+        wait_for(sql, || {
+            let seen = self.ask(sql);
+            if seen == answer { Ok(()) } else { Err(format!("{seen}\n{}", self.log())) }
+        });
+    }
+
+    /// Files of the `out` folder by name.
+    pub fn out(&self) -> Vec<String> {
+        files(&self.path("out"))
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("serve.log")).unwrap_or_default()
+    }
+
+    /// Starts the daemon and waits until it serves.
+    pub fn serve(&self) -> Daemon {
+        let daemon = self.serve_unready();
+        wait_for(
+            "the daemon",
+            || if self.path("run/legwork.sock").exists() { Ok(()) } else { Err(self.log()) },
+        );
+        daemon
+    }
+
+    pub fn serve_unready(&self) -> Daemon {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("serve.log")).unwrap();
+        let child = self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Daemon { child }
+    }
+}
+
+/// Files of a folder by name; hidden ones too.
+pub fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// A running daemon; killed when it goes out of scope.
+pub struct Daemon {
+    pub child: Child,
+}
+
+impl Daemon {
+    /// Asks it to stop and waits for its end.
+    pub fn stop(mut self) -> i32 {
+        self.signal("TERM");
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A report job over the store for one UTC day, with more TOML behind it.
+pub fn job(period: &str, rest: &str) -> String {
+    format!(
+        "[report]\ntype = \"interaction-details-by-segment\"\ntime_zone = \"UTC\"\nperiod = {period}\n{rest}"
+    )
+}
+
+/// One ended interaction with one answered segment.
+pub fn segment(id: &str, at: &str) -> String {
+    format!(
+        "{{\"kind\":\"segment\",\"id\":\"{id}\",\"interaction_id\":\"cc-{id}\",\"agent_email\":\"jane@x.example\",\
+         \"agent_name\":\"Jane\",\"start\":\"{at}\",\"end\":\"{at}\",\"status\":\"Resolved\",\
+         \"disconnecting_event\":\"Agent Hangup\"}}\n"
+    )
+}
