@@ -95,7 +95,9 @@ create table segment (
     disconnecting_event integer,
     ended_at           integer,
     last               integer not null check (last in (0, 1)),
+    -- Who transferred it here: a term, or the agent, whose address may become known later.
     in_by              integer,
+    in_by_agent        integer,
     in_status          integer,
     first_response_ms  integer,
     messages_sent      integer not null,

@@ -20,25 +20,31 @@ pub const SHIPPED: &str = include_str!("../config/legwork.toml");
 
 /// The config file as written.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     /// Folders; relative ones are below the config file's own.
+    #[serde(default)]
     pub paths: PathsTable,
     /// What is kept, and how long.
+    #[serde(default)]
     pub keep: KeepTable,
     /// How much is done at once.
+    #[serde(default)]
     pub limits: LimitsTable,
     /// Mail relays by name.
+    #[serde(default)]
     pub relay: BTreeMap<String, RelayTable>,
     /// Address lists by name.
+    #[serde(default)]
     pub list: BTreeMap<String, Vec<String>>,
     /// HTTP endpoints by name.
+    #[serde(default)]
     pub http: BTreeMap<String, EndpointTable>,
 }
 
 /// Folders.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct PathsTable {
     /// Job files.
     pub jobs: Option<PathBuf>,
@@ -50,7 +56,7 @@ pub struct PathsTable {
 
 /// What is kept, and how long.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct KeepTable {
     /// Report files, counted from their making.
     pub files: Option<String>,
@@ -66,7 +72,7 @@ pub struct KeepTable {
 
 /// How much is done at once.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct LimitsTable {
     /// Runs at the same time.
     pub runs: Option<u32>,
@@ -78,7 +84,7 @@ pub struct LimitsTable {
 
 /// A mail relay: a host, or an outbox folder.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct RelayTable {
     /// A folder that gets `.eml` files instead of sending: for trials.
     pub outbox: Option<PathBuf>,
@@ -119,9 +125,9 @@ pub enum TlsWord {
 
 /// An HTTP endpoint.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct EndpointTable {
-    /// The base, as "https://files.example.com/incoming".
+    /// The base, as "<https://files.example.com/incoming>".
     #[schemars(required)]
     pub url: Option<String>,
     /// The bearer token, by name.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// Where a secret is to be had; exactly one of the three.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct SecretName {
     /// A systemd credential of the unit, as `LoadCredential=smtp:/etc/legwork/smtp.secret`.
     pub credential: Option<String>,

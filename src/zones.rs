@@ -104,7 +104,7 @@ fn built_in_offset(tz: Tz, at_s: i64) -> i64 {
     i64::from(tz.offset_from_utc_datetime(&utc).fix().local_minus_utc())
 }
 
-/// The compiled-in rules as a TZif file (RFC 9636, version 2), so that one zone type serves both origins.
+/// The compiled-in rules as a `TZif` file (RFC 9636, version 2), so that one zone type serves both origins.
 fn tzif(tz: Tz) -> Vec<u8> {
     let (first, last) = TABLES_S;
     let mut changes: Vec<(i64, i64)> = Vec::new();
@@ -115,7 +115,9 @@ fn tzif(tz: Tz) -> Vec<u8> {
         // No zone has changed twice within a week and gone back to the same offset.
         let to = (from + 7 * 86_400).min(last);
         let after = built_in_offset(tz, to);
-        if after != offset {
+        if after == offset {
+            from = to;
+        } else {
             let (mut low, mut high) = (from, to);
             while 1 < high - low {
                 let middle = low + (high - low) / 2;
@@ -124,8 +126,6 @@ fn tzif(tz: Tz) -> Vec<u8> {
             offset = built_in_offset(tz, high);
             changes.push((high, offset));
             from = high;
-        } else {
-            from = to;
         }
     }
     write_tzif(initial, &changes)

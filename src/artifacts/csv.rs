@@ -85,7 +85,7 @@ impl<'a, W: Write> CsvEncoder<'a, W> {
                         }
                     }
                     Binding::Code(codes, dictionary) => {
-                        push_code(&mut cell, codes.get(row), dictionary, guard)
+                        push_code(&mut cell, codes.get(row), dictionary, guard);
                     }
                     Binding::Instant(column) => self.instants.push(&mut cell, at(column, row)),
                     Binding::Duration(column) => push_duration(&mut cell, at(column, row)),

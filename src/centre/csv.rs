@@ -77,12 +77,24 @@ impl Centre {
     pub fn flat(records: &[Record]) -> Vec<Vec<String>> {
         let fields = records.iter().find_map(|record| match record {
             Record::Interaction(interaction) => Some(interaction.facts.clone()),
-            _ => None,
+            Record::Account(_)
+            | Record::Agent(_)
+            | Record::Segment(_)
+            | Record::Message(_)
+            | Record::AgentSession(_)
+            | Record::AgentState(_)
+            | Record::Coverage(_) => None,
         });
         let fields = fields.unwrap_or_default();
         let segments = records.iter().filter_map(|record| match record {
             Record::Segment(segment) => Some(csv_row(segment, &fields)),
-            _ => None,
+            Record::Account(_)
+            | Record::Agent(_)
+            | Record::Interaction(_)
+            | Record::Message(_)
+            | Record::AgentSession(_)
+            | Record::AgentState(_)
+            | Record::Coverage(_) => None,
         });
         segments.collect()
     }

@@ -105,15 +105,13 @@ impl Centre {
         let (day, place) = (number / per_day, number % per_day);
         let total: u64 = HOURS.iter().sum();
         let mut weight = place * total * 1_000 / per_day;
-        let mut hour = 0;
-        for share in HOURS {
+        for (hour, share) in (0_u64..).zip(HOURS) {
             if weight < share * 1_000 {
                 let within = weight * 3_600 / share;
                 let ms = (day * 24 + hour) * 3_600_000 + within + self.dice.below(1_000);
                 return BEGIN_MS + i64::try_from(ms).unwrap_or(0);
             }
             weight -= share * 1_000;
-            hour += 1;
         }
         BEGIN_MS
     }
@@ -151,7 +149,7 @@ impl Story {
         let customer = dice.below(400);
         match customer % 10 {
             0..6 => {
-                fields.customer_name = Some(people::customer_name(customer, dice.pick(&CUSTOMERS)).into())
+                fields.customer_name = Some(people::customer_name(customer, dice.pick(&CUSTOMERS)).into());
             }
             6..8 => fields.customer_email = Some(format!("customer{customer}@mail.example").into()),
             _ => fields.customer_phone = Some(format!("+1-555-01{:02}", customer % 100).into()),

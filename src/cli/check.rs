@@ -91,7 +91,7 @@ fn warnings(context: &Context, config: &Config, zones: &Zones, folder: &Folder) 
     let file =
         config.file.as_ref().map_or_else(|| "the config".to_owned(), |file| file.display().to_string());
     let mut warn = |file: &str, message: String, help: &str| {
-        warnings.push(Problem::of_file(file, message, help).warning())
+        warnings.push(Problem::of_file(file, message, help).warning());
     };
     for (name, relay) in &config.relays {
         if let RelayWay::Outbox(folder) = &relay.way {
@@ -104,7 +104,7 @@ fn warnings(context: &Context, config: &Config, zones: &Zones, folder: &Folder) 
             Ok(_) => {}
             // Only the unit can read its credentials; that is no mistake of the config.
             Err(error @ SecretError::OutsideUnit(_)) => {
-                warn(&file, format!("{key}: {error}"), "it is read when the daemon runs")
+                warn(&file, format!("{key}: {error}"), "it is read when the daemon runs");
             }
             Err(error) => warn(
                 &file,

@@ -23,7 +23,7 @@ const DAYS: u64 = 3;
 /// The schedule falls due this long after the jobs are written: the daemon has started by then.
 const DUE_IN_S: i64 = 3;
 /// How long the daemon may take for both reports.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]

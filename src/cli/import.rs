@@ -15,7 +15,8 @@ use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
 use crate::clock::Stopwatch;
-use crate::domain::record::{CoverageRecord, Record, parse_instant};
+use crate::domain::instant::parse_instant;
+use crate::domain::record::{CoverageRecord, Record};
 use crate::domain::units::grouped;
 use crate::import::{self, BadLine, ImportError, Line};
 use crate::store::segments::write::{SegmentWriter, Tally};
@@ -207,7 +208,7 @@ impl Job {
         };
         let mut rejects = Rejects::new(arguments, path, stdin);
         if arguments.strict {
-            let bad = self.inspect(&mut input, arguments.kind, &name, &mut rejects)?;
+            let bad = Self::inspect(&mut input, arguments.kind, &name, &mut rejects)?;
             if 0 < bad {
                 self.summary.bad += bad;
                 self.summary.rejects = rejects.finish()?;
@@ -243,7 +244,6 @@ impl Job {
 
     /// Reads everything and writes nothing.
     fn inspect(
-        &mut self,
         input: &mut Input,
         kind: Option<Kind>,
         name: &str,
@@ -358,13 +358,12 @@ impl Rejects {
     }
 
     fn add(&mut self, name: &str, bad: &BadLine) -> anyhow::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let file =
-                    File::create(&self.path).with_context(|| format!("create `{}`", self.path.display()))?;
-                self.file.insert(BufWriter::new(file))
-            }
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            let file =
+                File::create(&self.path).with_context(|| format!("create `{}`", self.path.display()))?;
+            self.file.insert(BufWriter::new(file))
         };
         let row =
             serde_json::json!({ "file": name, "line": bad.line, "reason": bad.reason, "text": bad.text });

@@ -253,20 +253,17 @@ pub(super) fn why(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let found = core.store.read_blocking("read the last occurrence", |connection| {
         overview::occurrences(connection, Some(name), 1)
     })?;
-    match found.first() {
-        Some(found) => tell(context, &core, found),
-        None => {
-            let next = core
-                .store
-                .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?
-                .next_at;
-            let next = next.map_or_else(
-                || "it has no schedule".to_owned(),
-                |at| format!("it is due at {}", rfc3339(at)),
-            );
-            say!("{name} has never been due; {next}\n\nnext: legwork run {name}")?;
-            Ok(Exit::Done)
-        }
+    if let Some(found) = found.first() {
+        tell(context, &core, found)
+    } else {
+        let next = core
+            .store
+            .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?
+            .next_at;
+        let next = next
+            .map_or_else(|| "it has no schedule".to_owned(), |at| format!("it is due at {}", rfc3339(at)));
+        say!("{name} has never been due; {next}\n\nnext: legwork run {name}")?;
+        Ok(Exit::Done)
     }
 }
 

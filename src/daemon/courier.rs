@@ -47,7 +47,7 @@ pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken
                 }
             }
             Err(error) => {
-                tracing::error!(error = chain(&error), "deliveries could not be read; trying again")
+                tracing::error!(error = chain(&error), "deliveries could not be read; trying again");
             }
         }
         let sleep = sleep_until_next(&core).await;
@@ -167,7 +167,7 @@ fn log(delivery: &PendingDelivery, outcome: &Outcome, then: Next) {
             tracing::info!(delivery_id, kind, to, reply, state = state.name(), "delivered");
         }
         Next::End(state) => {
-            tracing::error!(delivery_id, kind, to, reply, state = state.name(), "not delivered")
+            tracing::error!(delivery_id, kind, to, reply, state = state.name(), "not delivered");
         }
         Next::Again(wait) => {
             tracing::warn!(delivery_id, kind, to, reply, again_in_s = wait.as_secs(), "not delivered yet");

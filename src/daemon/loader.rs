@@ -28,7 +28,7 @@ use crate::tomlfile::{self, Problem};
 /// A change counts after this much quiet: editors and `rsync` write in several steps.
 const QUIET: Duration = Duration::from_secs(2);
 /// The folder is looked at this often even when nothing was heard of it: network folders tell of no change.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// A job file that was read.
 #[derive(Debug)]
@@ -310,15 +310,11 @@ async fn tell_owners(
     let body = format!("{}\n\nAll reports go on as before.\nFolder: {folder}\n", problem.problem);
     for owner in owners.values() {
         let subject = "Legwork: the jobs folder was not taken up";
-        match notice(core, owner, subject, &body, now) {
-            Some(notice) => {
-                let write = move |tx: &rusqlite::Transaction<'_>| add_notice(tx, &notice, now);
-                core.store
-                    .write("tell an owner", write)
-                    .await
-                    .map_err(CoreError::store("tell the owners"))?;
-            }
-            None => tracing::warn!(owner = owner.bare(), "no relay to tell the owner by"),
+        if let Some(notice) = notice(core, owner, subject, &body, now) {
+            let write = move |tx: &rusqlite::Transaction<'_>| add_notice(tx, &notice, now);
+            core.store.write("tell an owner", write).await.map_err(CoreError::store("tell the owners"))?;
+        } else {
+            tracing::warn!(owner = owner.bare(), "no relay to tell the owner by");
         }
     }
     Ok(())

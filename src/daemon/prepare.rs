@@ -82,13 +82,13 @@ impl Made<'_> {
 
     /// A run by hand to one address: the definition's first email destination gives relay and subject.
     fn to_one(&self, core: &Core, address: &str) -> Result<Vec<NewDelivery>, TemplateError> {
-        let emails = self.definition.destinations.iter().filter_map(|destination| match destination {
+        let mut emails = self.definition.destinations.iter().filter_map(|destination| match destination {
             Destination::Email(email) => Some(email.clone()),
             Destination::Directory(_) | Destination::Http(_) => None,
         });
         let mut deliveries = Vec::new();
         let to: Vec<Address> = address.parse().into_iter().collect();
-        if let Some(email) = emails.last() {
+        if let Some(email) = emails.next_back() {
             let email = EmailDestination { to, cc: Vec::new(), bcc: Vec::new(), ..email };
             self.email(core, &email, &mut deliveries)?;
         }

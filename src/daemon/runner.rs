@@ -51,7 +51,7 @@ pub(super) async fn runner(core: Arc<Core>, wake: Wake, stop: Stop, work: TaskTr
                 }
             }
             Err(error) => {
-                tracing::error!(error = chain(&error), "the run queue could not be read; trying again")
+                tracing::error!(error = chain(&error), "the run queue could not be read; trying again");
             }
         }
         tokio::select! {

@@ -52,7 +52,7 @@ pub(super) async fn send(endpoint: &Endpoint, parcel: &Parcel, mark: Mark<'_>) -
 
 fn client(endpoint: &Endpoint) -> Result<Client, Outcome> {
     let passing = |reply: String| Outcome::Passing { reply, retry_after: None };
-    let silence = Duration::try_from(endpoint.timeout).unwrap_or(Duration::from_secs(60));
+    let silence = Duration::try_from(endpoint.timeout).unwrap_or(Duration::from_mins(1));
     // No total limit: a large file over a slow line is healthy as long as bytes move.
     let mut builder = Client::builder()
         .no_proxy()
@@ -105,11 +105,12 @@ fn authorised(
 
 /// The path with everything escaped that is not plainly part of a file name.
 fn escaped(path: &str) -> String {
+    use std::fmt::Write;
     path.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            write!(out, "%{byte:02X}").unwrap_or_default();
         }
         out
     })

@@ -1,5 +1,6 @@
 //! A mail: headers, a text part and an HTML part that say the same, the file.
 
+use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use lettre::Message;
@@ -87,7 +88,7 @@ fn text(email: &EmailDetails) -> String {
     }
     for (label, value) in &email.facts {
         let padding = " ".repeat(width - label.chars().count());
-        out.push_str(&format!("{label}:{padding} {value}\n"));
+        writeln!(out, "{label}:{padding} {value}").unwrap_or_default();
     }
     out
 }
@@ -97,16 +98,18 @@ fn html(email: &EmailDetails) -> String {
         "<!doctype html><html lang=\"en\"><body style=\"font-family:sans-serif;font-size:14px;color:#222\">",
     );
     for line in &email.lead {
-        out.push_str(&format!("<p>{}</p>", escape(line)));
+        write!(out, "<p>{}</p>", escape(line)).unwrap_or_default();
     }
     out.push_str("<table style=\"border-collapse:collapse\">");
     for (label, value) in &email.facts {
-        out.push_str(&format!(
+        write!(
+            out,
             "<tr><th scope=\"row\" style=\"text-align:left;padding:2px 16px 2px 0;font-weight:600\">{}</th>\
              <td style=\"padding:2px 0\">{}</td></tr>",
             escape(label),
             escape(value)
-        ));
+        )
+        .unwrap_or_default();
     }
     out.push_str("</table></body></html>");
     out

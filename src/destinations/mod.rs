@@ -140,6 +140,7 @@ fn too_large(mail: u64, limit: u64, whose: &str) -> Option<Outcome> {
 }
 
 /// The outcome of a file operation that failed before the far end had the whole file.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of kinds is long and grows")]
 fn from_io(what: &str, path: &Path, error: &std::io::Error) -> Outcome {
     use std::io::ErrorKind;
     let reply = format!("{what} `{}`: {error}", path.display());

@@ -65,7 +65,7 @@ enum Failure {
 
 impl SmtpPool {
     pub(super) fn new(server: SmtpServer, timeout: SignedDuration) -> Self {
-        let timeout = Duration::try_from(timeout).unwrap_or(Duration::from_secs(60));
+        let timeout = Duration::try_from(timeout).unwrap_or(Duration::from_mins(1));
         let places = Semaphore::new(server.connections);
         Self { server, timeout, places, idle: Mutex::new(Vec::new()) }
     }
@@ -95,15 +95,14 @@ impl SmtpPool {
             }
         };
         // lettre limits connecting only; a server that hangs would hang the delivery.
-        match tokio::time::timeout(self.timeout, talk).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let reply = format!("no answer of {} within {} s", self.place(), self.timeout.as_secs());
-                if body_begun.load(std::sync::atomic::Ordering::SeqCst) {
-                    Outcome::Unsure { reply: format!("{reply}; the body was under way") }
-                } else {
-                    passing(reply)
-                }
+        if let Ok(outcome) = tokio::time::timeout(self.timeout, talk).await {
+            outcome
+        } else {
+            let reply = format!("no answer of {} within {} s", self.place(), self.timeout.as_secs());
+            if body_begun.load(std::sync::atomic::Ordering::SeqCst) {
+                Outcome::Unsure { reply: format!("{reply}; the body was under way") }
+            } else {
+                passing(reply)
             }
         }
     }

@@ -291,14 +291,15 @@ fn special_day(item: &Item, base: &str, stepped: bool) -> Result<Option<String>,
         || upper == "LW"
         || upper.starts_with("L-")
         || upper.strip_suffix(['L', 'W']).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-    if !looks_special && !(item.kind == FieldKind::DayOfWeek && upper.len() == 4 && upper.ends_with('L')) {
+    let last_by_name = item.kind == FieldKind::DayOfWeek && upper.len() == 4 && upper.ends_with('L');
+    if !looks_special && !last_by_name {
         return Ok(None);
     }
     if !is_day || stepped {
         return refuse("only the day fields take `?`, `L`, `W` and `#`, and without a step");
     }
-    match item.kind {
-        FieldKind::DayOfMonth => match upper.as_str() {
+    if item.kind == FieldKind::DayOfMonth {
+        match upper.as_str() {
             "?" | "L" | "LW" => Ok(Some(upper)),
             _ => match upper.strip_suffix('W').and_then(digits) {
                 Some(day) if (1..=31).contains(&day) => Ok(Some(format!("{day}W"))),
@@ -307,26 +308,25 @@ fn special_day(item: &Item, base: &str, stepped: bool) -> Result<Option<String>,
                 }
                 _ => refuse("use a day 1 to 31, `L` (last), `LW` (last weekday) or `15W` (nearest weekday)"),
             },
-        },
-        _ => {
-            if upper == "?" {
-                return Ok(Some(upper));
-            }
-            if let Some(day) = upper.strip_suffix('L').filter(|day| !day.is_empty()) {
-                return value(item, day).map(|day| Some(format!("{day}L")));
-            }
-            if let Some((days, nth)) = upper.split_once('#') {
-                let Some(nth) = digits(nth).filter(|n| (1..=5).contains(n)) else {
-                    return refuse("the number behind `#` is 1 to 5");
-                };
-                let days = match days.split_once('-') {
-                    Some((from, to)) => format!("{}-{}", value(item, from)?, value(item, to)?),
-                    None => value(item, days)?.to_string(),
-                };
-                return Ok(Some(format!("{days}#{nth}")));
-            }
-            refuse("name the weekday, as `5L` (last Friday)")
         }
+    } else {
+        if upper == "?" {
+            return Ok(Some(upper));
+        }
+        if let Some(day) = upper.strip_suffix('L').filter(|day| !day.is_empty()) {
+            return value(item, day).map(|day| Some(format!("{day}L")));
+        }
+        if let Some((days, nth)) = upper.split_once('#') {
+            let Some(nth) = digits(nth).filter(|n| (1..=5).contains(n)) else {
+                return refuse("the number behind `#` is 1 to 5");
+            };
+            let days = match days.split_once('-') {
+                Some((from, to)) => format!("{}-{}", value(item, from)?, value(item, to)?),
+                None => value(item, days)?.to_string(),
+            };
+            return Ok(Some(format!("{days}#{nth}")));
+        }
+        refuse("name the weekday, as `5L` (last Friday)")
     }
 }
 
@@ -340,16 +340,15 @@ fn value(item: &Item, text: &str) -> Result<u8, CronError> {
     }
     let lower = text.to_ascii_lowercase();
     let position = item.kind.names().iter().position(|name| *name == lower);
-    match position.and_then(|index| u8::try_from(index).ok()) {
-        Some(index) => Ok(index + u8::from(item.kind == FieldKind::Month)),
-        None => {
-            let names = match item.kind.names() {
-                [] => String::new(),
-                [first, .., last] => format!(" or a name, {first} to {last}"),
-                [only] => format!(" or {only}"),
-            };
-            Err(item.wrong(format!("`{text}` is not a {}; use {least} to {most}{names}", item.kind.name())))
-        }
+    if let Some(index) = position.and_then(|index| u8::try_from(index).ok()) {
+        Ok(index + u8::from(item.kind == FieldKind::Month))
+    } else {
+        let names = match item.kind.names() {
+            [] => String::new(),
+            [first, .., last] => format!(" or a name, {first} to {last}"),
+            [only] => format!(" or {only}"),
+        };
+        Err(item.wrong(format!("`{text}` is not a {}; use {least} to {most}{names}", item.kind.name())))
     }
 }
 

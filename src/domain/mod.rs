@@ -10,6 +10,7 @@ pub mod backoff;
 pub mod cron;
 pub mod definition;
 pub mod delivery;
+pub mod instant;
 pub mod name;
 pub mod nearest;
 pub mod period;

@@ -9,11 +9,12 @@ use csv::{ByteRecord, ReaderBuilder};
 use foldhash::fast::RandomState;
 
 use super::{BadLine, ImportError, Line, clip};
+use crate::domain::instant::parse_instant;
 use crate::domain::nearest::nearest;
 use crate::domain::record::{
     AccountRecord, AgentRecord, AgentSessionRecord, AgentStateRecord, Audience, ChannelType, CoverageRecord,
     DirectionWord, EndReason, InteractionFields, InteractionRecord, MessageRecord, Millis, Participant,
-    Record, SegmentRecord, Sender, Span, Text, parse_instant,
+    Record, SegmentRecord, Sender, Span, Text,
 };
 
 /// The kind of a CSV file.
@@ -318,19 +319,18 @@ impl<'a> Walk<'a> {
                 text.split_once('/').ok_or_else(|| format!("`{name}`: `{text}` is not start/end"))?;
             Ok(Span { start: parse_instant(start)?, end: parse_instant(end)? })
         };
-        text.map(|text| text.split('|').map(span).collect()).unwrap_or(Ok(Vec::new()))
+        text.map_or(Ok(Vec::new()), |text| text.split('|').map(span).collect())
     }
 
     /// One of a few words, in any case.
     fn word<T: Copy>(&mut self, words: &[(&str, T)]) -> Cell<T> {
         let (name, text) = self.raw()?;
         let Some(text) = text else { return Ok(None) };
-        match words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)) {
-            Some((_, value)) => Ok(Some(*value)),
-            None => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                Err(format!("`{name}`: `{}` is none of {}", clip(text), words.join(", ")))
-            }
+        if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)) {
+            Ok(Some(*value))
+        } else {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Err(format!("`{name}`: `{}` is none of {}", clip(text), words.join(", ")))
         }
     }
 }

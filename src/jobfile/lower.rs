@@ -71,21 +71,20 @@ impl<'a> Lowering<'a> {
     }
 
     pub(super) fn name(&mut self, job: &JobFile, default_name: &str) -> Option<DefinitionName> {
-        match &job.name {
-            Some(name) => self.take("name", name.parse()),
-            None => {
-                let parsed: Result<DefinitionName, _> = default_name.parse();
-                self.take(
-                    "",
-                    parsed.map_err(|error| {
-                        format!("the file's name is no definition name: {error}; add `name = \"…\"`")
-                    }),
-                )
-            }
+        if let Some(name) = &job.name {
+            self.take("name", name.parse())
+        } else {
+            let parsed: Result<DefinitionName, _> = default_name.parse();
+            self.take(
+                "",
+                parsed.map_err(|error| {
+                    format!("the file's name is no definition name: {error}; add `name = \"…\"`")
+                }),
+            )
         }
     }
 
-    pub(super) fn definition(&mut self, name: DefinitionName, job: &JobFile) -> Option<Definition> {
+    pub(super) fn definition(&mut self, name: &DefinitionName, job: &JobFile) -> Option<Definition> {
         let description = job.description.clone().unwrap_or_default();
         if DESCRIPTION_MAX < description.chars().count() {
             self.wrong(
@@ -99,11 +98,11 @@ impl<'a> Lowering<'a> {
         let Some(report) = report else {
             // Without a zone neither schedules nor templates can be judged; addresses can.
             let utc = Zone::utc();
-            self.destinations(&job.deliver, &sample(&name, &description, &utc));
+            self.destinations(&job.deliver, &sample(name, &description, &utc));
             return None;
         };
         let zone = report.zone.clone();
-        let sample = sample(&name, &description, &zone);
+        let sample = sample(name, &description, &zone);
         let output = self.output(job, &sample);
         let schedules = self.schedules(&job.schedule, &zone);
         let destinations = self.destinations(&job.deliver, &sample);

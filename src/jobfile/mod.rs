@@ -42,7 +42,7 @@ pub fn parse(file: &str, default_name: &str, text: &str, surroundings: &dyn Surr
     };
     let mut lowering = lower::Lowering::new(&source, surroundings, problems);
     let name = lowering.name(&job, default_name);
-    let definition = name.clone().and_then(|name| lowering.definition(name, &job));
+    let definition = name.as_ref().and_then(|name| lowering.definition(name, &job));
     let mut problems = lowering.into_problems();
     problems.sort_by_key(|problem| (problem.line, problem.column));
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// One report: what, when, and to whom.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct JobFile {
     /// The definition's identity; the file's name without `.toml` when absent. A renamed file with the same name is
     /// the same definition.
@@ -21,16 +21,19 @@ pub struct JobFile {
     #[schemars(required)]
     pub report: Option<ReportTable>,
     /// How the file looks.
+    #[serde(default)]
     pub output: OutputTable,
     /// When. None: on demand only.
+    #[serde(default)]
     pub schedule: Vec<ScheduleTable>,
     /// Where to. None: the file is made and kept.
+    #[serde(default)]
     pub deliver: Vec<DeliverTable>,
 }
 
 /// What is reported.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct ReportTable {
     /// The report's type.
     #[serde(rename = "type")]
@@ -38,7 +41,7 @@ pub struct ReportTable {
     pub kind: Option<ReportTypeWord>,
     /// Where the segments come from: `store`, the segment store.
     pub source: Option<String>,
-    /// The IANA zone that rules period, file name and every printed time, as "America/New_York".
+    /// The IANA zone that rules period, file name and every printed time, as "`America/New_York`".
     #[schemars(required)]
     pub time_zone: Option<String>,
     /// The period of data, as "yesterday", or { from = "2026-11-01", to = "2026-11-02" } with `to` exclusive.
@@ -47,6 +50,7 @@ pub struct ReportTable {
     /// First day of a week; monday when absent.
     pub week_starts: Option<WeekdayWord>,
     /// Which rows are there; each list is "any of".
+    #[serde(default)]
     pub filters: FiltersTable,
     /// Talk Time with hold and mute (gross, the default) or without (net).
     pub talk_time: Option<TalkTimeWord>,
@@ -74,7 +78,7 @@ pub enum PeriodValue {
 
 /// Local bounds of a period.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct PeriodBounds {
     /// First local date or time inside, as "2026-11-01" or "2026-11-01T06:00".
     #[schemars(required)]
@@ -86,33 +90,40 @@ pub struct PeriodBounds {
 
 /// Which rows are there.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct FiltersTable {
     /// Queue names.
+    #[serde(default)]
     pub queues: Vec<String>,
     /// Agents by email, name or id.
+    #[serde(default)]
     pub agents: Vec<String>,
     /// Channel names.
+    #[serde(default)]
     pub channels: Vec<String>,
     /// Inbound or Outbound.
     pub direction: Option<DirectionWord>,
     /// Skills; a row passes when it has one of them.
+    #[serde(default)]
     pub skills: Vec<String>,
     /// Final statuses of the interaction.
+    #[serde(default)]
     pub statuses: Vec<String>,
     /// Dispositions of the segment.
+    #[serde(default)]
     pub dispositions: Vec<String>,
 }
 
 /// How the file looks.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct OutputTable {
     /// The file's format; csv.
     pub format: Option<FormatWord>,
     /// The file's name, a template as "{{ name }}_{{ period.start | date }}.csv".
     pub file_name: Option<String>,
     /// The dialect of the text.
+    #[serde(default)]
     pub csv: CsvTable,
     /// What to do when there are no rows: send the file with its header (the default), or skip sending.
     pub empty: Option<EmptyWord>,
@@ -120,7 +131,7 @@ pub struct OutputTable {
 
 /// The dialect of the text.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct CsvTable {
     /// Between two cells; comma when absent.
     pub delimiter: Option<DelimiterWord>,
@@ -136,7 +147,7 @@ pub struct CsvTable {
 
 /// A rule that yields instants: exactly one of `cron`, `once` and `every`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct ScheduleTable {
     /// Five fields (minute hour day-of-month month day-of-week), or six with seconds first, as "0 6 * * Mon-Fri".
     pub cron: Option<String>,
@@ -158,7 +169,7 @@ pub struct ScheduleTable {
 
 /// A place that the report goes to: exactly one of `email`, `directory` and `http`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct DeliverTable {
     /// Mail to people.
     pub email: Option<EmailTable>,
@@ -170,7 +181,7 @@ pub struct DeliverTable {
 
 /// Mail to people.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct EmailTable {
     /// The relay's name in the config; the only one, or the one named default, when absent.
     #[serde(rename = "use")]
@@ -179,8 +190,10 @@ pub struct EmailTable {
     #[schemars(required)]
     pub to: Option<Vec<String>>,
     /// Visible copies.
+    #[serde(default)]
     pub cc: Vec<String>,
     /// Copies that stand in no header.
+    #[serde(default)]
     pub bcc: Vec<String>,
     /// A template, as "{{ name }} of {{ period.start | date }}".
     pub subject: Option<String>,
@@ -190,7 +203,7 @@ pub struct EmailTable {
 
 /// A folder.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct DirectoryTable {
     /// An absolute path. The folder must be there.
     #[schemars(required)]
@@ -203,7 +216,7 @@ pub struct DirectoryTable {
 
 /// An HTTP endpoint.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct HttpTable {
     /// The endpoint's name in the config.
     #[serde(rename = "use")]

@@ -1,4 +1,4 @@
-//! SQLite: the only module that knows SQL.
+//! `SQLite`: the only module that knows SQL.
 //!
 //! One writer thread owns the writing connection; what waits for it is committed together, so that a burst costs one
 //! sync. Readers are read-only connections. No transaction is open while anything outside is waited for, and SQL never
@@ -107,8 +107,9 @@ impl StoreError {
     }
 }
 
-/// A piece of work for the writer. It runs inside the transaction and hands back what to do after the commit.
-type Work = Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>;
+/// A piece of work for the writer. It runs inside the transaction, if one could be begun, and hands back what to do
+/// when it is known whether that was committed.
+type Work = Box<dyn FnOnce(Option<&Transaction<'_>>) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// The database of one Legwork.
@@ -251,7 +252,12 @@ fn piece<T: Send + 'static>(
     answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
 ) -> Work {
     Box::new(move |transaction| {
-        let result = in_savepoint(transaction, work).map_err(|source| StoreError::sql(what, source));
+        let result = match transaction {
+            Some(transaction) => {
+                in_savepoint(transaction, work).map_err(|source| StoreError::sql(what, source))
+            }
+            None => Err(StoreError::Closed { what }),
+        };
         Box::new(move |committed| answer(committed.and(result)))
     })
 }
@@ -276,7 +282,7 @@ fn write_loop(connection: &mut Connection, waiting: &Receiver<Work>) {
         let committed = match begun {
             Ok(transaction) => {
                 while let Some(piece) = work.take() {
-                    answers.push(piece(&transaction));
+                    answers.push(piece(Some(&transaction)));
                     if answers.len() < COMMIT_MAX {
                         work = waiting.try_recv().ok();
                     }
@@ -284,8 +290,7 @@ fn write_loop(connection: &mut Connection, waiting: &Receiver<Work>) {
                 transaction.commit().map_err(|source| StoreError::sql("commit", source))
             }
             Err(source) => {
-                // The piece never ran; dropping it closes its channel, so the caller learns of it.
-                tracing::error!(error = %source, "the database could not be written");
+                answers.extend(work.take().map(|piece| piece(None)));
                 Err(StoreError::sql("begin a transaction", source))
             }
         };

@@ -21,6 +21,7 @@ type Node<'i> = Spanned<DeValue<'i>>;
 
 impl Checker<'_> {
     /// The node as JSON, without what is wrong with it; `None` when nothing of it is right.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "each kind stands above, where it is wanted")]
     pub(super) fn check(&mut self, node: &Node<'_>, schema: &Value, path: &str) -> Option<Value> {
         self.places.insert(path.to_owned(), node.span());
         let words = words(schema);
@@ -134,18 +135,17 @@ impl Checker<'_> {
         let number = i64::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok();
         let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
         let (least, most) = (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX));
-        match number.filter(|number| (least..=most).contains(number)) {
-            Some(number) => Some(Value::from(number)),
-            None => {
-                let most = if most == i64::MAX { String::new() } else { format!(" to {most}") };
-                self.add(
-                    node.span(),
-                    path,
-                    format!("`{}` is out of range", digits.as_str()),
-                    format!("use {least}{most}"),
-                );
-                None
-            }
+        if let Some(number) = number.filter(|number| (least..=most).contains(number)) {
+            Some(Value::from(number))
+        } else {
+            let most = if most == i64::MAX { String::new() } else { format!(" to {most}") };
+            self.add(
+                node.span(),
+                path,
+                format!("`{}` is out of range", digits.as_str()),
+                format!("use {least}{most}"),
+            );
+            None
         }
     }
 

@@ -93,8 +93,14 @@ fn excerpt(text: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {
     if line.is_empty() || LINE_BYTES_MAX < line.len() {
         return None;
     }
-    let from = (start - line_start).min(line.len());
-    let mut to = span.end.saturating_sub(line_start).clamp(from, line.len());
+    let boundary = |mut at: usize| {
+        while !line.is_char_boundary(at) {
+            at += 1;
+        }
+        at
+    };
+    let from = boundary((start - line_start).min(line.len()));
+    let mut to = boundary(span.end.saturating_sub(line_start).clamp(from, line.len()));
     if to == from {
         to = line.get(from..).and_then(|rest| rest.chars().next()).map_or(from, |c| from + c.len_utf8());
     }
@@ -123,18 +129,15 @@ pub fn render(problems: &[Problem], colour: bool) -> String {
         };
         let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
         let mut groups = Vec::new();
-        match &problem.excerpt {
-            Some((line, mark)) => {
-                let snippet = Snippet::source(line.as_str())
-                    .line_start(problem.line)
-                    .path(problem.file.as_str())
-                    .annotation(AnnotationKind::Primary.span(mark.clone()));
-                groups.push(level.primary_title(problem.message.as_str()).element(snippet));
-            }
-            None => {
-                let title = format!("{}\n  --> {place}", problem.message);
-                groups.push(annotate_snippets::Group::with_title(level.primary_title(title)));
-            }
+        if let Some((line, mark)) = &problem.excerpt {
+            let snippet = Snippet::source(line.as_str())
+                .line_start(problem.line)
+                .path(problem.file.as_str())
+                .annotation(AnnotationKind::Primary.span(mark.clone()));
+            groups.push(level.primary_title(problem.message.as_str()).element(snippet));
+        } else {
+            let title = format!("{}\n  --> {place}", problem.message);
+            groups.push(annotate_snippets::Group::with_title(level.primary_title(title)));
         }
         let rendered = renderer.render(&groups);
         out.push_str(&rendered);

@@ -1,1 +1,167 @@
-fn main() {}
+//! Figures of size: import, report, start; whole processes, so that everything counts.
+//!
+//! `cargo bench --bench segments -- [SEGMENTS]` (5,000,000 unless said) makes a contact centre of 30 days, imports it,
+//! runs reports over one day and over 30, and starts the daemon on it. Each line is one process: wall seconds, CPU
+//! seconds (user + sys), peak heap (the highest `RssAnon`, sampled every 10 ms). As a yardstick of the machine, in the
+//! same run: `cp` of the same bytes, and the sqlite3 shell printing the same 27 values of the same rows as CSV.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot go on ends"
+)]
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+struct Measured {
+    wall: f64,
+    cpu: f64,
+    heap_mib: f64,
+}
+
+fn cpu_of_children() -> f64 {
+    // Fields 16 and 17 of /proc/self/stat: time of children that were waited for, in ticks of 10 ms.
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    (fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap()) / 100.0
+}
+
+fn measure(mut command: Command) -> Measured {
+    let before = cpu_of_children();
+    let begun = Instant::now();
+    let mut child = command.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut heap = 0.0_f64;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<f64>().ok());
+        heap = heap.max(kib.unwrap_or(0.0) / 1024.0);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let wall = begun.elapsed().as_secs_f64();
+    assert!(child.wait().unwrap().success());
+    Measured { wall, cpu: cpu_of_children() - before, heap_mib: heap }
+}
+
+fn report(what: &str, rows: u64, measured: &Measured) {
+    println!(
+        "{what:<34} {rows:>9} rows  {:>7.2} s wall  {:>7.2} s CPU  {:>9.0} rows/s  {:>6.1} MiB heap",
+        measured.wall,
+        measured.cpu,
+        rows as f64 / measured.wall,
+        measured.heap_mib
+    );
+}
+
+fn legwork(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_legwork"));
+    command.arg("--config").arg(folder.join("legwork.toml")).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// Milliseconds until the daemon says READY, by the socket that systemd would listen on.
+fn start_to_ready(folder: &Path) -> f64 {
+    let notify = folder.join("notify");
+    drop(fs::remove_file(&notify));
+    let socket = std::os::unix::net::UnixDatagram::bind(&notify).unwrap();
+    let begun = Instant::now();
+    let mut command = legwork(folder, &["serve"]);
+    let mut child = command.env("NOTIFY_SOCKET", &notify).stderr(Stdio::null()).spawn().unwrap();
+    let mut heard = String::new();
+    while !heard.contains("READY=1") {
+        let mut bytes = [0; 512];
+        let length = socket.recv(&mut bytes).unwrap();
+        heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
+    }
+    let ready = begun.elapsed().as_secs_f64() * 1_000.0;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    ready
+}
+
+fn main() {
+    let segments: u64 = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(5_000_000);
+    let folder = tempfile::Builder::new().prefix("legwork-bench-").tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("jobs")).unwrap();
+    fs::write(
+        folder.join("legwork.toml"),
+        "[paths]\njobs = \"jobs\"\nstate = \"state\"\nruntime = \"run\"\n",
+    )
+    .unwrap();
+    for (name, to) in [("one-day", "2026-11-11"), ("all-days", "2026-12-01")] {
+        let from = if name == "one-day" { "2026-11-10" } else { "2026-10-31" };
+        let job = format!(
+            "[report]\ntype = \"interaction-details-by-segment\"\ntime_zone = \"America/New_York\"\n\
+             period = {{ from = \"{from}\", to = \"{to}\" }}\n"
+        );
+        fs::write(folder.join(format!("jobs/{name}.toml")), job).unwrap();
+    }
+    let feed = folder.join("centre.csv").display().to_string();
+    let count = segments.to_string();
+    assert!(
+        legwork(folder, &["demo", "--days", "30", "--segments", &count, "--export", &feed])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let lines = csv::Reader::from_path(&feed).unwrap().into_byte_records().count() as u64;
+
+    report("import, CSV", lines, &measure(legwork(folder, &["import", &feed])));
+    assert!(legwork(folder, &["apply"]).status().unwrap().success());
+    println!(
+        "database {:.0} MiB",
+        fs::metadata(folder.join("state/legwork.db")).unwrap().len() as f64 / 1_048_576.0
+    );
+    for name in ["one-day", "all-days"] {
+        let measured = measure(legwork(folder, &["run", name, "--no-send"]));
+        let artifact = newest(&folder.join("state/artifacts"));
+        let rows = csv::Reader::from_path(&artifact).unwrap().into_byte_records().count() as u64;
+        report(&format!("run, {name}"), rows, &measured);
+        let mut copy = Command::new("cp");
+        copy.arg(&artifact).arg(folder.join("copy"));
+        let copied = measure(copy);
+        println!(
+            "  {:.0} MB; {:.1} times the wall of cp",
+            fs::metadata(&artifact).unwrap().len() as f64 / 1e6,
+            measured.wall / copied.wall
+        );
+    }
+    let peer = measure(sqlite_shell(folder));
+    report("sqlite3 shell, all-days", lines, &peer);
+    println!("start to ready: {:.0} ms", start_to_ready(folder));
+    println!(
+        "binary: {:.1} MiB",
+        fs::metadata(env!("CARGO_BIN_EXE_legwork")).unwrap().len() as f64 / 1_048_576.0
+    );
+}
+
+fn newest(artifacts: &Path) -> std::path::PathBuf {
+    let mut runs: Vec<_> = fs::read_dir(artifacts).unwrap().map(|run| run.unwrap().path()).collect();
+    runs.sort_by_key(|run| run.file_name().unwrap().to_string_lossy().parse::<u64>().unwrap());
+    fs::read_dir(runs.last().unwrap()).unwrap().next().unwrap().unwrap().path()
+}
+
+fn sqlite_shell(folder: &Path) -> Command {
+    let sql = "select s.interaction_key, s.direction, c.text, s.customer, u.text, q.text, s.queue_entry, s.queue_exit,
+        s.queue_exit - s.queue_entry, a.name, a.custom_name, a.email, s.record_id, s.start_at, s.end_at,
+        s.end_at - s.start_at, s.hold_mute_ms, s.snooze_ms, s.first_response_ms, s.consultants, s.joined_users,
+        k.text, s.in_by, s.in_status, t.text, r.text, d.text
+      from segment s left join term c on c.term_id = s.channel left join term u on u.term_id = s.support
+      left join term q on q.term_id = s.queue left join agent a on a.agent_id = s.agent_id
+      left join term k on k.term_id = s.skills left join term t on t.term_id = s.status
+      left join term r on r.term_id = s.reason left join term d on d.term_id = s.disconnecting_event
+      where s.ended_at is not null order by s.row_start, s.record_id";
+    let mut command = Command::new("sqlite3");
+    command.args(["-readonly", "-csv"]).arg(folder.join("state/legwork.db")).arg(sql);
+    command.stdout(File::create(folder.join("peer.csv")).unwrap());
+    command
+}

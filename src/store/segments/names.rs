@@ -91,12 +91,11 @@ impl Names {
             .prepare_cached("select term_id from term where text = ?1")?
             .query_row([text], |row| row.get(0))
             .optional()?;
-        let code = match known {
-            Some(code) => code,
-            None => {
-                tx.prepare_cached("insert into term (text) values (?1)")?.execute([text])?;
-                tx.last_insert_rowid()
-            }
+        let code = if let Some(code) = known {
+            code
+        } else {
+            tx.prepare_cached("insert into term (text) values (?1)")?.execute([text])?;
+            tx.last_insert_rowid()
         };
         if TERMS_KEPT <= self.terms.len() {
             self.terms.clear();
@@ -194,11 +193,4 @@ fn load_or_add(
     tx.prepare_cached("insert into agent (account_id, record_id, version) values (?1, ?2, ?3)")?
         .execute(params![account_id, key, version])?;
     Ok(KnownAgent { agent_id: tx.last_insert_rowid(), version, ..KnownAgent::default() })
-}
-
-/// How an agent is named in `Transferred In By`: the mail address, else the name, else the id.
-pub(super) fn agent_address(tx: &Transaction<'_>, agent_id: i64) -> rusqlite::Result<Option<String>> {
-    tx.prepare_cached("select coalesce(email, name, record_id) from agent where agent_id = ?1")?
-        .query_row([agent_id], |row| row.get(0))
-        .optional()
 }

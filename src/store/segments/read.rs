@@ -87,13 +87,15 @@ const COLUMNS: &str = "
     s.ended_at, s.interaction_key, s.record_id, s.customer, s.participant, s.last, s.direction, s.channel, s.support,
     s.queue, s.queue_entry, s.queue_exit, s.agent_id, s.start_at, s.end_at, s.talk_ms, s.hold_mute_ms, s.snooze_ms,
     s.first_response_ms, s.consultants, s.joined_users, s.skills, s.in_by, s.in_status, s.status, s.reason,
-    s.disconnecting_event";
+    s.disconnecting_event, s.in_by_agent";
 
 /// Codes of the database → dense codes of this report, given out in the order of first sight.
 struct Reading<'c> {
     connection: &'c Connection,
     terms: HashMap<i64, Code>,
     agents: HashMap<i64, Code>,
+    /// Agents as terms: how one is named in `Transferred In By`.
+    agent_terms: HashMap<i64, Code>,
     directions: [Code; 2],
     next_term: Code,
     next_agent: Code,
@@ -106,6 +108,7 @@ impl<'c> Reading<'c> {
             connection,
             terms: HashMap::new(),
             agents: HashMap::new(),
+            agent_terms: HashMap::new(),
             directions: [BLANK; 2],
             next_term: 1,
             next_agent: BOT + 1,
@@ -120,7 +123,9 @@ impl<'c> Reading<'c> {
     fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         let text = |column| match row.get_ref(column)? {
             ValueRef::Text(bytes) => Ok(std::str::from_utf8(bytes).unwrap_or("")),
-            _ => Ok::<_, rusqlite::Error>(""),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
+                Ok::<_, rusqlite::Error>("")
+            }
         };
         let who = participant(row.get(4)?);
         self.batch.interaction_id.push(text(1)?);
@@ -133,8 +138,12 @@ impl<'c> Reading<'c> {
         let agent = if who == Participant::Bot { BOT } else { self.agent(row.get(12)?)? };
         self.batch.agent.push(agent);
         let mut codes = [BLANK; 11];
+        let transferred_by: Option<i64> = row.get(27)?;
         for (slot, column) in codes.iter_mut().zip([7, 8, 9, 19, 20, 21, 22, 23, 24, 25, 26]) {
-            *slot = self.term(row.get(column)?)?;
+            *slot = match transferred_by {
+                Some(agent_id) if column == 22 => self.agent_term(agent_id)?,
+                _ => self.term(row.get(column)?)?,
+            };
         }
         let batch = &mut self.batch;
         let columns = [
@@ -202,6 +211,20 @@ impl<'c> Reading<'c> {
             .query_row([term_id], |row| row.get(0))?;
         let code = self.fresh_term(text.into());
         self.terms.insert(term_id, code);
+        Ok(code)
+    }
+
+    /// How an agent who transferred is named: the mail address, else the name, else the id.
+    fn agent_term(&mut self, agent_id: i64) -> rusqlite::Result<Code> {
+        if let Some(code) = self.agent_terms.get(&agent_id) {
+            return Ok(*code);
+        }
+        let text: String = self
+            .connection
+            .prepare_cached("select coalesce(email, name, record_id) from agent where agent_id = ?1")?
+            .query_row([agent_id], |row| row.get(0))?;
+        let code = self.fresh_term(text.into());
+        self.agent_terms.insert(agent_id, code);
         Ok(code)
     }
 

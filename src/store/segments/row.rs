@@ -47,6 +47,7 @@ pub(super) struct Resolved {
     pub(super) ended_at: Option<Millis>,
     pub(super) last: bool,
     pub(super) in_by: Option<i64>,
+    pub(super) in_by_agent: Option<i64>,
     pub(super) in_status: Option<i64>,
     pub(super) first_response_ms: Option<Millis>,
     pub(super) messages_sent: i64,
@@ -72,7 +73,7 @@ pub(super) struct Interaction {
     pub(super) fields: InteractionFields,
     /// What the database holds: its fields and its resolved end.
     pub(super) stored: Option<Box<(InteractionFields, Option<Millis>, Millis)>>,
-    /// Where the segments stand, as stored: a JSON list of [row_start, record_id].
+    /// Where the segments stand, as stored: a JSON list of [`row_start`, `record_id`].
     pub(super) places: String,
     pub(super) segments: Vec<Segment>,
 }
@@ -114,7 +115,7 @@ const SEGMENT_COLUMNS: &str = "
     record_id, version, row_start, participant, queue, queue_entry, queue_exit, agent_id, start_at, end_at, talk_ms,
     hold_mute_ms, hold_ms, mute_ms, snooze_ms, said_first_response_ms, consultants, joined_users, skills, said_in_by,
     said_in_status, end_reason, transfer_reason, disposition, direction, channel, customer, support, status, reason,
-    disconnecting_event, ended_at, last, in_by, in_status, first_response_ms, messages_sent";
+    disconnecting_event, ended_at, last, in_by, in_by_agent, in_status, first_response_ms, messages_sent";
 
 fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
     let own = Own {
@@ -152,9 +153,10 @@ fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
         ended_at: row.get(31)?,
         last: row.get(32)?,
         in_by: row.get(33)?,
-        in_status: row.get(34)?,
-        first_response_ms: row.get(35)?,
-        messages_sent: row.get(36)?,
+        in_by_agent: row.get(34)?,
+        in_status: row.get(35)?,
+        first_response_ms: row.get(36)?,
+        messages_sent: row.get(37)?,
     };
     let version = row.get(1)?;
     Ok(Segment {
@@ -311,7 +313,7 @@ pub(super) fn add_segment(
     let o = &segment.own;
     let participant = code_of(&PARTICIPANTS, Some(o.participant));
     let end_reason = code_of(&END_REASONS, o.end_reason);
-    let values: [&dyn ToSql; 40] = [
+    let values: [&dyn ToSql; 41] = [
         &o.row_start,
         &segment.key,
         &interaction.account_id,
@@ -349,6 +351,7 @@ pub(super) fn add_segment(
         &resolved.ended_at,
         &resolved.last,
         &resolved.in_by,
+        &resolved.in_by_agent,
         &resolved.in_status,
         &resolved.first_response_ms,
         &resolved.messages_sent,
@@ -357,7 +360,7 @@ pub(super) fn add_segment(
         .prepare_cached(
             "insert into segment values
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-                  ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40)
+                  ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)
              on conflict do nothing",
         )?
         .execute(values.as_slice())?;

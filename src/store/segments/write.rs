@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::names::{Names, SaidAgent, agent_address};
+use super::names::{Names, SaidAgent};
 use super::row::{
     self, Interaction, Own, Resolved, Segment, add_segment, direction_code, remove_segment, write_interaction,
 };
@@ -63,7 +63,7 @@ struct Touched {
 }
 
 impl SegmentWriter {
-    /// A writer beside the store's own: SQLite lets one of them write at a time.
+    /// A writer beside the store's own: `SQLite` lets one of them write at a time.
     pub fn open(store: &crate::store::Store) -> Result<Self, StoreError> {
         let fail = |source| StoreError::Open { path: store.path().to_owned(), source };
         let mut connection = Connection::open(store.path()).map_err(fail)?;
@@ -138,9 +138,9 @@ impl Chunk<'_> {
                 let version = interaction.updated_at.unwrap_or(self.arrived);
                 let changed = self.merge(at, &interaction.facts, version);
                 if changed {
-                    self.tally.changed += 1
+                    self.tally.changed += 1;
                 } else {
-                    self.tally.unchanged += 1
+                    self.tally.unchanged += 1;
                 }
                 Ok(())
             }
@@ -342,9 +342,9 @@ impl Chunk<'_> {
                 message.audience == Audience::Public
             ])?;
         if added == 0 {
-            self.tally.unchanged += 1
+            self.tally.unchanged += 1;
         } else {
-            self.tally.added += 1
+            self.tally.added += 1;
         }
         Ok(())
     }
@@ -378,9 +378,9 @@ impl Chunk<'_> {
             )?
             .execute(params![account, record.id, version, agent_id, record.login, record.logout])?;
         if written == 0 {
-            self.tally.unchanged += 1
+            self.tally.unchanged += 1;
         } else {
-            self.tally.changed += 1
+            self.tally.changed += 1;
         }
         Ok(())
     }
@@ -403,9 +403,9 @@ impl Chunk<'_> {
             )?
             .execute(params![account, record.id, version, record.agent_session_id, state, record.start, record.end])?;
         if written == 0 {
-            self.tally.unchanged += 1
+            self.tally.unchanged += 1;
         } else {
-            self.tally.changed += 1
+            self.tally.changed += 1;
         }
         Ok(())
     }
@@ -430,13 +430,13 @@ impl Chunk<'_> {
 
     fn settle(mut self) -> rusqlite::Result<Tally> {
         for interaction in std::mem::take(&mut self.touched.interactions) {
-            self.settle_one(interaction)?;
+            self.settle_one(&interaction)?;
         }
         Ok(self.tally)
     }
 
     /// Resolves an interaction and writes what changed of it.
-    fn settle_one(&mut self, interaction: Interaction) -> rusqlite::Result<()> {
+    fn settle_one(&mut self, interaction: &Interaction) -> rusqlite::Result<()> {
         let fields = &interaction.fields;
         let terms = [
             self.names.term(self.tx, fields.channel.as_deref())?,
@@ -444,7 +444,7 @@ impl Chunk<'_> {
             self.names.term(self.tx, fields.reason.as_deref())?,
             self.names.term(self.tx, fields.disconnecting_event.as_deref())?,
         ];
-        let ended_at = ended_at(&interaction);
+        let ended_at = ended_at(interaction);
         let places = interaction.places_now();
         let as_stored = interaction.stored.as_ref().is_some_and(|known| {
             let (stored, end, version) = &**known;
@@ -456,9 +456,9 @@ impl Chunk<'_> {
         let interaction_id = if as_stored {
             interaction.interaction_id
         } else {
-            write_interaction(self.tx, &interaction, terms, ended_at, &places)?
+            write_interaction(self.tx, interaction, terms, ended_at, &places)?
         };
-        let resolved = self.resolve(&interaction, terms, ended_at)?;
+        let resolved = self.resolve(interaction, terms, ended_at)?;
         for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
             if let Some(known) = &segment.stored {
                 let (own, stored, version) = &**known;
@@ -467,8 +467,8 @@ impl Chunk<'_> {
                 }
                 remove_segment(self.tx, own.row_start, &segment.key, interaction.account_id)?;
             }
-            if !add_segment(self.tx, &interaction, interaction_id, segment, resolved)? {
-                self.take_over(&interaction, interaction_id, segment, resolved)?;
+            if !add_segment(self.tx, interaction, interaction_id, segment, resolved)? {
+                self.take_over(interaction, interaction_id, segment, resolved)?;
             }
         }
         Ok(())
@@ -505,15 +505,12 @@ impl Chunk<'_> {
         let mut resolved = Vec::with_capacity(neighbours.len());
         for (segment, around) in interaction.segments.iter().zip(resolve::neighbours(&neighbours, &messages))
         {
-            let by = match (segment.own.said_in_by, around.transferred_by) {
-                (Some(said), _) => Some(said),
-                (None, None) => None,
-                (None, Some(TransferredBy::System)) => self.names.term(self.tx, Some("System"))?,
-                (None, Some(TransferredBy::Bot)) => self.names.term(self.tx, Some("Bot"))?,
-                (None, Some(TransferredBy::Agent(agent))) => {
-                    let address = agent_address(self.tx, agent)?;
-                    self.names.term(self.tx, address.as_deref())?
-                }
+            let (by, by_agent) = match (segment.own.said_in_by, around.transferred_by) {
+                (Some(said), _) => (Some(said), None),
+                (None, None) => (None, None),
+                (None, Some(TransferredBy::System)) => (self.names.term(self.tx, Some("System"))?, None),
+                (None, Some(TransferredBy::Bot)) => (self.names.term(self.tx, Some("Bot"))?, None),
+                (None, Some(TransferredBy::Agent(agent))) => (None, Some(agent)),
             };
             resolved.push(Resolved {
                 direction: direction_code(interaction.fields.direction),
@@ -526,6 +523,7 @@ impl Chunk<'_> {
                 ended_at,
                 last: around.last,
                 in_by: by,
+                in_by_agent: by_agent,
                 in_status: segment.own.said_in_status.or(around.transfer_reason),
                 first_response_ms: segment.own.said_first_response_ms.or(around.first_response_ms),
                 messages_sent: around.messages_sent,
@@ -559,7 +557,7 @@ impl Chunk<'_> {
         remove_segment(self.tx, row_start, &segment.key, interaction.account_id)?;
         add_segment(self.tx, interaction, interaction_id, segment, resolved)?;
         let other = row::load_by_id(self.tx, other_id)?;
-        self.settle_one(other)
+        self.settle_one(&other)
     }
 }
 

@@ -37,7 +37,7 @@ pub fn wait_for<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> Result
     loop {
         match look() {
             Ok(value) => return value,
-            Err(seen) if begun.elapsed() > Duration::from_secs(60) => {
+            Err(seen) if begun.elapsed() > Duration::from_mins(1) => {
                 panic!("waited for {what}; last seen: {seen}")
             }
             Err(_) => std::thread::park_timeout(Duration::from_millis(20)),
@@ -142,7 +142,9 @@ impl Legwork {
                 Ok(match row.get_ref(0)? {
                     rusqlite::types::ValueRef::Integer(number) => number.to_string(),
                     rusqlite::types::ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
-                    _ => String::new(),
+                    rusqlite::types::ValueRef::Null
+                    | rusqlite::types::ValueRef::Real(_)
+                    | rusqlite::types::ValueRef::Blob(_) => String::new(),
                 })
             })
             .unwrap_or_else(|error| format!("{sql}: {error}"))

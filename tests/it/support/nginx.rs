@@ -1,4 +1,4 @@
-//! nginx with WebDAV over TLS, and locations that refuse in one way each.
+//! nginx with `WebDAV` over TLS, and locations that refuse in one way each.
 
 use std::path::PathBuf;
 use std::process::Command;
