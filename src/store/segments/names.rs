@@ -13,9 +13,9 @@ const TERMS_KEPT: usize = 200_000;
 /// Codes that were looked up.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    accounts: HashMap<String, HashMap<String, i64>>,
+    accounts: HashMap<String, HashMap<String, i64, RandomState>, RandomState>,
     terms: HashMap<Text, i64, RandomState>,
-    agents: HashMap<i64, HashMap<Box<str>, KnownAgent, RandomState>>,
+    agents: HashMap<i64, HashMap<Box<str>, KnownAgent, RandomState>, RandomState>,
 }
 
 /// An agent as stored.
@@ -134,12 +134,12 @@ impl Names {
             agents.insert(key.into(), load_or_add(tx, account_id, key, said.version)?);
         }
         let Some(known) = agents.get_mut(key) else { return Ok(None) };
-        let mut changed = known.clone();
         let newer = known.version <= said.version;
+        let mut changed = false;
         let pairs = [
-            (&mut changed.name, said.name),
-            (&mut changed.custom_name, said.custom_name),
-            (&mut changed.email, said.email),
+            (&mut known.name, said.name),
+            (&mut known.custom_name, said.custom_name),
+            (&mut known.email, said.email),
         ];
         for (slot, text) in pairs {
             if let Some(text) = text
@@ -147,21 +147,21 @@ impl Names {
                 && slot.as_deref() != Some(text)
             {
                 *slot = Some(text.to_owned());
+                changed = true;
             }
         }
-        if changed != *known {
-            changed.version = changed.version.max(said.version);
+        if changed {
+            known.version = known.version.max(said.version);
             tx.prepare_cached(
                 "update agent set version = ?2, name = ?3, custom_name = ?4, email = ?5 where agent_id = ?1",
             )?
             .execute(params![
-                changed.agent_id,
-                changed.version,
-                changed.name,
-                changed.custom_name,
-                changed.email
+                known.agent_id,
+                known.version,
+                known.name,
+                known.custom_name,
+                known.email
             ])?;
-            *known = changed;
         }
         Ok(Some(known.agent_id))
     }

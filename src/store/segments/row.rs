@@ -1,7 +1,7 @@
 //! Rows of `segment` and `interaction` as values: how they are read, compared and written.
 
 use rusqlite::types::ToSql;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, params};
 
 use crate::domain::record::{
     ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Participant, Text,
@@ -167,17 +167,152 @@ fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
     })
 }
 
-/// The interaction with its segments, or `None` when the store has none of this key.
-pub(super) fn load(
-    tx: &Transaction<'_>,
-    account_id: i64,
-    key: &str,
-) -> rusqlite::Result<Option<Interaction>> {
-    let found: Option<i64> = tx
-        .prepare_cached("select interaction_id from interaction where record_id = ?1 and account_id = ?2")?
-        .query_row(params![key, account_id], |row| row.get(0))
-        .optional()?;
-    found.map(|interaction_id| load_by_id(tx, interaction_id)).transpose()
+const ADD_INTERACTION: &str = "
+    insert into interaction values
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+              ?21)";
+
+const CHANGE_INTERACTION: &str = "
+    update interaction set account_id = ?2, record_id = ?3, version = ?4, direction = ?5, channel = ?6,
+                channel_type = ?7, customer = ?8, customer_name = ?9, customer_email = ?10, customer_phone = ?11,
+                support = ?12, support_number = ?13, support_email = ?14, bot_name = ?15, status = ?16, reason = ?17,
+                disconnecting_event = ?18, said_end = ?19, ended_at = ?20, segments = ?21
+         where interaction_id = ?1";
+
+const ADD_SEGMENT: &str = "
+    insert into segment values
+                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+                  ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)
+             on conflict do nothing";
+
+/// The statements that every record needs, prepared once a chunk.
+pub(super) struct Statements<'a> {
+    tx: &'a Transaction<'a>,
+    find: CachedStatement<'a>,
+    add_interaction: CachedStatement<'a>,
+    add_segment: CachedStatement<'a>,
+}
+
+impl<'a> Statements<'a> {
+    pub(super) fn prepare(tx: &'a Transaction<'a>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            tx,
+            find: tx.prepare_cached(
+                "select interaction_id from interaction where record_id = ?1 and account_id = ?2",
+            )?,
+            add_interaction: tx.prepare_cached(ADD_INTERACTION)?,
+            add_segment: tx.prepare_cached(ADD_SEGMENT)?,
+        })
+    }
+
+    /// The interaction with its segments, or `None` when the store has none of this key.
+    pub(super) fn load(&mut self, account_id: i64, key: &str) -> rusqlite::Result<Option<Interaction>> {
+        let found: Option<i64> =
+            self.find.query_row(params![key, account_id], |row| row.get(0)).optional()?;
+        found.map(|interaction_id| load_by_id(self.tx, interaction_id)).transpose()
+    }
+
+    /// Writes an interaction's fields: a new row, or over the old one.
+    pub(super) fn write_interaction(
+        &mut self,
+        interaction: &Interaction,
+        terms: [Option<i64>; 4],
+        ended_at: Option<Millis>,
+        places: &str,
+    ) -> rusqlite::Result<i64> {
+        let f = &interaction.fields;
+        let direction = direction_code(f.direction);
+        let channel_type = code_of(&CHANNEL_TYPES, f.channel_type);
+        let [channel, status, reason, disconnecting_event] = terms;
+        let id = interaction.stored.as_ref().map(|_| interaction.interaction_id);
+        let values: [&dyn ToSql; 21] = [
+            &id,
+            &interaction.account_id,
+            &interaction.key,
+            &interaction.version,
+            &direction,
+            &channel,
+            &channel_type,
+            &f.customer,
+            &f.customer_name,
+            &f.customer_email,
+            &f.customer_phone,
+            &f.support,
+            &f.support_number,
+            &f.support_email,
+            &f.bot_name,
+            &status,
+            &reason,
+            &disconnecting_event,
+            &f.interaction_end,
+            &ended_at,
+            &places,
+        ];
+        if let Some(id) = id {
+            self.tx.prepare_cached(CHANGE_INTERACTION)?.execute(values.as_slice())?;
+            return Ok(id);
+        }
+        self.add_interaction.execute(values.as_slice())?;
+        Ok(self.tx.last_insert_rowid())
+    }
+
+    /// Adds a segment's row; false when the key is taken, by a row of another interaction.
+    pub(super) fn add_segment(
+        &mut self,
+        interaction: &Interaction,
+        interaction_id: i64,
+        segment: &Segment,
+        resolved: &Resolved,
+    ) -> rusqlite::Result<bool> {
+        let o = &segment.own;
+        let participant = code_of(&PARTICIPANTS, Some(o.participant));
+        let end_reason = code_of(&END_REASONS, o.end_reason);
+        let values: [&dyn ToSql; 41] = [
+            &o.row_start,
+            &segment.key,
+            &interaction.account_id,
+            &interaction_id,
+            &segment.version,
+            &participant,
+            &o.queue,
+            &o.queue_entry,
+            &o.queue_exit,
+            &o.agent_id,
+            &o.start,
+            &o.end,
+            &o.talk_ms,
+            &o.hold_mute_ms,
+            &o.hold_ms,
+            &o.mute_ms,
+            &o.snooze_ms,
+            &o.said_first_response_ms,
+            &o.consultants,
+            &o.joined_users,
+            &o.skills,
+            &o.said_in_by,
+            &o.said_in_status,
+            &end_reason,
+            &o.transfer_reason,
+            &o.disposition,
+            &interaction.key,
+            &resolved.direction,
+            &resolved.channel,
+            &resolved.customer,
+            &resolved.support,
+            &resolved.status,
+            &resolved.reason,
+            &resolved.disconnecting_event,
+            &resolved.ended_at,
+            &resolved.last,
+            &resolved.in_by,
+            &resolved.in_by_agent,
+            &resolved.in_status,
+            &resolved.first_response_ms,
+            &resolved.messages_sent,
+        ];
+        let added = self.add_segment.execute(values.as_slice())?;
+        Ok(0 < added)
+    }
 }
 
 /// The interaction with its segments.
@@ -221,14 +356,16 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
             segments: Vec::new(),
         })
     })?;
+    // A place whose row is gone was taken by retention, or by another interaction.
+    let places: Vec<(Millis, String)> = serde_json::from_str(&interaction.places).unwrap_or_default();
     let mut statement = tx.prepare_cached(&format!(
-        "select {SEGMENT_COLUMNS} from json_each(?1) j cross join segment
-         on row_start = j.value ->> 0 and record_id = j.value ->> 1 and account_id = ?2
-         where interaction_id = ?3"
+        "select {SEGMENT_COLUMNS} from segment
+         where row_start = ?1 and record_id = ?2 and account_id = ?3 and interaction_id = ?4"
     ))?;
-    let rows =
-        statement.query_map(params![interaction.places, interaction.account_id, interaction_id], segment)?;
-    interaction.segments = rows.collect::<Result<_, _>>()?;
+    for (row_start, key) in places {
+        let place = params![row_start, key, interaction.account_id, interaction_id];
+        interaction.segments.extend(statement.query_row(place, segment).optional()?);
+    }
     Ok(interaction)
 }
 
@@ -237,57 +374,6 @@ pub(super) fn add_interaction(tx: &Transaction<'_>, account_id: i64, key: &str) 
     tx.prepare_cached("insert into interaction (account_id, record_id, version) values (?1, ?2, 0)")?
         .execute(params![account_id, key])?;
     Ok(tx.last_insert_rowid())
-}
-
-/// Writes an interaction's fields: a new row, or over the old one.
-pub(super) fn write_interaction(
-    tx: &Transaction<'_>,
-    interaction: &Interaction,
-    terms: [Option<i64>; 4],
-    ended_at: Option<Millis>,
-    places: &str,
-) -> rusqlite::Result<i64> {
-    let f = &interaction.fields;
-    let direction = direction_code(f.direction);
-    let channel_type = code_of(&CHANNEL_TYPES, f.channel_type);
-    let [channel, status, reason, disconnecting_event] = terms;
-    let sql = if interaction.stored.is_some() {
-        "update interaction set account_id = ?2, record_id = ?3, version = ?4, direction = ?5, channel = ?6,
-                channel_type = ?7, customer = ?8, customer_name = ?9, customer_email = ?10, customer_phone = ?11,
-                support = ?12, support_number = ?13, support_email = ?14, bot_name = ?15, status = ?16, reason = ?17,
-                disconnecting_event = ?18, said_end = ?19, ended_at = ?20, segments = ?21
-         where interaction_id = ?1"
-    } else {
-        "insert into interaction values
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-              ?21)"
-    };
-    let id = interaction.stored.as_ref().map(|_| interaction.interaction_id);
-    let values: [&dyn ToSql; 21] = [
-        &id,
-        &interaction.account_id,
-        &interaction.key,
-        &interaction.version,
-        &direction,
-        &channel,
-        &channel_type,
-        &f.customer,
-        &f.customer_name,
-        &f.customer_email,
-        &f.customer_phone,
-        &f.support,
-        &f.support_number,
-        &f.support_email,
-        &f.bot_name,
-        &status,
-        &reason,
-        &disconnecting_event,
-        &f.interaction_end,
-        &ended_at,
-        &places,
-    ];
-    tx.prepare_cached(sql)?.execute(values.as_slice())?;
-    Ok(id.unwrap_or_else(|| tx.last_insert_rowid()))
 }
 
 /// Removes a segment's row.
@@ -300,69 +386,4 @@ pub(super) fn remove_segment(
     tx.prepare_cached("delete from segment where row_start = ?1 and record_id = ?2 and account_id = ?3")?
         .execute(params![row_start, key, account_id])?;
     Ok(())
-}
-
-/// Adds a segment's row; false when the key is taken, by a row of another interaction.
-pub(super) fn add_segment(
-    tx: &Transaction<'_>,
-    interaction: &Interaction,
-    interaction_id: i64,
-    segment: &Segment,
-    resolved: &Resolved,
-) -> rusqlite::Result<bool> {
-    let o = &segment.own;
-    let participant = code_of(&PARTICIPANTS, Some(o.participant));
-    let end_reason = code_of(&END_REASONS, o.end_reason);
-    let values: [&dyn ToSql; 41] = [
-        &o.row_start,
-        &segment.key,
-        &interaction.account_id,
-        &interaction_id,
-        &segment.version,
-        &participant,
-        &o.queue,
-        &o.queue_entry,
-        &o.queue_exit,
-        &o.agent_id,
-        &o.start,
-        &o.end,
-        &o.talk_ms,
-        &o.hold_mute_ms,
-        &o.hold_ms,
-        &o.mute_ms,
-        &o.snooze_ms,
-        &o.said_first_response_ms,
-        &o.consultants,
-        &o.joined_users,
-        &o.skills,
-        &o.said_in_by,
-        &o.said_in_status,
-        &end_reason,
-        &o.transfer_reason,
-        &o.disposition,
-        &interaction.key,
-        &resolved.direction,
-        &resolved.channel,
-        &resolved.customer,
-        &resolved.support,
-        &resolved.status,
-        &resolved.reason,
-        &resolved.disconnecting_event,
-        &resolved.ended_at,
-        &resolved.last,
-        &resolved.in_by,
-        &resolved.in_by_agent,
-        &resolved.in_status,
-        &resolved.first_response_ms,
-        &resolved.messages_sent,
-    ];
-    let added = tx
-        .prepare_cached(
-            "insert into segment values
-                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-                  ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)
-             on conflict do nothing",
-        )?
-        .execute(values.as_slice())?;
-    Ok(0 < added)
 }

@@ -10,9 +10,7 @@ use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::names::{Names, SaidAgent};
-use super::row::{
-    self, Interaction, Own, Resolved, Segment, add_segment, direction_code, remove_segment, write_interaction,
-};
+use super::row::{self, Interaction, Own, Resolved, Segment, Statements, direction_code, remove_segment};
 use crate::domain::record::{
     AccountRecord, AgentSessionRecord, AgentStateRecord, Audience, CoverageRecord, InteractionFields,
     MessageRecord, Millis, Participant, Record, SegmentRecord, Sender, Text,
@@ -91,6 +89,7 @@ impl SegmentWriter {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut chunk = Chunk {
             tx: &tx,
+            statements: Statements::prepare(&tx)?,
             names: &mut self.names,
             touched: Touched::default(),
             tally: Tally::default(),
@@ -122,6 +121,7 @@ impl SegmentWriter {
 
 struct Chunk<'a> {
     tx: &'a Transaction<'a>,
+    statements: Statements<'a>,
     names: &'a mut Names,
     touched: Touched,
     tally: Tally,
@@ -169,7 +169,7 @@ impl Chunk<'_> {
         if let Some(at) = self.touched.index.get(&key) {
             return Ok(*at);
         }
-        let interaction = match row::load(self.tx, account_id, &key.1)? {
+        let interaction = match self.statements.load(account_id, &key.1)? {
             Some(interaction) => interaction,
             None => Interaction {
                 interaction_id: 0,
@@ -456,7 +456,7 @@ impl Chunk<'_> {
         let interaction_id = if as_stored {
             interaction.interaction_id
         } else {
-            write_interaction(self.tx, interaction, terms, ended_at, &places)?
+            self.statements.write_interaction(interaction, terms, ended_at, &places)?
         };
         let resolved = self.resolve(interaction, terms, ended_at)?;
         for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
@@ -467,7 +467,7 @@ impl Chunk<'_> {
                 }
                 remove_segment(self.tx, own.row_start, &segment.key, interaction.account_id)?;
             }
-            if !add_segment(self.tx, interaction, interaction_id, segment, resolved)? {
+            if !self.statements.add_segment(interaction, interaction_id, segment, resolved)? {
                 self.take_over(interaction, interaction_id, segment, resolved)?;
             }
         }
@@ -555,7 +555,7 @@ impl Chunk<'_> {
         }
         self.tally.changed += 1;
         remove_segment(self.tx, row_start, &segment.key, interaction.account_id)?;
-        add_segment(self.tx, interaction, interaction_id, segment, resolved)?;
+        self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
         let other = row::load_by_id(self.tx, other_id)?;
         self.settle_one(&other)
     }
