@@ -44,9 +44,7 @@ pub enum SecretError {
     #[error("name the secret by exactly one of `credential`, `file` and `env`")]
     Name,
     /// A credential outside the unit.
-    #[error(
-        "credential `{0}` is only there inside the unit; start the daemon with systemd, or run the command through it"
-    )]
+    #[error("credential `{0}` is only there inside the unit")]
     OutsideUnit(String),
     /// The file cannot be read.
     #[error("read the secret file `{path}`")]

@@ -22,11 +22,13 @@ use crate::import::{self, BadLine, ImportError, Line};
 use crate::store::segments::write::{SegmentWriter, Tally};
 
 /// How long one transaction should hold the writer: well below the 50 ms after which a daemon would notice.
-const HOLD: Duration = Duration::from_millis(30);
+const HOLD: Duration = Duration::from_millis(20);
 /// Lines of a transaction: the first one's, and the bounds of those that follow.
 const LINES: (usize, usize, usize) = (500, 50, 8_000);
 /// A pause between transactions while a daemon runs: it finds the database free.
 const PAUSE: Duration = Duration::from_millis(2);
+/// Transactions between two checkpoints.
+const CHECKPOINT_EVERY: u64 = 64;
 /// Lines that travel together from the parsing thread.
 const PACK: usize = 512;
 /// Packs that wait between the threads.
@@ -82,6 +84,7 @@ pub(super) fn import(context: &Context, arguments: &ImportArguments) -> anyhow::
         watch: Stopwatch::start(),
         line: StatusLine::new(),
         lines: LINES.0,
+        transactions: 0,
     };
     for path in &arguments.files {
         job.file(arguments, path)?;
@@ -156,6 +159,7 @@ struct Job {
     line: StatusLine,
     /// Lines of the next transaction.
     lines: usize,
+    transactions: u64,
 }
 
 /// A file that can be read from its beginning twice.
@@ -295,6 +299,7 @@ impl Job {
     fn write(&mut self, records: &[Record]) -> anyhow::Result<()> {
         let count = records.len();
         let watch = Stopwatch::start();
+        self.transactions += 1;
         self.summary.tally.add(self.writer.write(records, self.arrived)?);
         let took = watch.elapsed();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -306,6 +311,9 @@ impl Job {
         self.lines = usize::midpoint(self.lines, fitting).clamp(least, most);
         let rate = rate(self.summary.lines, self.watch.elapsed());
         self.line.show(&format!("{} lines, {}/s", grouped(self.summary.lines), grouped(rate)));
+        if self.transactions.is_multiple_of(CHECKPOINT_EVERY) {
+            self.writer.checkpoint()?;
+        }
         if !self.pause.is_zero() {
             std::thread::sleep(self.pause);
         }

@@ -16,6 +16,7 @@ use crate::domain::address::Address;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::period::{Period, PeriodRule};
 use crate::domain::units::grouped;
+use crate::secret::SecretError;
 use crate::store::deliveries;
 use crate::store::occurrences::{self, HandOver, ManualRequest, Progress, waiting};
 use crate::store::overview::{self, ToldOccurrence};
@@ -42,6 +43,9 @@ pub(super) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result
     let parsed = core.parse(&stored.name, &stored.text)?;
     let request = request(&parsed, stored.definition_id, stored.version_id, arguments, context.now())?;
     let lock = Context::lock_unless_served(&core.config)?;
+    if lock.is_some() && request.send {
+        refuse_without_credentials(&core, &parsed)?;
+    }
     let asked = core.store.write_blocking("ask for a run", move |tx| occurrences::request(tx, &request))?;
     let occurrence_id = match asked {
         Ok(occurrence_id) => occurrence_id,
@@ -83,6 +87,24 @@ fn request(
         }
     }
     Ok(ManualRequest { occurrence, send: !arguments.no_send, send_to: arguments.to.clone() })
+}
+
+/// Outside the unit its credentials cannot be read: nothing could be sent, so nothing is begun.
+fn refuse_without_credentials(core: &Core, parsed: &Definition) -> anyhow::Result<()> {
+    let used = |key: &str| {
+        parsed.destinations.iter().any(|destination| match destination {
+            Destination::Email(email) => key.starts_with(&format!("relay.{}.", email.relay)),
+            Destination::Http(http) => key.starts_with(&format!("http.{}.", http.endpoint)),
+            Destination::Directory(_) => false,
+        })
+    };
+    for (key, secret) in core.config.secrets().into_iter().filter(|(key, _)| used(key)) {
+        if let Err(error @ SecretError::OutsideUnit(_)) = secret.read() {
+            let cure = "start the daemon (`systemctl start legwork`) and run this again, or add --no-send";
+            return Err(told(Exit::Wrong, format!("{key}: {error}; {cure}")));
+        }
+    }
+    Ok(())
 }
 
 /// A period as a rule, as two local times, or as two instants.

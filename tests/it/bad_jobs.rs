@@ -174,6 +174,21 @@ fn a_secret_file_that_others_can_read_is_refused_and_a_literal_one_is_never_prin
 }
 
 #[test]
+fn a_credential_outside_the_unit_is_no_mistake_but_nothing_is_sent_without_it() {
+    let config = "[relay.main]\nhost = \"smtp.example.com\"\nfrom = \"r@x.example\"\nuser = \"u\"\npassword = { credential = \"smtp\" }\n";
+    let legwork = Legwork::new(config);
+    legwork.job("good", &job(DAY, "[[deliver]]\nemail = { to = [\"a@x.example\"] }\n"));
+    let ran = legwork.run(&["check"]);
+    assert!(ran.err.contains("is only there inside the unit"), "{ran:?}");
+    ran.ok();
+    legwork.run(&["apply"]).ok();
+    let said = legwork.run(&["run", "good"]).fails(2);
+    assert!(said.contains("systemctl start legwork") && said.contains("--no-send"), "{said}");
+    assert_eq!(legwork.ask("select count(*) from occurrence"), "0");
+    legwork.run(&["run", "good", "--no-send"]).ok();
+}
+
+#[test]
 fn mail_in_the_clear_is_for_loopback_hosts_only() {
     let legwork =
         Legwork::new("[relay.main]\nhost = \"smtp.example.com\"\ntls = \"none\"\nfrom = \"r@x.example\"\n");

@@ -61,8 +61,11 @@ fn the_folder_is_watched_and_a_broken_file_leaves_the_last_good_version_in_force
     let version =
         legwork.ask("select v.number from occurrence o join definition_version v using (version_id)");
     assert_eq!(version, "1", "a run keeps the version that it used");
-    // A file written while nobody listens is found on SIGHUP.
     daemon.signal("HUP");
+    wait_for("SIGHUP to be heard", || {
+        let log = legwork.log();
+        if log.contains("told to load the jobs again") { Ok(()) } else { Err(log) }
+    });
     daemon.stop();
 }
 

@@ -17,11 +17,16 @@ fn every_shipped_job_loads_under_the_shipped_config() {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
-    assert!(text.contains(&format!("{} job files, 0 errors", files(&root().join("jobs")).len())), "{text}");
-    for file in files(&root().join("jobs")) {
+    let jobs: Vec<String> =
+        files(&root().join("jobs")).into_iter().filter(|name| name != "job.schema.json").collect();
+    assert!(text.contains(&format!("{} job files, 0 errors", jobs.len())), "{text}");
+    for file in jobs {
         let job = fs::read_to_string(root().join("jobs").join(&file)).unwrap();
-        assert!(job.starts_with("#:schema "), "{file} has no schema hint");
+        assert!(job.starts_with("#:schema ./job.schema.json\n"), "{file} has no schema hint");
     }
+    let printed = Command::new(program()).args(["schema", "job"]).output().unwrap();
+    let shipped = fs::read_to_string(root().join("jobs/job.schema.json")).unwrap();
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), shipped, "write it with `legwork schema job`");
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl SegmentWriter {
         // An import is durable at its end (see `finish`); a power cut before that is repaired by importing again.
         connection
             .execute_batch(
-                "pragma synchronous = normal; pragma foreign_keys = off; pragma wal_autocheckpoint = 16000;
+                "pragma synchronous = normal; pragma foreign_keys = off; pragma wal_autocheckpoint = 0;
                  pragma cache_size = -65536",
             )
             .map_err(fail)?;
@@ -103,6 +103,13 @@ impl SegmentWriter {
         Ok(tally)
     }
 
+    /// Copies the write-ahead log back into the database as far as readers allow. Holds no lock that another writer
+    /// waits for; so it is a step of its own and not the tail of a transaction.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let checkpoint = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+        checkpoint.map_err(|source| StoreError::sql("checkpoint the import", source))
+    }
+
     /// Declares a span as whole, by hand.
     pub fn cover(&mut self, coverage: &CoverageRecord) -> Result<(), StoreError> {
         self.write(&[Record::Coverage(coverage.clone())], 0).map(|_| ())
@@ -110,12 +117,10 @@ impl SegmentWriter {
 
     /// Makes everything written so far durable.
     pub fn finish(self) -> Result<(), StoreError> {
-        let sync = || {
-            self.connection.execute_batch("pragma synchronous = full")?;
-            // A checkpoint syncs the log first and the database after it.
-            self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))
-        };
-        sync().map_err(|source| StoreError::sql("sync the import", source))
+        let full = self.connection.execute_batch("pragma synchronous = full");
+        full.map_err(|source| StoreError::sql("sync the import", source))?;
+        // A checkpoint syncs the log first and the database after it.
+        self.checkpoint()
     }
 }
 
