@@ -472,7 +472,8 @@ impl Reading<'_> {
         if !secure || base.contains(['?', '#', '@']) {
             let help =
                 "write https://host/path without login, query or fragment; http:// only to loopback hosts";
-            self.wrong(&format!("{path}.url"), format!("`{url}` cannot be an endpoint"), help);
+            // The text is not repeated: a login may stand in it.
+            self.wrong(&format!("{path}.url"), "this cannot be an endpoint", help);
             return None;
         }
         let token = self.secret(&format!("{path}.token"), table.token);

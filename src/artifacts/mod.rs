@@ -112,6 +112,20 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The digest of a file in hex. Blocks.
+pub fn digest_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = io::Read::read(&mut file, &mut buffer)?;
+        if read == 0 {
+            return Ok(hex(&digest.finalize()));
+        }
+        digest.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
 /// Removes everything below the artifacts folder that the ledger does not know: leftovers of a crash. Returns how many
 /// files there were.
 pub fn remove_orphans(folder: &Path, known: &[String]) -> Result<usize, ArtifactError> {

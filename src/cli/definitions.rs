@@ -6,6 +6,7 @@ use super::context::{Context, definition, runtime};
 use super::exit::{Exit, told};
 use super::out::{json, say};
 use crate::daemon::loader::{Changes, Retiring, compare, next_instants, read_folder, take_up};
+use crate::daemon::planner;
 use crate::store::definitions::{self, DefinitionState};
 
 fn print(changes: &Changes, json_wanted: bool) -> anyhow::Result<()> {
@@ -74,9 +75,11 @@ pub(super) fn apply(context: &Context, allow_retire: bool) -> anyhow::Result<Exi
 }
 
 pub(super) fn pause(context: &Context, name: &str) -> anyhow::Result<Exit> {
-    let (config, store) = context.store()?;
-    let stored = definition(&store, name)?;
+    let core = Arc::new(context.core()?);
+    let stored = definition(&core.store, name)?;
     let now = context.now();
+    // What fell due before the pause is no part of it.
+    runtime()?.block_on(planner::plan(&core, now))?;
     match stored.state {
         DefinitionState::Paused => say!("{name} is paused already")?,
         DefinitionState::Retired => {
@@ -84,9 +87,9 @@ pub(super) fn pause(context: &Context, name: &str) -> anyhow::Result<Exit> {
         }
         DefinitionState::Active => {
             let id = stored.definition_id;
-            store
+            core.store
                 .write_blocking("pause", move |tx| definitions::stop(tx, id, DefinitionState::Paused, now))?;
-            Context::wake(&config);
+            Context::wake(&core.config);
             say!("{name} is paused; `legwork resume {name}` starts it again")?;
         }
     }
@@ -102,8 +105,11 @@ pub(super) fn resume(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let now = context.now();
     let parsed = core.parse(name, &stored.text)?;
     let next = next_instants(&parsed, now);
-    let id = stored.definition_id;
-    core.store.write_blocking("resume", move |tx| definitions::resume(tx, id, &next, now))?;
+    let resumed =
+        core.store.write_blocking("resume", move |tx| definitions::resume(tx, &stored, &next, now))?;
+    if !resumed {
+        return Err(told(Exit::Later, format!("{name} changed meanwhile; try again")));
+    }
     Context::wake(&core.config);
     say!("{name} runs again; nothing of the pause is made up")?;
     Ok(Exit::Done)

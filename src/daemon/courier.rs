@@ -12,6 +12,7 @@ use crate::chain::chain;
 use crate::destinations::details::Details;
 use crate::destinations::{Parcel, ParcelFile};
 use crate::domain::delivery::{Next, Outcome, next};
+use crate::store::StoreError;
 use crate::store::deliveries::{self, EndedAttempt, OpenAttempt, PendingDelivery, due, next_attempt};
 
 /// The longest sleep: a clock that was set is noticed after it.
@@ -124,20 +125,23 @@ async fn finish(
     next: Next,
 ) -> Result<(), CoreError> {
     let ended = EndedAttempt { attempt, outcome, next };
-    for wait_s in [1, 5, 15, 60, 0] {
+    let mut wait = Duration::from_secs(1);
+    loop {
         let (row, now) = (ended.clone(), core.now());
         let written =
             core.store.write("end an attempt", move |tx| deliveries::finish_attempt(tx, &row, now)).await;
         match written {
             Ok(()) => return Ok(()),
-            Err(source) if wait_s == 0 => return Err(CoreError::Store { what: "end an attempt", source }),
+            Err(source @ StoreError::Closed { .. }) => {
+                return Err(CoreError::Store { what: "end an attempt", source });
+            }
             Err(error) => {
                 tracing::error!(error = chain(&error), "an attempt's end could not be written; trying again");
-                tokio::time::sleep(Duration::from_secs(wait_s)).await;
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(60));
             }
         }
     }
-    Ok(())
 }
 
 fn parcel(core: &Core, delivery: &PendingDelivery) -> Result<Parcel, String> {

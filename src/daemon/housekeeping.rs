@@ -9,11 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 use super::loader::{next_instants, replanned};
+use super::planner::plan;
 use super::{Core, CoreError};
 use crate::artifacts;
 use crate::chain::chain;
 use crate::store::definitions::{self, DefinitionState};
-use crate::store::{housekeeping, runs};
+use crate::store::{StoreError, housekeeping, runs};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
 const REMOVED_AT_ONCE: u32 = 500;
@@ -224,25 +225,31 @@ async fn zone_data(core: &Arc<Core>) -> Result<String, String> {
     if known.as_deref() == Some(version.as_str()) {
         return Ok(format!("unchanged: {version}"));
     }
+    plan(core, core.now()).await.map_err(|error| chain(&error))?;
     core.zones.refresh();
     core.forget_parsed();
-    let stored =
-        core.store.read("read the definitions", definitions::all).await.map_err(|error| chain(&error))?;
-    let now = core.now();
-    let active =
-        stored.into_iter().filter(|stored| stored.state == DefinitionState::Active && known.is_some());
-    for stored in active {
-        // One that today's config makes wrong keeps its plan until it is mended.
-        let Ok(definition) = core.parse(&stored.name, &stored.text) else { continue };
-        let (next, replanned) = (next_instants(&definition, now), replanned(&definition));
-        let write =
-            move |tx: &rusqlite::Transaction<'_>| definitions::recompute(tx, &stored, &next, &replanned);
-        core.store.write("plan anew", write).await.map_err(|error| chain(&error))?;
+    if known.is_some() {
+        plan_anew(core).await.map_err(|error| chain(&error))?;
     }
     let noted = version.clone();
     let note = move |tx: &rusqlite::Transaction<'_>| definitions::set_surrounding(tx, "zone-data", &noted);
     core.store.write("note the zone data", note).await.map_err(|error| chain(&error))?;
     Ok(format!("{} → {version}", known.unwrap_or_else(|| "first look".to_owned())))
+}
+
+/// Computes every next instant anew, from now on: for changed zone data, and for a clock that ran ahead.
+pub(super) async fn plan_anew(core: &Arc<Core>) -> Result<(), StoreError> {
+    let stored = core.store.read("read the definitions", definitions::all).await?;
+    let now = core.now();
+    for stored in stored.into_iter().filter(|stored| stored.state == DefinitionState::Active) {
+        // One that today's config makes wrong keeps its plan until it is mended.
+        let Ok(definition) = core.parse(&stored.name, &stored.text) else { continue };
+        let (next, replanned) = (next_instants(&definition, now), replanned(&definition));
+        let write =
+            move |tx: &rusqlite::Transaction<'_>| definitions::recompute(tx, &stored, &next, &replanned, now);
+        core.store.write("plan anew", write).await?;
+    }
+    Ok(())
 }
 
 /// Removes files that the ledger does not know: leftovers of a crash. Only when nothing runs.

@@ -16,6 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::planner::plan;
 use super::prepare::notice;
 use super::{Core, CoreError, Wake};
 use crate::chain::chain;
@@ -185,6 +186,8 @@ pub enum Retiring {
 
 /// Takes up a folder: puts definitions in force, retires, notes problems, tells owners.
 pub async fn take_up(core: &Arc<Core>, path: &Path, retiring: Retiring) -> Result<Changes, CoreError> {
+    // An edit acts forward only: what the versions in force name up to now is planned before they are replaced.
+    plan(core, core.now()).await?;
     let stored = core.store.read("read the definitions", definitions::all).await;
     let stored = stored.map_err(CoreError::store("take up the jobs"))?;
     let reading = core.clone();

@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::housekeeping::plan_anew;
 use super::{Core, CoreError, Wake};
 use crate::chain::chain;
 use crate::domain::definition::Definition;
 use crate::domain::schedule::{MISSED_AFTER, Missed};
+use crate::store::definitions;
 use crate::store::occurrences::{
     self, DueSchedule, HandOver, NewOccurrence, OpenOccurrence, Planned, busy, fallen_due, next_due,
     schedules_before,
@@ -28,9 +30,13 @@ const MISSED_LISTED: usize = 1_000;
 /// Plans and hands over until it is told to stop.
 pub(super) async fn planner(core: Arc<Core>, wake: Wake, stop: CancellationToken) {
     let mut planned_until = Timestamp::MIN;
+    let mut last_look = core.now();
     loop {
         // Registered before looking: a wake-up between the look and the wait is not lost.
         let woken = wake.planner.notified();
+        if let Err(error) = notice_clock_set_back(&core, &mut last_look).await {
+            tracing::error!(error = chain(&error), "planning anew did not work; trying again");
+        }
         let step = step(&core, &mut planned_until).await;
         let sleep = match step {
             Ok(handed_over) => {
@@ -52,9 +58,23 @@ pub(super) async fn planner(core: Arc<Core>, wake: Wake, stop: CancellationToken
     }
 }
 
+/// A clock that ran ahead and was corrected has moved every next instant into the future: they are computed anew.
+async fn notice_clock_set_back(core: &Arc<Core>, last_look: &mut Timestamp) -> Result<(), CoreError> {
+    let now = core.now();
+    if now + WINDOW < *last_look {
+        tracing::warn!(from = %last_look, to = %now, "the clock was set back: planning anew");
+        plan_anew(core).await.map_err(CoreError::store("plan anew"))?;
+        let undone =
+            core.store.write("undo what ran ahead", move |tx| definitions::undo_ahead(tx, now)).await;
+        undone.map_err(CoreError::store("plan anew"))?;
+    }
+    *last_look = now;
+    Ok(())
+}
+
 async fn step(core: &Arc<Core>, planned_until: &mut Timestamp) -> Result<usize, CoreError> {
     let now = core.now();
-    // Also when the clock was set back: what is planned then is planned again, and the keys refuse a second row.
+    // What is planned already is planned again after a step of the clock; the keys refuse a second row.
     let fresh = now + PLAN_EVERY < *planned_until && *planned_until <= now + WINDOW;
     if !fresh {
         plan(core, now + WINDOW).await?;

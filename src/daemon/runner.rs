@@ -76,9 +76,24 @@ pub async fn run_one(core: &Arc<Core>, occurrence: OpenOccurrence, stop: &Stop) 
     let Some(run_id) = claimed.map_err(CoreError::store("claim an occurrence"))? else { return Ok(()) };
     tracing::info!(run_id, occurrence_id, nominal_at = %occurrence.nominal_at, "run started");
     let made = make(core, run_id, &occurrence, stop).await;
+    let Some(made) = made.transpose() else { return Ok(()) };
+    // The run's end is known only here. Left unwritten it would block its definition, so a full disk is waited out.
+    let mut wait = Duration::from_secs(1);
+    while let Err(error) = record(core, run_id, &made).await {
+        tracing::error!(run_id, error = chain(&error), "the end of a run could not be written; trying again");
+        tokio::select! {
+            () = stop.now.cancelled() => return Err(error),
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(60)),
+        }
+    }
+    Ok(())
+}
+
+/// Writes how a run ended.
+async fn record(core: &Arc<Core>, run_id: i64, made: &Result<Finished, String>) -> Result<(), CoreError> {
     let now = core.now();
-    let recorded = match made {
-        Ok(Some((artifact, counts, deliveries))) => {
+    let recorded = match made.clone() {
+        Ok((artifact, counts, deliveries)) => {
             tracing::info!(
                 run_id,
                 rows = artifact.rows,
@@ -91,7 +106,6 @@ pub async fn run_one(core: &Arc<Core>, occurrence: OpenOccurrence, stop: &Stop) 
             };
             core.store.write("end a run", end).await
         }
-        Ok(None) => return Ok(()),
         Err(reason) => {
             tracing::error!(run_id, reason, "run failed");
             core.store.write("end a run", move |tx| runs::fail(tx, run_id, &reason, now)).await

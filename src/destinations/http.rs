@@ -1,10 +1,13 @@
 //! An upload by PUT or POST.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use jiff::SignedDuration;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
+use tokio::sync::Notify;
 use tokio_util::io::ReaderStream;
 
 use super::details::Details;
@@ -27,8 +30,16 @@ pub(super) async fn send(endpoint: &Endpoint, parcel: &Parcel, mark: Mark<'_>) -
             Ok(request) => request,
             Err(outcome) => return outcome,
         };
+    if let Err(outcome) = super::check_digest(file).await {
+        return outcome;
+    }
+    let moved = Arc::new(Notify::new());
     let body = match tokio::fs::File::open(&file.path).await {
-        Ok(file) => Body::wrap_stream(ReaderStream::with_capacity(file, 256 << 10)),
+        Ok(file) => {
+            let moved = moved.clone();
+            let pieces = ReaderStream::with_capacity(file, 256 << 10);
+            Body::wrap_stream(pieces.inspect(move |_| moved.notify_one()))
+        }
         Err(error) => return from_io("open", &file.path, &error),
     };
     if let Err(reply) = mark().await {
@@ -39,8 +50,23 @@ pub(super) async fn send(endpoint: &Endpoint, parcel: &Parcel, mark: Mark<'_>) -
         .header(CONTENT_LENGTH, file.bytes)
         .header("X-Content-SHA256", &file.sha256)
         .body(body);
-    match request.send().await {
-        Ok(response) => judge(response, &url).await,
+    let silence = Duration::try_from(endpoint.timeout).unwrap_or(Duration::from_secs(60));
+    let talk = async {
+        let response = request.send().await?;
+        Ok(judge(response, &url, parcel.details.method()).await)
+    };
+    tokio::pin!(talk);
+    let ended: Result<Outcome, reqwest::Error> = loop {
+        tokio::select! {
+            ended = &mut talk => break ended,
+            () = moved.notified() => {}
+            () = tokio::time::sleep(silence) => {
+                return Outcome::Unsure { reply: format!("{url}: nothing moved for {} s", silence.as_secs()) };
+            }
+        }
+    };
+    match ended {
+        Ok(outcome) => outcome,
         Err(error) => {
             let connect = error.is_connect() || error.is_builder();
             // The URL is ours and known; without it no query or login can slip into a log.
@@ -53,12 +79,12 @@ pub(super) async fn send(endpoint: &Endpoint, parcel: &Parcel, mark: Mark<'_>) -
 fn client(endpoint: &Endpoint) -> Result<Client, Outcome> {
     let passing = |reply: String| Outcome::Passing { reply, retry_after: None };
     let silence = Duration::try_from(endpoint.timeout).unwrap_or(Duration::from_mins(1));
-    // No total limit: a large file over a slow line is healthy as long as bytes move.
+    // No limit on the whole, nor reqwest's read_timeout, which counts the upload in: a large file over a slow line is
+    // healthy as long as bytes move. `send` watches that they do.
     let mut builder = Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(silence)
-        .read_timeout(silence)
         .user_agent(concat!("legwork/", env!("CARGO_PKG_VERSION")));
     if let Some(path) = &endpoint.ca_file {
         let unreadable =
@@ -116,7 +142,7 @@ fn escaped(path: &str) -> String {
     })
 }
 
-async fn judge(response: Response, url: &str) -> Outcome {
+async fn judge(response: Response, url: &str, method: HttpMethod) -> Outcome {
     let status = response.status();
     if status.is_success() {
         return Outcome::Done { reply: format!("{url}: {status}") };
@@ -135,6 +161,12 @@ async fn judge(response: Response, url: &str) -> Outcome {
     match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
             Outcome::Passing { reply, retry_after }
+        }
+        // A proxy says these when its backend may have taken the file: for a POST nobody can know.
+        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
+            if method == HttpMethod::Post =>
+        {
+            Outcome::Unsure { reply }
         }
         status if status.is_server_error() => Outcome::Passing { reply, retry_after },
         _ => Outcome::Lasting { reply },

@@ -121,6 +121,22 @@ fn gone(what: &str, name: &str) -> Outcome {
     Outcome::Passing { reply: format!("the config has no {what} `{name}` any more"), retry_after: None }
 }
 
+/// Refuses a kept file that is not the one that was made: what is told of it would be false.
+async fn check_digest(file: &ParcelFile) -> Result<(), Outcome> {
+    let path = file.path.clone();
+    let digest = tokio::task::spawn_blocking(move || crate::artifacts::digest_of(&path)).await;
+    match digest {
+        Ok(Ok(digest)) if digest == file.sha256 => Ok(()),
+        Ok(Ok(_)) => {
+            let path = file.path.display();
+            let reply = format!("the kept file `{path}` is not the one that was made: its digest differs");
+            Err(Outcome::Lasting { reply })
+        }
+        Ok(Err(error)) => Err(from_io("read", &file.path, &error)),
+        Err(_) => Err(Outcome::Passing { reply: "reading the file panicked".to_owned(), retry_after: None }),
+    }
+}
+
 /// Bytes of a mail with a file of this length attached: base64 makes four bytes of three and adds two for each line of
 /// 76; the texts take a few kilobytes.
 fn mail_bytes(attached: u64) -> u64 {

@@ -142,7 +142,8 @@ pub fn put(tx: &Transaction<'_>, revision: &Revision, now: Timestamp) -> rusqlit
             "update definition set version_id = ?2 where definition_id = ?1",
             [definition_id, version_id],
         )?;
-        replan(tx, definition_id, version_id, &revision.replanned)?;
+        note_unplanned(tx, definition_id, now)?;
+        replan(tx, definition_id, version_id, &revision.replanned, now)?;
     } else if state != DefinitionState::Retired {
         return Ok(());
     }
@@ -158,13 +159,14 @@ fn replan(
     definition_id: i64,
     version_id: i64,
     replanned: &Replanned,
+    now: Timestamp,
 ) -> rusqlite::Result<()> {
     let mut statement = tx.prepare_cached(
         "select occurrence_id, nominal_at from occurrence
-         where definition_id = ?1 and state = 'planned' and manual = 0",
+         where definition_id = ?1 and state = 'planned' and manual = 0 and nominal_at > ?2",
     )?;
     let planned: Vec<(i64, Timestamp)> = statement
-        .query_map([definition_id], |row| Ok((row.get(0)?, instant(row, 1)?)))?
+        .query_map(params![definition_id, stamp(now)], |row| Ok((row.get(0)?, instant(row, 1)?)))?
         .collect::<Result<_, _>>()?;
     for (occurrence_id, nominal) in planned {
         match replanned(nominal) {
@@ -175,6 +177,18 @@ fn replan(
             None => tx.execute("delete from occurrence where occurrence_id = ?1", [occurrence_id])?,
         };
     }
+    Ok(())
+}
+
+/// Instants that could not be planned before an edit (the version in force was wrong under the config) are not hidden:
+/// one row records the span.
+fn note_unplanned(tx: &Transaction<'_>, definition_id: i64, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute(
+        "insert into unplanned (definition_id, rule, from_at, to_at)
+         select definition_id, 'missed', min(next_at), ?2 from schedule
+         where definition_id = ?1 and next_at <= ?2 group by definition_id",
+        params![definition_id, stamp(now)],
+    )?;
     Ok(())
 }
 
@@ -217,16 +231,24 @@ pub fn stop(
     Ok(())
 }
 
-/// Starts a paused definition's schedules again, from now on.
+/// Starts a paused definition's schedules again, from now on; false when it changed since it was read.
 pub fn resume(
     tx: &Transaction<'_>,
-    definition_id: i64,
+    stored: &StoredDefinition,
     next: &[Option<Timestamp>],
     now: Timestamp,
-) -> rusqlite::Result<()> {
-    tx.execute("update definition set state = 'active' where definition_id = ?1", [definition_id])?;
+) -> rusqlite::Result<bool> {
+    let definition_id = stored.definition_id;
+    let resumed = tx.execute(
+        "update definition set state = 'active' where definition_id = ?1 and version_id = ?2 and state = 'paused'",
+        params![definition_id, stored.version_id],
+    )?;
+    if resumed == 0 {
+        return Ok(false);
+    }
     end_unplanned(tx, definition_id, now)?;
-    set_next(tx, definition_id, next)
+    set_next(tx, definition_id, next)?;
+    Ok(true)
 }
 
 fn end_unplanned(tx: &Transaction<'_>, definition_id: i64, now: Timestamp) -> rusqlite::Result<()> {
@@ -294,8 +316,18 @@ pub fn recompute(
     stored: &StoredDefinition,
     next: &[Option<Timestamp>],
     replanned: &Replanned,
+    now: Timestamp,
 ) -> rusqlite::Result<()> {
-    replan(tx, stored.definition_id, stored.version_id, replanned)?;
+    let in_force: bool = tx.query_row(
+        "select version_id = ?2 and state = 'active' from definition where definition_id = ?1",
+        params![stored.definition_id, stored.version_id],
+        |row| row.get(0),
+    )?;
+    if !in_force {
+        // An edit or a pause came between: it has planned anew itself.
+        return Ok(());
+    }
+    replan(tx, stored.definition_id, stored.version_id, replanned, now)?;
     set_next(tx, stored.definition_id, next)
 }
 
@@ -309,6 +341,22 @@ pub fn set_surrounding(tx: &Transaction<'_>, name: &str, value: &str) -> rusqlit
     tx.execute(
         "insert into surrounding (name, value) values (?1, ?2) on conflict (name) do update set value = excluded.value",
         [name, value],
+    )?;
+    Ok(())
+}
+
+/// Takes back what a clock that ran ahead has done to instants that are still to come.
+pub fn undo_ahead(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute(
+        "update occurrence set state = 'planned', rule = null, ended_at = null
+         where state = 'skipped' and rule = 'missed' and nominal_at > ?1",
+        [stamp(now)],
+    )?;
+    // No wait of ours is longer than a day.
+    let day_ahead = now + jiff::SignedDuration::from_hours(25);
+    tx.execute(
+        "update delivery set next_attempt_at = ?1 where state = 'pending' and next_attempt_at > ?2",
+        [stamp(now), stamp(day_ahead)],
     )?;
     Ok(())
 }

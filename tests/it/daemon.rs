@@ -161,6 +161,24 @@ fn of_missed_instants_the_latest_runs_and_every_other_has_a_row() {
 }
 
 #[test]
+fn an_edit_while_the_daemon_is_down_loses_no_instant_of_the_old_version() {
+    let legwork = Legwork::new("");
+    let every = |period| job(period, "[[schedule]]\nevery = \"15m\"\n");
+    legwork.job("quarter", &every("\"yesterday\""));
+    legwork.run(&["apply"]).ok();
+    legwork
+        .ledger()
+        .execute("update schedule set next_at = strftime('%Y-%m-%dT%H:%M:%fZ', next_at, '-120 minutes')", [])
+        .unwrap();
+    legwork.job("quarter", &every("\"today\""));
+    legwork.run(&["apply"]).ok();
+    assert_eq!(
+        legwork.ask("select count(*) from occurrence where nominal_at < strftime('%Y-%m-%dT%H:%M:%fZ')"),
+        "8"
+    );
+}
+
+#[test]
 fn of_missed_instants_none_runs_when_the_job_says_so() {
     let legwork = left_alone("none");
     let ran = legwork.ask("select count(*) from occurrence where state = 'done'");

@@ -77,20 +77,38 @@ fn an_older_version_never_replaces_a_newer_one_and_a_contradiction_is_counted() 
 #[test]
 fn a_segment_that_moves_to_another_interaction_leaves_the_first() {
     let legwork = Legwork::new("");
-    let line = |interaction: &str, version: u32| {
+    let line = |id: &str, interaction: &str, version: u32| {
         format!(
-            "{{\"kind\":\"segment\",\"id\":\"s\",\"interaction_id\":\"{interaction}\",\"agent_id\":\"a\",\"start\":{version},\"updated_at\":{version}}}\n"
+            "{{\"kind\":\"segment\",\"id\":\"{id}\",\"interaction_id\":\"{interaction}\",\"agent_id\":\"a\",\
+             \"start\":{version},\"updated_at\":{version}}}\n"
         )
     };
-    let other = "{\"kind\":\"segment\",\"id\":\"t\",\"interaction_id\":\"c1\",\"agent_id\":\"a\",\"start\":1,\"updated_at\":1}\n";
-    legwork.import(&format!("{other}{}", line("c1", 10)));
-    assert_eq!(legwork.ask("select last from segment where record_id = 't'"), "0");
-    legwork.import(&line("c2", 20));
-    assert_eq!(
-        legwork.ask("select count(*) || max(interaction_key) from segment where record_id = 's'"),
-        "1c2"
-    );
-    assert_eq!(legwork.ask("select last from segment where record_id = 't'"), "1");
+    let last = |id: &str| {
+        legwork.ask(&format!("select last || interaction_key from segment where record_id = '{id}'"))
+    };
+    legwork.import(&format!("{}{}", line("t", "c1", 1), line("s", "c1", 10)));
+    assert_eq!(last("t"), "0c1");
+    // Both interactions in one chunk, the taker first.
+    let status = "{\"kind\":\"interaction\",\"id\":\"c1\",\"status\":\"Resolved\"}\n";
+    legwork.import(&format!("{}{status}", line("s", "c2", 20)));
+    assert_eq!((last("s"), last("t")), ("1c2".to_owned(), "1c1".to_owned()));
+    // The older record comes again: nothing of either interaction changes.
+    legwork.import(&line("s", "c1", 10));
+    assert_eq!((last("s"), last("t")), ("1c2".to_owned(), "1c1".to_owned()));
+    assert_eq!(legwork.ask("select segments from interaction where record_id = 'c1'"), "[[1,\"t\"]]");
+    assert_eq!(legwork.ask("select count(*) from segment"), "2");
+}
+
+#[test]
+fn a_later_record_of_an_older_date_undoes_nothing() {
+    let legwork = Legwork::new("");
+    let status = |status: &str, version: u32| {
+        format!(
+            "{{\"kind\":\"interaction\",\"id\":\"c\",\"status\":\"{status}\",\"updated_at\":{version}}}\n"
+        )
+    };
+    legwork.import(&(status("X", 1) + &status("X", 3) + &status("Y", 2)));
+    assert_eq!(legwork.ask("select t.text from interaction join term t on t.term_id = status"), "X");
 }
 
 #[test]

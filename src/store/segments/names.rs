@@ -10,6 +10,9 @@ use crate::domain::record::{AgentRecord, DEFAULT_SCOPE, Millis, Text};
 /// Terms kept in memory; a vocabulary beyond it is looked up in the database again.
 const TERMS_KEPT: usize = 200_000;
 
+/// The version of an agent of whom only the id is known: whatever is said next is newer.
+const NOTHING_SAID: Millis = Millis::MIN;
+
 /// Codes that were looked up.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -131,7 +134,7 @@ impl Names {
         let Some(key) = said.key() else { return Ok(None) };
         let agents = self.agents.entry(account_id).or_default();
         if !agents.contains_key(key) {
-            agents.insert(key.into(), load_or_add(tx, account_id, key, said.version)?);
+            agents.insert(key.into(), load_or_add(tx, account_id, key)?);
         }
         let Some(known) = agents.get_mut(key) else { return Ok(None) };
         let newer = known.version <= said.version;
@@ -167,12 +170,7 @@ impl Names {
     }
 }
 
-fn load_or_add(
-    tx: &Transaction<'_>,
-    account_id: i64,
-    key: &str,
-    version: Millis,
-) -> rusqlite::Result<KnownAgent> {
+fn load_or_add(tx: &Transaction<'_>, account_id: i64, key: &str) -> rusqlite::Result<KnownAgent> {
     let known = tx
         .prepare_cached(
             "select agent_id, version, name, custom_name, email from agent where record_id = ?1 and account_id = ?2",
@@ -191,6 +189,6 @@ fn load_or_add(
         return Ok(known);
     }
     tx.prepare_cached("insert into agent (account_id, record_id, version) values (?1, ?2, ?3)")?
-        .execute(params![account_id, key, version])?;
-    Ok(KnownAgent { agent_id: tx.last_insert_rowid(), version, ..KnownAgent::default() })
+        .execute(params![account_id, key, NOTHING_SAID])?;
+    Ok(KnownAgent { agent_id: tx.last_insert_rowid(), version: NOTHING_SAID, ..KnownAgent::default() })
 }

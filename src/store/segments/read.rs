@@ -47,7 +47,7 @@ pub fn read(
         RowsBy::InteractionEnd => format!(
             "interaction i cross join json_each(i.segments) j
              cross join segment s on s.row_start = j.value ->> 0 and s.record_id = j.value ->> 1
-                  and s.account_id = i.account_id
+                  and s.account_id = i.account_id and s.interaction_id = i.interaction_id
              where i.ended_at >= ?1 and i.ended_at < ?2{conditions}"
         ),
     };

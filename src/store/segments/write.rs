@@ -4,7 +4,7 @@
 //! only rows that changed are written. So a record that is there already costs a comparison, and a new interaction one
 //! insert a row, in whatever order its records came.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -57,7 +57,7 @@ type Key = (i64, Text);
 #[derive(Default)]
 struct Touched {
     index: HashMap<Key, usize, RandomState>,
-    interactions: Vec<Interaction>,
+    interactions: VecDeque<Interaction>,
 }
 
 impl SegmentWriter {
@@ -92,6 +92,7 @@ impl SegmentWriter {
             statements: Statements::prepare(&tx)?,
             names: &mut self.names,
             touched: Touched::default(),
+            again: Vec::new(),
             tally: Tally::default(),
             arrived,
         };
@@ -129,6 +130,8 @@ struct Chunk<'a> {
     statements: Statements<'a>,
     names: &'a mut Names,
     touched: Touched,
+    /// Interactions to be resolved once more: a segment that they claimed belongs to another.
+    again: Vec<i64>,
     tally: Tally,
     arrived: Millis,
 }
@@ -141,7 +144,7 @@ impl Chunk<'_> {
                 let account = self.account(interaction.source.as_deref(), interaction.account.as_deref())?;
                 let at = self.touch(account, &interaction.id)?;
                 let version = interaction.updated_at.unwrap_or(self.arrived);
-                let changed = self.merge(at, &interaction.facts, version);
+                let changed = self.merge(at, &interaction.facts, version, interaction.updated_at.is_some());
                 if changed {
                     self.tally.changed += 1;
                 } else {
@@ -187,13 +190,13 @@ impl Chunk<'_> {
                 segments: Vec::with_capacity(2),
             },
         };
-        self.touched.interactions.push(interaction);
+        self.touched.interactions.push_back(interaction);
         self.touched.index.insert(key, self.touched.interactions.len() - 1);
         Ok(self.touched.interactions.len() - 1)
     }
 
     /// Adds what is said to what is known of an interaction; what is older fills in blanks only.
-    fn merge(&mut self, at: usize, said: &InteractionFields, version: Millis) -> bool {
+    fn merge(&mut self, at: usize, said: &InteractionFields, version: Millis, dated: bool) -> bool {
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return false };
         let newer = interaction.version <= version;
         let known = &mut interaction.fields;
@@ -226,7 +229,8 @@ impl Chunk<'_> {
             disconnecting_event,
             interaction_end
         );
-        if changed && newer {
+        // A dated record counts even when it says what was known: a later one with an older date must not undo it.
+        if newer && (changed || (dated && *said != InteractionFields::default())) {
             interaction.version = version;
         }
         changed
@@ -236,7 +240,7 @@ impl Chunk<'_> {
         let account = self.account(record.source.as_deref(), record.account.as_deref())?;
         let version = record.updated_at.unwrap_or(self.arrived);
         let at = self.touch(account, &record.interaction_id)?;
-        self.merge(at, &record.interaction, version);
+        self.merge(at, &record.interaction, version, record.updated_at.is_some());
         let own = self.own(account, record, version)?;
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return Ok(()) };
         match interaction.segments.iter_mut().find(|known| known.key == record.id) {
@@ -434,7 +438,11 @@ impl Chunk<'_> {
     }
 
     fn settle(mut self) -> rusqlite::Result<Tally> {
-        for interaction in std::mem::take(&mut self.touched.interactions) {
+        while let Some(interaction) = self.touched.interactions.pop_front() {
+            self.settle_one(&interaction)?;
+        }
+        for interaction_id in std::mem::take(&mut self.again) {
+            let interaction = row::load_by_id(self.tx, interaction_id)?;
             self.settle_one(&interaction)?;
         }
         Ok(self.tally)
@@ -556,11 +564,19 @@ impl Chunk<'_> {
         self.tally.added = self.tally.added.saturating_sub(1);
         if segment.version < version {
             self.tally.older += 1;
+            // It was resolved as if the segment were its own.
+            self.again.push(interaction_id);
             return Ok(());
         }
         self.tally.changed += 1;
         remove_segment(self.tx, row_start, &segment.key, interaction.account_id)?;
         self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
+        let waiting = self.touched.interactions.iter_mut().find(|waiting| waiting.interaction_id == other_id);
+        if let Some(waiting) = waiting {
+            // The other one's turn comes later in this chunk.
+            waiting.segments.retain(|own| own.key != segment.key);
+            return Ok(());
+        }
         let other = row::load_by_id(self.tx, other_id)?;
         self.settle_one(&other)
     }
