@@ -138,7 +138,7 @@ async fn finish(
             Err(error) => {
                 tracing::error!(error = chain(&error), "an attempt's end could not be written; trying again");
                 tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(Duration::from_secs(60));
+                wait = (wait * 2).min(Duration::from_mins(1));
             }
         }
     }

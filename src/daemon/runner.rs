@@ -83,7 +83,7 @@ pub async fn run_one(core: &Arc<Core>, occurrence: OpenOccurrence, stop: &Stop) 
         tracing::error!(run_id, error = chain(&error), "the end of a run could not be written; trying again");
         tokio::select! {
             () = stop.now.cancelled() => return Err(error),
-            () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(60)),
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_mins(1)),
         }
     }
     Ok(())

@@ -50,7 +50,7 @@ pub(super) async fn send(endpoint: &Endpoint, parcel: &Parcel, mark: Mark<'_>) -
         .header(CONTENT_LENGTH, file.bytes)
         .header("X-Content-SHA256", &file.sha256)
         .body(body);
-    let silence = Duration::try_from(endpoint.timeout).unwrap_or(Duration::from_secs(60));
+    let silence = Duration::try_from(endpoint.timeout).unwrap_or(Duration::from_mins(1));
     let talk = async {
         let response = request.send().await?;
         Ok(judge(response, &url, parcel.details.method()).await)

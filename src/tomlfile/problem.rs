@@ -82,7 +82,8 @@ impl Problem {
 
 /// A value under such a key may be a password that somebody wrote in the clear: its line is never printed.
 fn is_secret(path: &str) -> bool {
-    path.contains("password") || path.contains("token") || path.contains("headers") || path.ends_with(".url")
+    let key = path.rsplit('.').next().unwrap_or(path);
+    path.contains("password") || path.contains("token") || path.contains("headers") || key == "url"
 }
 
 fn excerpt(text: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {

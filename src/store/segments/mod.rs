@@ -4,6 +4,7 @@
 
 pub mod coverage;
 mod names;
+mod plain;
 pub mod read;
 mod row;
 pub mod write;

@@ -12,8 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::names::{Names, SaidAgent};
 use super::row::{self, Interaction, Own, Resolved, Segment, Statements, direction_code, remove_segment};
 use crate::domain::record::{
-    AccountRecord, AgentSessionRecord, AgentStateRecord, Audience, CoverageRecord, InteractionFields,
-    MessageRecord, Millis, Participant, Record, SegmentRecord, Sender, Text,
+    Audience, CoverageRecord, InteractionFields, MessageRecord, Millis, Participant, Record, SegmentRecord,
+    Sender, Text,
 };
 use crate::domain::resolve::{self, AgentMessage, Neighbour, TransferredBy};
 use crate::store::StoreError;
@@ -125,15 +125,15 @@ impl SegmentWriter {
     }
 }
 
-struct Chunk<'a> {
-    tx: &'a Transaction<'a>,
+pub(super) struct Chunk<'a> {
+    pub(super) tx: &'a Transaction<'a>,
     statements: Statements<'a>,
-    names: &'a mut Names,
+    pub(super) names: &'a mut Names,
     touched: Touched,
     /// Interactions to be resolved once more: a segment that they claimed belongs to another.
     again: Vec<i64>,
-    tally: Tally,
-    arrived: Millis,
+    pub(super) tally: Tally,
+    pub(super) arrived: Millis,
 }
 
 impl Chunk<'_> {
@@ -167,7 +167,7 @@ impl Chunk<'_> {
         }
     }
 
-    fn account(&mut self, source: Option<&str>, account: Option<&str>) -> rusqlite::Result<i64> {
+    pub(super) fn account(&mut self, source: Option<&str>, account: Option<&str>) -> rusqlite::Result<i64> {
         self.names.account(self.tx, source, account)
     }
 
@@ -355,85 +355,6 @@ impl Chunk<'_> {
         } else {
             self.tally.added += 1;
         }
-        Ok(())
-    }
-
-    fn account_record(&mut self, record: &AccountRecord) -> rusqlite::Result<()> {
-        let account = self.account(record.source.as_deref(), Some(&record.id))?;
-        self.tx.execute(
-            "update account set name = coalesce(?2, name) where account_id = ?1",
-            params![account, record.name],
-        )?;
-        self.tally.changed += 1;
-        Ok(())
-    }
-
-    fn agent_session(&mut self, record: &AgentSessionRecord) -> rusqlite::Result<()> {
-        let account = self.account(record.source.as_deref(), record.account.as_deref())?;
-        let version = record.updated_at.unwrap_or(self.arrived);
-        let said =
-            SaidAgent { id: Some(&record.agent_id), name: None, custom_name: None, email: None, version };
-        let agent_id = self.names.agent(self.tx, account, &said)?;
-        let written = self
-            .tx
-            .prepare_cached(
-                "insert into agent_session (account_id, record_id, version, agent_id, login_at, logout_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6)
-                 on conflict (record_id, account_id) do update
-                 set version = excluded.version, agent_id = excluded.agent_id, login_at = excluded.login_at,
-                     logout_at = excluded.logout_at
-                 where version <= excluded.version
-                   and (agent_id, login_at, logout_at) is not (excluded.agent_id, excluded.login_at, excluded.logout_at)",
-            )?
-            .execute(params![account, record.id, version, agent_id, record.login, record.logout])?;
-        if written == 0 {
-            self.tally.unchanged += 1;
-        } else {
-            self.tally.changed += 1;
-        }
-        Ok(())
-    }
-
-    fn agent_state(&mut self, record: &AgentStateRecord) -> rusqlite::Result<()> {
-        let account = self.account(record.source.as_deref(), record.account.as_deref())?;
-        let version = record.updated_at.unwrap_or(self.arrived);
-        let state = self.names.term(self.tx, Some(&record.state))?.unwrap_or(0);
-        let written = self
-            .tx
-            .prepare_cached(
-                "insert into agent_state (account_id, record_id, version, agent_session_id, state, start_at, end_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 on conflict (record_id, account_id) do update
-                 set version = excluded.version, agent_session_id = excluded.agent_session_id, state = excluded.state,
-                     start_at = excluded.start_at, end_at = excluded.end_at
-                 where version <= excluded.version
-                   and (agent_session_id, state, start_at, end_at)
-                       is not (excluded.agent_session_id, excluded.state, excluded.start_at, excluded.end_at)",
-            )?
-            .execute(params![account, record.id, version, record.agent_session_id, state, record.start, record.end])?;
-        if written == 0 {
-            self.tally.unchanged += 1;
-        } else {
-            self.tally.changed += 1;
-        }
-        Ok(())
-    }
-
-    /// Adds a span; spans that touch become one.
-    fn coverage(&mut self, record: &CoverageRecord) -> rusqlite::Result<()> {
-        let account = self.account(record.source.as_deref(), record.account.as_deref())?;
-        let (from, to): (Millis, Millis) = self.tx.query_row(
-            "select min(?2, coalesce(min(from_at), ?2)), max(?3, coalesce(max(to_at), ?3)) from coverage
-             where account_id = ?1 and from_at <= ?3 and ?2 <= to_at",
-            params![account, record.from, record.to],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        self.tx.execute(
-            "delete from coverage where account_id = ?1 and ?2 <= from_at and to_at <= ?3",
-            params![account, from, to],
-        )?;
-        self.tx.execute("insert into coverage values (?1, ?2, ?3)", params![account, from, to])?;
-        self.tally.changed += 1;
         Ok(())
     }
 
