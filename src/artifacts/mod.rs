@@ -1,6 +1,12 @@
 //! Artifacts on disk: a file has its name only when it is whole and synced.
 
-pub mod csv;
+mod cells;
+mod delimited;
+pub mod encode;
+mod json;
+pub mod pack;
+mod xlsx;
+pub mod xml;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

@@ -83,6 +83,9 @@ impl Centre {
             | Record::Message(_)
             | Record::AgentSession(_)
             | Record::AgentState(_)
+            | Record::Offer(_)
+            | Record::ManualDial(_)
+            | Record::Format(_)
             | Record::Coverage(_) => None,
         });
         let fields = fields.unwrap_or_default();
@@ -94,6 +97,9 @@ impl Centre {
             | Record::Message(_)
             | Record::AgentSession(_)
             | Record::AgentState(_)
+            | Record::Offer(_)
+            | Record::ManualDial(_)
+            | Record::Format(_)
             | Record::Coverage(_) => None,
         });
         segments.collect()

@@ -60,14 +60,14 @@ impl Centre {
     pub fn agents() -> Vec<Record> {
         (0..AGENTS.len())
             .map(|agent| {
-                Record::Agent(AgentRecord {
+                Record::Agent(Box::new(AgentRecord {
                     source: Some(SOURCE.into()),
                     id: format!("a{agent:02}").into(),
                     name: Some(agent_name(agent).into()),
                     custom_name: AGENTS.get(agent).map(|(_, custom)| (*custom).into()),
                     email: Some(agent_email(agent).into()),
                     ..AgentRecord::default()
-                })
+                }))
             })
             .collect()
     }
@@ -304,13 +304,13 @@ impl Story {
             let f = &mut self.fields;
             (f.status, f.reason, f.disconnecting_event, f.interaction_end) = (None, None, None, None);
         }
-        let interaction = Record::Interaction(InteractionRecord {
+        let interaction = Record::Interaction(Box::new(InteractionRecord {
             source: Some(SOURCE.into()),
             id: self.id.as_str().into(),
             updated_at: Some(self.now),
             facts: self.fields.clone(),
             ..InteractionRecord::default()
-        });
+        }));
         if dice.percent(1)
             && let Some(last) = self.segments.last()
         {

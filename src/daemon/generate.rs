@@ -3,20 +3,27 @@
 //! One thread steps through the store, the other encodes and writes. Memory holds a few batches, however long the
 //! report is.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::artifacts::csv::CsvEncoder;
+use crate::artifacts::encode::{FileSpec, ReportWriter, Written};
+use crate::artifacts::pack::Packed;
 use crate::artifacts::{ArtifactError, Finished, PartFile};
+use crate::domain::batch::{Batch, Dictionaries, Field};
 use crate::domain::definition::Definition;
+use crate::domain::output::{Compress, Format};
 use crate::domain::period::Period;
-use crate::domain::segment::SegmentBatch;
-use crate::reports;
-use crate::store::segments::read::{ReadCounts, SegmentQuery, read};
+use crate::domain::report::{Reads, SegmentRows};
+use crate::domain::table;
+use crate::reports::messaging_agent_segments::{Document, flat};
+use crate::reports::metrics::{self, Counting, Interval};
+use crate::store::segments::read::{self, ReadCounts, ReadError, SegmentQuery};
+use crate::store::segments::sessions::{self, SessionQuery};
 
 /// Batches between the two threads.
 const QUEUED_BATCHES: usize = 2;
@@ -25,8 +32,8 @@ const QUEUED_BATCHES: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// The segments could not be read.
-    #[error("read the segments")]
-    Read(#[source] rusqlite::Error),
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The rows could not be written.
     #[error("write the report")]
     Write(#[source] io::Error),
@@ -63,41 +70,149 @@ pub struct Progress {
     pub stop: AtomicBool,
 }
 
+/// What a file is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The definition.
+    pub definition: &'a Definition,
+    /// The period of data.
+    pub period: Period,
+    /// The nominal instant.
+    pub nominal: Timestamp,
+    /// The file.
+    pub target: &'a Path,
+}
+
 /// Makes the file of a definition for a period. Blocks.
 pub fn generate(
     connection: Connection,
-    definition: &Definition,
-    period: Period,
-    target: &Path,
+    order: Order<'_>,
     progress: &Progress,
 ) -> Result<Generated, GenerateError> {
-    let columns = reports::columns(definition.report.kind);
-    let part = PartFile::create(target)?;
-    let mut encoder = CsvEncoder::begin(part, columns, &definition.report, &definition.output.csv)
-        .map_err(GenerateError::Write)?;
-    let query = SegmentQuery {
-        start_ms: period.start.as_millisecond(),
-        end_ms: period.end.as_millisecond(),
-        rows_by: definition.report.rows_by,
-        filters: &definition.report.filters,
-    };
-    let counts = std::thread::scope(|scope| {
-        let (sender, batches) = sync_channel::<SegmentBatch>(QUEUED_BATCHES);
-        let reader = scope.spawn(move || {
-            connection.set_prepared_statement_cache_capacity(16);
-            read(&connection, &query, &mut |batch| {
-                !progress.stop.load(Ordering::Relaxed) && sender.send(batch).is_ok()
-            })
-        });
-        for mut batch in batches {
-            encoder.write(&mut batch).map_err(GenerateError::Write)?;
-            progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
+    let (report, output) = (&order.definition.report, &order.definition.output);
+    let columns = (report.kind.pick)(report, output.format);
+    let fields = table::fields(&columns, report);
+    let part = PartFile::create(order.target)?;
+    let name = order.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // Inside an archive the file has its own name.
+    let inner = name.strip_suffix(output.compress.suffix()).unwrap_or(&name);
+    let inner = if output.compress == Compress::None { &name } else { inner };
+    let out = Packed::begin(part, output.compress, inner, order.nominal).map_err(GenerateError::Write)?;
+    let scratch = order.target.parent().unwrap_or(order.target);
+    let file =
+        FileSpec { columns: &columns, report, output, period: order.period, nominal: order.nominal, scratch };
+    connection.set_prepared_statement_cache_capacity(32);
+    let (written, counts) = match report.kind.reads {
+        Reads::Segments(rows) => {
+            let query = segment_query(&order, rows, &fields);
+            stream(out, file, progress, move |sink| read::read(&connection, &query, sink))
         }
-        reader.join().map_err(|_| GenerateError::Panicked)?.map_err(GenerateError::Read)
-    })?;
+        Reads::Sessions => {
+            let query = SessionQuery {
+                start_ms: order.period.start.as_millisecond(),
+                end_ms: order.period.end.as_millisecond(),
+                in_progress_until: report.in_progress.then(|| order.nominal.as_millisecond()),
+                rollup: report.rollup,
+                filters: &report.filters,
+                fields: &fields,
+            };
+            stream(out, file, progress, move |sink| sessions::read(&connection, &query, sink))
+        }
+        Reads::Metrics(rows) => {
+            let query = segment_query(&order, rows, &metrics::FIELDS);
+            let (intervals, counts) = count(&connection, &query, &order, progress)?;
+            if output.format == Format::Json {
+                document(out, &intervals, &order).map(|written| (written, counts))
+            } else {
+                let choice = &report.metrics;
+                stream(out, file, progress, |sink| {
+                    flat(&intervals, choice, &fields, sink);
+                    Ok(counts)
+                })
+            }
+        }
+    }?;
     if progress.stop.load(Ordering::Relaxed) {
         return Err(GenerateError::Stopped);
     }
-    let (rows, clamped, part) = encoder.finish().map_err(GenerateError::Write)?;
+    let Written { out, rows, clamped } = written;
+    let part = out.finish().map_err(GenerateError::Write)?;
     Ok(Generated { file: part.finish()?, rows, clamped, counts })
+}
+
+fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) -> SegmentQuery<'a> {
+    let report = &order.definition.report;
+    SegmentQuery {
+        start_ms: order.period.start.as_millisecond(),
+        end_ms: order.period.end.as_millisecond(),
+        rows,
+        rows_by: report.rows_by,
+        in_progress: report.in_progress,
+        filters: &report.filters,
+        fields,
+        sort: report.sort,
+        limit: report.limit,
+        offset: report.offset,
+    }
+}
+
+type File = (Written<Packed<PartFile>>, ReadCounts);
+
+/// One thread reads, this one encodes and writes, a short queue between them.
+fn stream(
+    out: Packed<PartFile>,
+    file: FileSpec<'_>,
+    progress: &Progress,
+    read: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> Result<ReadCounts, ReadError> + Send,
+) -> Result<File, GenerateError> {
+    let mut writer = ReportWriter::begin(out, file).map_err(GenerateError::Write)?;
+    let counts = std::thread::scope(|scope| {
+        let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
+        let reader = scope.spawn(move || {
+            read(&mut |batch| !progress.stop.load(Ordering::Relaxed) && sender.send(batch).is_ok())
+        });
+        for mut batch in batches {
+            writer.write(&mut batch).map_err(GenerateError::Write)?;
+            progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
+        }
+        Ok::<_, GenerateError>(reader.join().map_err(|_| GenerateError::Panicked)??)
+    })?;
+    let written = writer.finish(counts.fit).map_err(GenerateError::Write)?;
+    Ok((written, counts))
+}
+
+/// Counts segments in groups; memory holds the groups.
+fn count(
+    connection: &Connection,
+    query: &SegmentQuery<'_>,
+    order: &Order<'_>,
+    progress: &Progress,
+) -> Result<(Vec<Interval>, ReadCounts), GenerateError> {
+    let mut counting = Counting::begin(order.period, &order.definition.report.metrics);
+    let mut dictionaries = Dictionaries::default();
+    let counts = read::read(connection, query, &mut |mut batch| {
+        dictionaries.absorb(&mut batch);
+        counting.count(&batch);
+        progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
+        !progress.stop.load(Ordering::Relaxed)
+    })?;
+    Ok((counting.finish(order.period, &dictionaries), counts))
+}
+
+/// The documented JSON of metrics.
+fn document(
+    mut out: Packed<PartFile>,
+    intervals: &[Interval],
+    order: &Order<'_>,
+) -> Result<Written<Packed<PartFile>>, GenerateError> {
+    let choice = &order.definition.report.metrics;
+    {
+        let mut buffered = io::BufWriter::new(&mut out);
+        let document = Document { intervals, choice };
+        serde_json::to_writer(&mut buffered, &document)
+            .map_err(|error| GenerateError::Write(error.into()))?;
+        buffered.write_all(b"\n").and_then(|()| buffered.flush()).map_err(GenerateError::Write)?;
+    }
+    let rows = intervals.iter().map(|(_, groups)| groups.agents().len()).sum::<usize>();
+    Ok(Written { out, rows: u64::try_from(rows).unwrap_or(0), clamped: 0 })
 }

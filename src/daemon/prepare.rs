@@ -6,7 +6,8 @@ use super::Core;
 use crate::artifacts::hex;
 use crate::destinations::details::{Details, EmailDetails};
 use crate::domain::address::Address;
-use crate::domain::definition::{Definition, Destination, EmailDestination, Empty, HttpMethod, OnUnknown};
+use crate::domain::definition::{Definition, Destination, EmailDestination, HttpMethod, OnUnknown};
+use crate::domain::output::Empty;
 use crate::domain::template::{TemplateError, TemplateValues};
 use crate::domain::{text, units};
 use crate::store::deliveries::NewDelivery;
@@ -30,7 +31,7 @@ impl Made<'_> {
         TemplateValues {
             name: &self.definition.name,
             description: &self.definition.description,
-            report: self.definition.report.kind.name(),
+            report: self.definition.report.kind.name,
             zone: &self.definition.report.zone,
             period: self.occurrence.period,
             nominal: self.occurrence.nominal_at,
@@ -71,6 +72,7 @@ impl Made<'_> {
                         post: http.method == HttpMethod::Post,
                         idempotency_key: format!("legwork-{}-{}", self.run_id, random()),
                         resend_unknown: http.on_unknown == OnUnknown::Resend,
+                        media_type: self.definition.output.media_type().to_owned(),
                     }
                     .to_json(),
                     message_id: None,
@@ -110,6 +112,7 @@ impl Made<'_> {
             facts: self.facts(),
             date: self.artifact.generated_at,
             resend_unknown: email.on_unknown == OnUnknown::Resend,
+            media_type: self.definition.output.media_type().to_owned(),
         })
         .to_json();
         let message_id = message_id(core, &email.relay, self.run_id);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
-use super::generate::{GenerateError, Generated, Progress, generate};
+use super::generate::{GenerateError, Generated, Order, Progress, generate};
 use super::prepare::Made;
 use super::{Core, CoreError, Stop, Wake};
 use crate::chain::chain;
@@ -160,7 +160,16 @@ fn make_file(
     let connection = core.store.reader().map_err(|error| chain(&error))?;
     let completeness = coverage::completeness(&connection, &occurrence.period, &definition.report.zone)
         .map_err(|error| chain(&error))?;
-    let generated = match generate(connection, &definition, occurrence.period, &target, progress) {
+    let generated = match generate(
+        connection,
+        Order {
+            definition: &definition,
+            period: occurrence.period,
+            nominal: occurrence.nominal_at,
+            target: &target,
+        },
+        progress,
+    ) {
         Err(GenerateError::Stopped) => return Err(STOPPED.to_owned()),
         Err(error) => return Err(chain(&error)),
         Ok(generated) => generated,
@@ -199,7 +208,7 @@ fn file_name(
     definition.output.file_name.render_file_name(&TemplateValues {
         name: &definition.name,
         description: &definition.description,
-        report: definition.report.kind.name(),
+        report: definition.report.kind.name,
         zone: &definition.report.zone,
         period: occurrence.period,
         nominal: occurrence.nominal_at,

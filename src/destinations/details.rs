@@ -25,6 +25,9 @@ pub enum Details {
         idempotency_key: String,
         /// Whether an unknowable outcome is tried again.
         resend_unknown: bool,
+        /// The file's media type.
+        #[serde(default = "csv")]
+        media_type: String,
     },
     /// Mail to an owner, without a file.
     Notice {
@@ -54,6 +57,14 @@ pub struct EmailDetails {
     pub date: jiff::Timestamp,
     /// Whether an unknowable outcome is tried again.
     pub resend_unknown: bool,
+    /// The file's media type.
+    #[serde(default = "csv")]
+    pub media_type: String,
+}
+
+/// What every file was before there were other formats.
+fn csv() -> String {
+    "text/csv; charset=utf-8".to_owned()
 }
 
 impl Details {
@@ -77,6 +88,15 @@ impl Details {
             Self::Notice { .. } => true,
         };
         if resend { OnUnknown::Resend } else { OnUnknown::Hold }
+    }
+
+    /// The media type of an upload's file.
+    pub fn media_type(&self) -> &str {
+        match self {
+            Self::Http { media_type, .. } => media_type,
+            Self::Email(email) => &email.media_type,
+            Self::Directory { .. } | Self::Notice { .. } => "application/octet-stream",
+        }
     }
 
     /// The method of an upload.

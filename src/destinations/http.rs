@@ -46,7 +46,7 @@ pub(super) async fn send(endpoint: &Endpoint, parcel: &Parcel, mark: Mark<'_>) -
         return Outcome::Passing { reply, retry_after: None };
     }
     let request = request
-        .header(CONTENT_TYPE, "text/csv; charset=utf-8")
+        .header(CONTENT_TYPE, parcel.details.media_type())
         .header(CONTENT_LENGTH, file.bytes)
         .header("X-Content-SHA256", &file.sha256)
         .body(body);

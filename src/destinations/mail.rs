@@ -44,10 +44,10 @@ pub(super) async fn build(from: &Address, parcel: &Parcel) -> Result<Message, Ou
                 parcel.file.as_ref().ok_or_else(|| lasting("there is no file to attach".to_owned()))?;
             let bytes =
                 tokio::fs::read(&file.path).await.map_err(|error| from_io("open", &file.path, &error))?;
-            let csv =
-                ContentType::parse("text/csv; charset=utf-8").map_err(|error| lasting(error.to_string()))?;
+            let media_type =
+                ContentType::parse(&email.media_type).map_err(|error| lasting(error.to_string()))?;
             // Bytes, not text: the transfer must give back the very file.
-            let attachment = Attachment::new(file.name.clone()).body(bytes, csv);
+            let attachment = Attachment::new(file.name.clone()).body(bytes, media_type);
             let parts =
                 MultiPart::mixed().multipart(alternatives(&text(email), &html(email))).singlepart(attachment);
             base.multipart(parts)

@@ -2,22 +2,25 @@
 //!
 //! ```text
 //! Definition ─► Occurrence ─► Run ─► batches ─► Artifact ─► Delivery ─► Attempt
-//!  definition    schedule    period   segment     table      delivery    backoff
+//!  definition    schedule    period    batch      table      delivery    backoff
 //! ```
 
 pub mod address;
 pub mod backoff;
+pub mod batch;
 pub mod cron;
 pub mod definition;
 pub mod delivery;
 pub mod instant;
+pub mod messaging;
 pub mod name;
 pub mod nearest;
+pub mod output;
 pub mod period;
 pub mod record;
+pub mod report;
 pub mod resolve;
 pub mod schedule;
-pub mod segment;
 pub mod table;
 pub mod template;
 pub mod text;

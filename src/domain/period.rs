@@ -88,6 +88,19 @@ pub enum PeriodError {
 }
 
 impl PeriodRule {
+    /// Minutes of a period of elapsed time; nothing for one by the calendar, whose days can have 23 or 25 hours.
+    pub fn elapsed_minutes(&self) -> Option<u64> {
+        match self {
+            Self::Last(elapsed) => u64::try_from(elapsed.as_mins()).ok(),
+            Self::Today
+            | Self::ThisWeek
+            | Self::MonthToDate
+            | Self::LastDays(_)
+            | Self::Previous(_)
+            | Self::Between { .. } => None,
+        }
+    }
+
     /// The period for a nominal instant.
     pub fn resolve(
         &self,

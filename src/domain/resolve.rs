@@ -4,7 +4,8 @@
 //! join. Pure: the store hands in the segments of one interaction and writes back what changed.
 
 use super::record::{
-    ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Participant, Span, Text,
+    ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Opener, Participant, Span, StartReason,
+    Text,
 };
 
 /// The customer as reports print it: as said, else the first of name, email and phone.
@@ -57,13 +58,15 @@ pub enum TransferredBy<A> {
     Agent(A),
 }
 
-/// A segment as far as its neighbours matter. `A` identifies an agent, `T` a text.
+/// A segment as far as its interaction matters. `A` identifies an agent, `T` a text.
 #[derive(Debug, Clone)]
-pub struct Neighbour<'a, A, T> {
+pub struct Portion<'a, A, T> {
     /// Queue entry where the row has a stint, else the start.
     pub row_start: Millis,
     /// The record's id; rows are ordered by (`row_start`, key as bytes).
     pub key: &'a str,
+    /// Whether it came through a queue.
+    pub queued: bool,
     /// Start of the portion.
     pub start: Option<Millis>,
     /// End of the portion, exclusive.
@@ -72,19 +75,30 @@ pub struct Neighbour<'a, A, T> {
     pub participant: Participant,
     /// The agent, where one had it.
     pub agent: Option<A>,
+    /// How it came about, where that was said.
+    pub start_reason: Option<StartReason>,
     /// How it ended.
     pub end_reason: Option<EndReason>,
     /// Why it was handed on.
     pub transfer_reason: Option<T>,
 }
 
-/// A message as far as segments count it: the public ones of agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AgentMessage<A> {
-    /// When it was sent.
-    pub at: Millis,
-    /// Its author, where known.
-    pub agent: Option<A>,
+impl<A, T> Portion<'_, A, T> {
+    /// Whether an agent or a bot had it.
+    pub fn held(&self) -> bool {
+        matches!(self.participant, Participant::Agent | Participant::Bot)
+    }
+}
+
+/// An interaction as far as its segments matter.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole<'a> {
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Who opened it.
+    pub opened_by: Option<Opener>,
+    /// Who ended it, as reports print it.
+    pub disconnecting_event: Option<&'a str>,
 }
 
 /// What a segment gets from its neighbours.
@@ -96,102 +110,136 @@ pub struct FromNeighbours<A, T> {
     pub transferred_by: Option<TransferredBy<A>>,
     /// Why, where nothing was said.
     pub transfer_reason: Option<T>,
-    /// Acceptance to the agent's first public message, where there is one.
-    pub first_response_ms: Option<Millis>,
-    /// The agent's public messages in this segment.
-    pub messages_sent: i64,
+    /// How it came about; for agents and bots.
+    pub start_reason: Option<StartReason>,
+    /// How it ended, in the words that agent segments know; for agents and bots.
+    pub close_reason: Option<EndReason>,
+}
+
+/// Places of an interaction's segments in row order, the outside party left out.
+fn row_order<A, T>(segments: &[Portion<'_, A, T>]) -> Vec<usize> {
+    let inside = |(_, segment): &(usize, &Portion<'_, A, T>)| segment.participant != Participant::External;
+    let mut order: Vec<usize> = segments.iter().enumerate().filter(inside).map(|(index, _)| index).collect();
+    let place = |index: &usize| segments.get(*index).map(|s| (s.row_start, s.key.as_bytes()));
+    order.sort_by(|a, b| place(a).cmp(&place(b)));
+    order
 }
 
 /// Resolves the segments of one interaction. The result stands in the order of the input.
 pub fn neighbours<A: Copy + PartialEq, T: Copy>(
-    segments: &[Neighbour<'_, A, T>],
-    messages: &[AgentMessage<A>],
+    segments: &[Portion<'_, A, T>],
+    whole: Whole<'_>,
 ) -> Vec<FromNeighbours<A, T>> {
-    let mut order: Vec<usize> = (0..segments.len()).collect();
-    let place = |index: &usize| segments.get(*index).map(|s| (s.row_start, s.key.as_bytes()));
-    order.sort_by(|a, b| place(a).cmp(&place(b)));
-    let mut resolved: Vec<FromNeighbours<A, T>> = segments
-        .iter()
-        .map(|_| FromNeighbours {
-            last: false,
-            transferred_by: None,
-            transfer_reason: None,
-            first_response_ms: None,
-            messages_sent: 0,
-        })
-        .collect();
-    let mut before: Option<&Neighbour<'_, A, T>> = None;
+    let nothing = || FromNeighbours {
+        last: false,
+        transferred_by: None,
+        transfer_reason: None,
+        start_reason: None,
+        close_reason: None,
+    };
+    let mut resolved: Vec<FromNeighbours<A, T>> = segments.iter().map(|_| nothing()).collect();
+    let order = row_order(segments);
+    let mut before: Option<&Portion<'_, A, T>> = None;
+    let mut held_before: Option<&Portion<'_, A, T>> = None;
     for (position, &index) in order.iter().enumerate() {
         let (Some(segment), Some(slot)) = (segments.get(index), resolved.get_mut(index)) else { continue };
-        slot.last = position + 1 == order.len();
+        let next = order.get(position + 1).and_then(|next| segments.get(*next));
+        slot.last = next.is_none();
         if let Some(before) = before {
             slot.transferred_by = handed_over_by(before);
             slot.transfer_reason = slot.transferred_by.as_ref().and(before.transfer_reason);
         }
+        if segment.held() {
+            slot.start_reason = Some(start_reason(segment, held_before, whole.opened_by));
+            slot.close_reason = segment.end.map(|_| close_reason(segment, next, whole));
+            held_before = Some(segment);
+        }
         before = Some(segment);
-    }
-    for message in messages {
-        let Some(index) = segment_of(segments, message) else { continue };
-        let (Some(segment), Some(slot)) = (segments.get(index), resolved.get_mut(index)) else { continue };
-        slot.messages_sent += 1;
-        let response = segment.start.map(|start| (message.at - start).max(0));
-        slot.first_response_ms = match (slot.first_response_ms, response) {
-            (Some(known), Some(new)) => Some(known.min(new)),
-            (known, new) => known.or(new),
-        };
     }
     resolved
 }
 
 /// Column 23: `Bot` after a bot's portion, `System` after a stint whose waiting time ran out, else the agent who
 /// transferred.
-fn handed_over_by<A: Copy, T>(before: &Neighbour<'_, A, T>) -> Option<TransferredBy<A>> {
+fn handed_over_by<A: Copy, T>(before: &Portion<'_, A, T>) -> Option<TransferredBy<A>> {
+    use EndReason::{AgentTransfer, BackToQueue, SkillTransfer, Timeout, Transferred};
     match (before.participant, before.end_reason) {
         (Participant::Bot, _) => Some(TransferredBy::Bot),
-        (Participant::Queue, Some(EndReason::Timeout)) => Some(TransferredBy::System),
-        (Participant::Agent, Some(EndReason::Transferred)) => before.agent.map(TransferredBy::Agent),
+        (Participant::Queue, Some(Timeout)) => Some(TransferredBy::System),
+        (Participant::Agent, Some(Transferred | AgentTransfer | SkillTransfer | BackToQueue)) => {
+            before.agent.map(TransferredBy::Agent)
+        }
         _ => None,
     }
 }
 
-/// The segment to which an agent's message belongs.
-///
-/// At the very instant where one segment ends and the next starts it belongs to its author's, else to the ending one
-/// (rules.md, all reports).
-fn segment_of<A: Copy + PartialEq, T>(
-    segments: &[Neighbour<'_, A, T>],
-    message: &AgentMessage<A>,
-) -> Option<usize> {
-    let holds = |segment: &Neighbour<'_, A, T>| {
-        segment.participant == Participant::Agent
-            && segment.start.is_some_and(|start| start <= message.at)
-            && segment.end.is_none_or(|end| message.at <= end)
-    };
-    let candidates = || segments.iter().enumerate().filter(|(_, segment)| holds(segment));
-    let own = candidates().filter(|(_, segment)| message.agent.is_some() && segment.agent == message.agent);
-    // An author's own segment that ends here loses to one that goes on: the later start wins.
-    own.max_by_key(|(_, segment)| segment.start)
-        .or_else(|| candidates().filter(|_| message.agent.is_none()).min_by_key(|(_, segment)| segment.start))
-        .map(|(index, _)| index)
+/// liveperson.md 7.3: what was said wins; a takeover is known by how the portion before ended; the first portion is a
+/// resume when an agent opened the interaction. A person after a bot comes by transfer.
+fn start_reason<A, T>(
+    segment: &Portion<'_, A, T>,
+    before: Option<&Portion<'_, A, T>>,
+    opened_by: Option<Opener>,
+) -> StartReason {
+    segment.start_reason.unwrap_or(match before {
+        None if opened_by == Some(Opener::Agent) => StartReason::Resume,
+        None => StartReason::New,
+        Some(before) if before.end_reason == Some(EndReason::Takeover) => StartReason::Takeover,
+        Some(_) => StartReason::Transfer,
+    })
+}
+
+/// The agent-segment words for how a portion ended; the store's older, coarser words are made finer by what is known
+/// of the row after it and of the interaction's end.
+fn close_reason<A, T>(
+    segment: &Portion<'_, A, T>,
+    next: Option<&Portion<'_, A, T>>,
+    whole: Whole<'_>,
+) -> EndReason {
+    match segment.end_reason {
+        Some(EndReason::Completed) => closed_by(whole.disconnecting_event),
+        Some(EndReason::Transferred) => match next {
+            Some(next) if next.queued => EndReason::SkillTransfer,
+            Some(_) => EndReason::AgentTransfer,
+            None => EndReason::Other,
+        },
+        Some(EndReason::Timeout) => EndReason::BackToQueue,
+        Some(EndReason::Abandoned) => EndReason::ClosedByConsumer,
+        Some(said) => said,
+        None if whole.ended && next.is_none() => closed_by(whole.disconnecting_event),
+        None => EndReason::Other,
+    }
+}
+
+fn closed_by(disconnecting_event: Option<&str>) -> EndReason {
+    match disconnecting_event {
+        Some("User Hangup") => EndReason::ClosedByConsumer,
+        Some("Agent Hangup" | "Agent Closed") => EndReason::ClosedByAgent,
+        Some("System Hangup" | "Bot Hangup") => EndReason::ClosedBySystem,
+        _ => EndReason::Other,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AgentMessage, Neighbour, TransferredBy, neighbours, union_ms};
-    use crate::domain::record::{EndReason, Participant, Span};
+    use super::{Portion, TransferredBy, Whole, neighbours, union_ms};
+    use crate::domain::record::{EndReason, Opener, Participant, Span, StartReason};
 
-    fn segment(key: &str, start: i64, end: i64, agent: u8) -> Neighbour<'_, u8, u8> {
-        Neighbour {
+    fn segment(key: &str, start: i64, end: i64, agent: u8) -> Portion<'_, u8, u8> {
+        Portion {
             row_start: start,
             key,
+            queued: false,
             start: Some(start),
             end: Some(end),
             participant: Participant::Agent,
             agent: Some(agent),
+            start_reason: None,
             end_reason: None,
             transfer_reason: None,
         }
     }
+
+    const OPEN: Whole<'_> = Whole { ended: false, opened_by: None, disconnecting_event: None };
 
     #[test]
     fn overlapping_holds_and_mutes_count_once_and_are_clipped() {
@@ -200,45 +248,52 @@ mod tests {
     }
 
     #[test]
-    fn the_last_segment_has_the_greatest_start_then_key() {
-        let resolved =
-            neighbours(&[segment("b", 5, 9, 1), segment("a", 5, 9, 2), segment("c", 1, 4, 3)], &[]);
-        assert_eq!(resolved.iter().map(|r| r.last).collect::<Vec<_>>(), [true, false, false]);
+    fn the_last_segment_has_the_greatest_start_then_key_and_is_never_the_outside_party() {
+        let outside = Portion { participant: Participant::External, ..segment("z", 9, 9, 0) };
+        let rows = [segment("b", 5, 9, 1), segment("a", 5, 9, 2), segment("c", 1, 4, 3), outside];
+        let resolved = neighbours(&rows, OPEN);
+        assert_eq!(resolved.iter().map(|r| r.last).collect::<Vec<_>>(), [true, false, false, false]);
     }
 
     #[test]
     fn who_handed_over_follows_from_the_row_before() {
-        let bot = Neighbour { participant: Participant::Bot, agent: None, ..segment("1", 0, 5, 0) };
-        let first = Neighbour {
+        let bot = Portion { participant: Participant::Bot, agent: None, ..segment("1", 0, 5, 0) };
+        let first = Portion {
             end_reason: Some(EndReason::Transferred),
             transfer_reason: Some(9),
             ..segment("2", 5, 10, 7)
         };
-        let stint = Neighbour {
+        let stint = Portion {
             participant: Participant::Queue,
+            queued: true,
             end_reason: Some(EndReason::Timeout),
             agent: None,
             ..segment("3", 10, 20, 0)
         };
-        let resolved = neighbours(&[bot, first, stint, segment("4", 20, 30, 8)], &[]);
+        let resolved = neighbours(&[bot, first, stint, segment("4", 20, 30, 8)], OPEN);
         let by: Vec<_> = resolved.iter().map(|r| r.transferred_by).collect();
         assert_eq!(
             by,
             [None, Some(TransferredBy::Bot), Some(TransferredBy::Agent(7)), Some(TransferredBy::System)]
         );
         assert_eq!(resolved[2].transfer_reason, Some(9));
+        assert_eq!(
+            resolved[1].close_reason,
+            Some(EndReason::SkillTransfer),
+            "the next row came through a queue"
+        );
+        let starts: Vec<_> = resolved.iter().map(|r| r.start_reason).collect();
+        let (new, transfer) = (Some(StartReason::New), Some(StartReason::Transfer));
+        assert_eq!(starts, [new, transfer, None, transfer], "a person after a bot comes by transfer");
     }
 
     #[test]
-    fn a_message_at_the_seam_belongs_to_its_author() {
-        let segments = [segment("1", 0, 10, 7), segment("2", 10, 20, 8)];
-        let messages = [
-            AgentMessage { at: 10, agent: Some(8) },
-            AgentMessage { at: 10, agent: Some(7) },
-            AgentMessage { at: 10, agent: None },
-        ];
-        let resolved = neighbours(&segments, &messages);
-        assert_eq!([resolved[0].messages_sent, resolved[1].messages_sent], [2, 1]);
-        assert_eq!(resolved[1].first_response_ms, Some(0));
+    fn what_closed_the_interaction_closed_its_last_segment() {
+        let whole =
+            Whole { ended: true, opened_by: Some(Opener::Agent), disconnecting_event: Some("User Hangup") };
+        let resolved = neighbours(&[segment("1", 0, 5, 1), segment("2", 5, 9, 1)], whole);
+        let reasons: Vec<_> = resolved.iter().map(|r| r.close_reason).collect();
+        assert_eq!(reasons, [Some(EndReason::Other), Some(EndReason::ClosedByConsumer)]);
+        assert_eq!(resolved[0].start_reason, Some(StartReason::Resume));
     }
 }

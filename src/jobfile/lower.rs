@@ -1,25 +1,21 @@
 //! A job file as written → a [`Definition`]: what the schema cannot know.
 
 use jiff::Timestamp;
-use jiff::civil::{DateTime, Weekday};
+use jiff::civil::DateTime;
 
 use super::Surroundings;
 use super::schema::{
-    ClockChangeWord, CsvTable, DelimiterWord, DeliverTable, DirectionWord, DirectoryTable, EmailTable,
-    EmptyWord, FiltersTable, FormulaGuardWord, HttpTable, JobFile, LineEndingWord, MethodWord, MissedWord,
-    OnUnknownWord, PeriodValue, ReportTable, ReportTypeWord, RowsByWord, ScheduleTable, TalkTimeWord,
-    WeekdayWord,
+    ClockChangeWord, DeliverTable, DirectoryTable, EmailTable, HttpTable, JobFile, MethodWord, MissedWord,
+    OnUnknownWord, ScheduleTable,
 };
 use crate::domain::address::Address;
 use crate::domain::cron::CronPattern;
 use crate::domain::definition::{
-    CsvDialect, DATE_FORMAT, Definition, Delimiter, Destination, Direction, DirectoryDestination,
-    EmailDestination, Empty, Filters, FormulaGuard, HttpDestination, HttpMethod, LineEnding, OnUnknown,
-    Output, Report, ReportKind, RowsBy, TalkTime,
+    Definition, Destination, DirectoryDestination, EmailDestination, HttpDestination, HttpMethod, OnUnknown,
 };
 use crate::domain::name::DefinitionName;
 use crate::domain::nearest::nearest;
-use crate::domain::period::{Period, PeriodRule};
+use crate::domain::period::Period;
 use crate::domain::schedule::{ClockChange, Missed, Overlap, Schedule, When};
 use crate::domain::template::{Template, TemplateValues};
 use crate::domain::units;
@@ -32,9 +28,11 @@ const SCHEDULES_MAX: usize = 24;
 const DESCRIPTION_MAX: usize = 500;
 
 pub(super) struct Lowering<'a> {
-    source: &'a Source,
-    surroundings: &'a dyn Surroundings,
-    problems: Vec<Problem>,
+    pub(super) source: &'a Source,
+    pub(super) surroundings: &'a dyn Surroundings,
+    pub(super) problems: Vec<Problem>,
+    /// The name of a file that nothing else names: its ending says what it is.
+    pub(super) default_file_name: String,
 }
 
 impl<'a> Lowering<'a> {
@@ -43,19 +41,19 @@ impl<'a> Lowering<'a> {
         surroundings: &'a dyn Surroundings,
         problems: Vec<Problem>,
     ) -> Self {
-        Self { source, surroundings, problems }
+        Self { source, surroundings, problems, default_file_name: String::new() }
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
         self.problems
     }
 
-    fn wrong(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn wrong(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(self.source.problem(path, message, help));
     }
 
     /// Keeps a value, or notes at `path` why it is none.
-    fn take<T, E: ToString>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+    pub(super) fn take<T, E: ToString>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
@@ -103,7 +101,7 @@ impl<'a> Lowering<'a> {
         };
         let zone = report.zone.clone();
         let sample = sample(name, &description, &zone);
-        let output = self.output(job, &sample);
+        let output = self.output(job, &report, &sample);
         let schedules = self.schedules(&job.schedule, &zone);
         let destinations = self.destinations(&job.deliver, &sample);
         Some(Definition {
@@ -117,119 +115,9 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    fn report(&mut self, table: &ReportTable) -> Option<Report> {
-        let source = table.source.as_deref().unwrap_or("store");
-        if source != "store" {
-            let help = "the segment store is the only source: write source = \"store\"";
-            self.wrong("report.source", format!("there is no source `{source}`"), help);
-        }
-        let zone = table.time_zone.as_deref().and_then(|name| self.zone("report.time_zone", name));
-        let period = match &table.period {
-            Some(PeriodValue::Name(name)) => self.take("report.period", name.parse::<PeriodRule>()),
-            Some(PeriodValue::Bounds(bounds)) => match (&bounds.from, &bounds.to) {
-                (Some(from), Some(to)) => self.take("report.period", PeriodRule::between(from, to)),
-                _ => None,
-            },
-            None => None,
-        };
-        let kind = match table.kind? {
-            ReportTypeWord::InteractionDetailsBySegment => ReportKind::InteractionDetailsBySegment,
-        };
-        Some(Report {
-            kind,
-            zone: zone?,
-            period: period?,
-            week_start: weekday(table.week_starts.unwrap_or(WeekdayWord::Monday)),
-            filters: self.filters(&table.filters),
-            talk_time: match table.talk_time {
-                Some(TalkTimeWord::Net) => TalkTime::Net,
-                Some(TalkTimeWord::Gross) | None => TalkTime::Gross,
-            },
-            rows_by: match table.rows_by {
-                Some(RowsByWord::InteractionEnd) => RowsBy::InteractionEnd,
-                Some(RowsByWord::Start) | None => RowsBy::Start,
-            },
-        })
-    }
-
-    fn filters(&mut self, table: &FiltersTable) -> Filters {
-        let lists = [
-            ("queues", &table.queues),
-            ("agents", &table.agents),
-            ("channels", &table.channels),
-            ("skills", &table.skills),
-            ("statuses", &table.statuses),
-            ("dispositions", &table.dispositions),
-        ];
-        for (key, list) in lists {
-            if list.iter().any(String::is_empty) {
-                let path = format!("report.filters.{key}");
-                self.wrong(
-                    &path,
-                    "an empty text filters nothing",
-                    "remove it, or the whole key to let everything pass",
-                );
-            }
-        }
-        Filters {
-            queues: table.queues.clone(),
-            agents: table.agents.clone(),
-            channels: table.channels.clone(),
-            direction: table.direction.map(|word| match word {
-                DirectionWord::Inbound => Direction::Inbound,
-                DirectionWord::Outbound => Direction::Outbound,
-            }),
-            skills: table.skills.clone(),
-            statuses: table.statuses.clone(),
-            dispositions: table.dispositions.clone(),
-        }
-    }
-
-    fn zone(&mut self, path: &str, name: &str) -> Option<Zone> {
+    pub(super) fn zone(&mut self, path: &str, name: &str) -> Option<Zone> {
         let zone = self.surroundings.zone(name);
         self.take(path, zone)
-    }
-
-    fn output(&mut self, job: &JobFile, sample: &TemplateValues<'_>) -> Option<Output> {
-        let text = job.output.file_name.as_deref().unwrap_or("{{ name }}_{{ period.start | date }}.csv");
-        let file_name = Template::parse(text, sample).and_then(|t| t.render_file_name(sample).map(|_| t));
-        let file_name = self.take("output.file_name", file_name);
-        let csv = self.csv(&job.output.csv);
-        let empty = match job.output.empty {
-            Some(EmptyWord::Skip) => Empty::Skip,
-            Some(EmptyWord::Send) | None => Empty::Send,
-        };
-        Some(Output { file_name: file_name?, csv, empty })
-    }
-
-    fn csv(&mut self, table: &CsvTable) -> CsvDialect {
-        let date_format = table.date_format.clone().unwrap_or_else(|| DATE_FORMAT.to_owned());
-        let epoch = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
-        if let Err(error) = jiff::fmt::strtime::format(&date_format, &epoch) {
-            self.wrong(
-                "output.csv.date_format",
-                error.to_string(),
-                "use strftime's letters, as \"%d.%m.%Y %H:%M\"",
-            );
-        }
-        CsvDialect {
-            delimiter: match table.delimiter.unwrap_or(DelimiterWord::Comma) {
-                DelimiterWord::Comma => Delimiter::Comma,
-                DelimiterWord::Tab => Delimiter::Tab,
-                DelimiterWord::Pipe => Delimiter::Pipe,
-                DelimiterWord::Semicolon => Delimiter::Semicolon,
-            },
-            bom: table.bom.unwrap_or(false),
-            line_ending: match table.line_ending.unwrap_or(LineEndingWord::Crlf) {
-                LineEndingWord::Crlf => LineEnding::Crlf,
-                LineEndingWord::Lf => LineEnding::Lf,
-            },
-            formula_guard: match table.formula_guard.unwrap_or(FormulaGuardWord::Text) {
-                FormulaGuardWord::Text => FormulaGuard::Text,
-                FormulaGuardWord::Off => FormulaGuard::Off,
-            },
-            date_format,
-        }
     }
 
     fn schedules(&mut self, tables: &[ScheduleTable], report_zone: &Zone) -> Vec<Schedule> {
@@ -500,8 +388,8 @@ impl<'a> Lowering<'a> {
             self.wrong(&format!("{path}.use"), format!("there is no HTTP endpoint `{endpoint}`"), help);
             return None;
         }
-        let text = table.path.as_deref().unwrap_or("{{ name }}_{{ period.start | date }}.csv");
-        let template = Template::parse(text, sample).and_then(|t| t.render_path(sample).map(|_| t));
+        let text = table.path.clone().unwrap_or_else(|| self.default_file_name.clone());
+        let template = Template::parse(&text, sample).and_then(|t| t.render_path(sample).map(|_| t));
         let template = self.take(&format!("{path}.path"), template)?;
         let (method, default) = match table.method.unwrap_or(MethodWord::Put) {
             MethodWord::Put => (HttpMethod::Put, OnUnknown::Resend),
@@ -521,18 +409,6 @@ fn on_unknown(word: Option<OnUnknownWord>, default: OnUnknown) -> OnUnknown {
         Some(OnUnknownWord::Hold) => OnUnknown::Hold,
         Some(OnUnknownWord::Resend) => OnUnknown::Resend,
         None => default,
-    }
-}
-
-fn weekday(word: WeekdayWord) -> Weekday {
-    match word {
-        WeekdayWord::Monday => Weekday::Monday,
-        WeekdayWord::Tuesday => Weekday::Tuesday,
-        WeekdayWord::Wednesday => Weekday::Wednesday,
-        WeekdayWord::Thursday => Weekday::Thursday,
-        WeekdayWord::Friday => Weekday::Friday,
-        WeekdayWord::Saturday => Weekday::Saturday,
-        WeekdayWord::Sunday => Weekday::Sunday,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Text → [`Definition`], or every problem at once. Pure: zones, relays and lists come in as a value.
 
 mod lower;
+mod output;
+mod report;
 pub mod schema;
 
 use std::collections::BTreeMap;

@@ -35,10 +35,10 @@ pub struct JobFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportTable {
-    /// The report's type.
+    /// The report's type; `legwork reports` lists them.
     #[serde(rename = "type")]
-    #[schemars(required)]
-    pub kind: Option<ReportTypeWord>,
+    #[schemars(required, with = "ReportName")]
+    pub kind: Option<String>,
     /// Where the segments come from: `store`, the segment store.
     pub source: Option<String>,
     /// The IANA zone that rules period, file name and every printed time, as "`America/New_York`".
@@ -56,14 +56,79 @@ pub struct ReportTable {
     pub talk_time: Option<TalkTimeWord>,
     /// What puts a row into a period: its own start (the default), or the end of its interaction.
     pub rows_by: Option<RowsByWord>,
+    /// Whether rows of what has not ended are there, too; false when absent.
+    pub in_progress: Option<bool>,
+    /// Which columns: "27" or "32" of interaction-details-by-segment; "standard" or "fields" of the segment metadata;
+    /// for segments a list of names, or of tables with `name` and `header`.
+    pub columns: Option<ColumnsValue>,
+    /// Whether delimited text puts an apostrophe before the UII; true when absent.
+    pub uii_apostrophe: Option<bool>,
+    /// One row per agent instead of one per login session; false when absent.
+    pub rollup: Option<bool>,
+    /// The order of agent-segments; date (latest first) when absent.
+    pub sort: Option<SortWord>,
+    /// Rows of agent-segments at the most; all when absent.
+    pub limit: Option<u64>,
+    /// Rows of agent-segments left out before the first; 0 when absent.
+    pub offset: Option<u64>,
+    /// Length of an interval of messaging-agent-segments, as "30m", at least "5m"; one interval when absent.
+    pub interval: Option<String>,
+    /// Whether messaging-agent-segments has skills as a level: all of them ("all"), or those with these ids.
+    pub by_skill: Option<Vec<String>>,
+    /// The metrics of messaging-agent-segments by name; all when absent.
+    pub metrics: Option<Vec<String>>,
+    /// What counts as a response in messaging-agent-segments: message (the default) or turn.
+    pub response: Option<ResponseWord>,
 }
 
-/// The reports there are.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReportTypeWord {
-    /// One row per segment or queue stint, 27 columns.
-    InteractionDetailsBySegment,
+/// Names of reports, for the schema: the catalogue's.
+struct ReportName;
+
+impl JsonSchema for ReportName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ReportName".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = crate::reports::CATALOGUE.iter().map(|report| report.name).collect();
+        schemars::json_schema!({ "type": ["string", "null"], "enum": names })
+    }
+}
+
+/// Columns by the name of a set, or one by one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ColumnsValue {
+    /// The name of a set.
+    Set(String),
+    /// One by one.
+    List(Vec<ColumnValue>),
+}
+
+/// A column of the segments report.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ColumnValue {
+    /// Its name, which is its header, too.
+    Name(String),
+    /// Its name, and another header.
+    Renamed(RenamedColumn),
+}
+
+/// A column under another header.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenamedColumn {
+    /// The column's name.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// Its header in the file.
+    #[schemars(required)]
+    pub header: Option<String>,
 }
 
 /// A period by name or by its bounds.
@@ -92,34 +157,73 @@ pub struct PeriodBounds {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FiltersTable {
-    /// Queue names.
+    /// Queues by name or id.
     #[serde(default)]
     pub queues: Vec<String>,
+    /// Groups of queues.
+    #[serde(default)]
+    pub queue_groups: Vec<String>,
+    /// Campaigns by name or id.
+    #[serde(default)]
+    pub campaigns: Vec<String>,
+    /// Groups of campaigns.
+    #[serde(default)]
+    pub dial_groups: Vec<String>,
     /// Agents by email, name or id.
     #[serde(default)]
     pub agents: Vec<String>,
+    /// Agent groups by name or id.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Teams.
+    #[serde(default)]
+    pub teams: Vec<String>,
+    /// Employee ids.
+    #[serde(default)]
+    pub employees: Vec<String>,
     /// Channel names.
     #[serde(default)]
     pub channels: Vec<String>,
-    /// Inbound or Outbound.
-    pub direction: Option<DirectionWord>,
     /// Skills; a row passes when it has one of them.
     #[serde(default)]
     pub skills: Vec<String>,
+    /// Skills that routed the segment, by id.
+    #[serde(default)]
+    pub skill_ids: Vec<String>,
     /// Final statuses of the interaction.
     #[serde(default)]
     pub statuses: Vec<String>,
     /// Dispositions of the segment.
     #[serde(default)]
     pub dispositions: Vec<String>,
+    /// Accounts by id.
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    /// Interactions by id.
+    #[serde(default)]
+    pub conversations: Vec<String>,
+    /// Where conversations started, as APP, SMS; in any case.
+    #[serde(default)]
+    pub integration_sources: Vec<String>,
+    /// Inbound or Outbound.
+    pub direction: Option<DirectionWord>,
+    /// Segments of people (human) or of bots (bot).
+    pub user_type: Option<UserTypeWord>,
 }
 
 /// How the file looks.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputTable {
-    /// The file's format; csv.
+    /// The file's format: csv (the default), tsv, xml, json, jsonl or xlsx.
     pub format: Option<FormatWord>,
+    /// How the file is packed: none (the default), gzip or zip.
+    pub compress: Option<CompressWord>,
+    /// How instants print, in strftime's letters, or "sample" for the form of the vendor's sample row; the report's own
+    /// when absent.
+    pub date_format: Option<String>,
+    /// Whether an XLSX file goes on in further sheets above the 1,048,575 rows of one; false when absent.
+    pub split_sheets: Option<bool>,
     /// The file's name, a template as "{{ name }}_{{ period.start | date }}.csv".
     pub file_name: Option<String>,
     /// The dialect of the text.
@@ -141,8 +245,6 @@ pub struct CsvTable {
     pub line_ending: Option<LineEndingWord>,
     /// Which cells get an apostrophe when they begin like a formula: text (the default) or off.
     pub formula_guard: Option<FormulaGuardWord>,
-    /// How instants print, in strftime's letters; "%Y-%m-%d %H:%M:%S" when absent.
-    pub date_format: Option<String>,
 }
 
 /// A rule that yields instants: exactly one of `cron`, `once` and `every`.
@@ -289,6 +391,62 @@ words!(
     FormatWord {
         /// Delimited text.
         Csv = "csv",
+        /// Delimited text with tabs.
+        Tsv = "tsv",
+        /// XML.
+        Xml = "xml",
+        /// One JSON document.
+        Json = "json",
+        /// One JSON object a line.
+        Jsonl = "jsonl",
+        /// A spreadsheet.
+        Xlsx = "xlsx",
+    }
+);
+words!(
+    /// How a file is packed.
+    CompressWord {
+        /// It is not.
+        None = "none",
+        /// gzip.
+        Gzip = "gzip",
+        /// A zip archive with this one file.
+        Zip = "zip",
+    }
+);
+words!(
+    /// The order of agent segments.
+    SortWord {
+        /// By end, latest first.
+        Date = "date",
+        /// By conversation id.
+        Conversation = "conversation",
+        /// By agent id.
+        Agent = "agent",
+        /// By employee id.
+        Employee = "employee",
+        /// By skill id.
+        Skill = "skill",
+        /// By agent group id.
+        Group = "group",
+    }
+);
+words!(
+    /// What counts as a response.
+    ResponseWord {
+        /// Each counted message.
+        Message = "message",
+        /// The first one after assignment or after a message of the customer.
+        Turn = "turn",
+    }
+);
+words!(
+    /// Whose segments are there.
+    UserTypeWord {
+        /// People's.
+        Human = "human",
+        /// Bots'.
+        Bot = "bot",
     }
 );
 words!(

@@ -1,13 +1,30 @@
 //! What a report says: column definitions over batches. Pure.
+//!
+//! A report is one file here and one line in [`CATALOGUE`].
 
+pub mod agent_segments;
+pub mod agent_session_raw;
 pub mod interaction_details_by_segment;
+pub mod messaging_agent_segments;
+pub mod metrics;
+pub mod segment_metadata;
+pub mod segments;
+mod shared;
 
-use crate::domain::definition::ReportKind;
-use crate::domain::table::Column;
+use crate::domain::report::{ReportKind, ReportType};
 
-/// The columns of a report, in order.
-pub fn columns(kind: ReportKind) -> &'static [Column] {
-    match kind {
-        ReportKind::InteractionDetailsBySegment => &interaction_details_by_segment::COLUMNS,
-    }
+/// The reports there are.
+pub static CATALOGUE: [&ReportType; 7] = [
+    &interaction_details_by_segment::REPORT,
+    &segment_metadata::INBOUND,
+    &segment_metadata::OUTBOUND,
+    &agent_session_raw::REPORT,
+    &agent_segments::REPORT,
+    &messaging_agent_segments::REPORT,
+    &segments::REPORT,
+];
+
+/// The report of a name.
+pub fn by_name(name: &str) -> Option<ReportKind> {
+    CATALOGUE.iter().find(|report| report.name == name).map(|report| ReportKind(report))
 }

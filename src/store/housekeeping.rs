@@ -64,6 +64,16 @@ pub fn expire_segments(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusql
               order by row_start, record_id, account_id limit ?2)",
         params![before_ms, most],
     )?;
+    // Sessions are few; what happened in one goes with it.
+    for sql in [
+        "delete from agent_state where (agent_session_id, account_id) in
+             (select record_id, account_id from agent_session where login_at < ?1)",
+        "delete from offer where at < ?1",
+        "delete from manual_dial where at < ?1",
+        "delete from agent_session where login_at < ?1",
+    ] {
+        tx.execute(sql, [before_ms])?;
+    }
     tx.execute("delete from coverage where to_at <= ?1", [before_ms])?;
     tx.execute("update coverage set from_at = ?1 where from_at < ?1", [before_ms])?;
     Ok(removed)

@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::segments::write::SegmentWriter;
 use super::{BUSY_LIMIT, StoreError};
 
 /// Numbered files, forward only. A shipped one never changes: a test holds its digest.
-pub(super) const MIGRATIONS: [(&str, &str); 2] = [
+pub(super) const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_ledger.sql", include_str!("../../migrations/0001_ledger.sql")),
     ("0002_segments.sql", include_str!("../../migrations/0002_segments.sql")),
+    ("0003_event_model.sql", include_str!("../../migrations/0003_event_model.sql")),
 ];
 
 /// The version that this program knows: the number of migrations.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
-const _: () = assert!(MIGRATIONS.len() == 2, "VERSION counts the migrations");
+const _: () = assert!(MIGRATIONS.len() == 3, "VERSION counts the migrations");
 
 /// Opens for writing; makes the file and brings it up to date after a copy of it was made.
 pub(super) fn open(path: &Path, now: Timestamp) -> Result<Connection, StoreError> {
@@ -37,6 +39,8 @@ pub(super) fn open(path: &Path, now: Timestamp) -> Result<Connection, StoreError
     let io = |source| StoreError::Io { what: "close to others", path: path.to_owned(), source };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(io)?;
     upgrade(&mut connection, path, now)?;
+    let anew = SegmentWriter::resolve_anew(&mut connection);
+    anew.map_err(|source| StoreError::sql("resolve the segments by the rules of this version", source))?;
     Ok(connection)
 }
 

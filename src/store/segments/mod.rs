@@ -2,11 +2,18 @@
 //!
 //! Writing resolves what a row needs from its interaction and neighbours; reading hands out column batches.
 
+mod codes;
 pub mod coverage;
+mod fields;
+mod filters;
 mod names;
 mod plain;
 pub mod read;
 mod row;
+pub mod sessions;
+mod settle;
+mod wait;
+mod words;
 pub mod write;
 
 use rusqlite::Connection;

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::types::ToSql;
+use rusqlite::{OptionalExtension, Transaction, params, params_from_iter};
 
-use crate::domain::record::{AgentRecord, DEFAULT_SCOPE, Millis, Text};
+use crate::domain::record::{AgentRecord, DEFAULT_SCOPE, Millis, SegmentRecord, Text};
 
 /// Terms kept in memory; a vocabulary beyond it is looked up in the database again.
 const TERMS_KEPT: usize = 200_000;
@@ -13,48 +14,111 @@ const TERMS_KEPT: usize = 200_000;
 /// The version of an agent of whom only the id is known: whatever is said next is newer.
 const NOTHING_SAID: Millis = Millis::MIN;
 
+/// Where a term was seen: bits of `term.roles`. Filters look a value up in its role only, so that a queue's name that
+/// was only ever a status is found out as unknown.
+pub(super) mod role {
+    pub(in super::super) const NONE: u32 = 0;
+    pub(in super::super) const QUEUE: u32 = 1;
+    pub(in super::super) const CHANNEL: u32 = 2;
+    pub(in super::super) const SKILLS: u32 = 4;
+    pub(in super::super) const STATUS: u32 = 8;
+    pub(in super::super) const DISPOSITION: u32 = 16;
+    pub(in super::super) const QUEUE_GROUP: u32 = 32;
+    pub(in super::super) const CAMPAIGN: u32 = 64;
+    pub(in super::super) const DIAL_GROUP: u32 = 128;
+    pub(in super::super) const AGENT_GROUP: u32 = 256;
+    pub(in super::super) const SKILL_ID: u32 = 512;
+    pub(in super::super) const INTEGRATION_SOURCE: u32 = 1_024;
+    pub(in super::super) const TEAM: u32 = 2_048;
+}
+
 /// Codes that were looked up.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     accounts: HashMap<String, HashMap<String, i64, RandomState>, RandomState>,
-    terms: HashMap<Text, i64, RandomState>,
+    terms: HashMap<Text, Term, RandomState>,
     agents: HashMap<i64, HashMap<Box<str>, KnownAgent, RandomState>, RandomState>,
 }
+
+/// A term's code and the roles it was seen in.
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    code: i64,
+    roles: u32,
+}
+
+/// Text columns of an agent, in this order.
+const AGENT_TEXTS: [&str; 9] = [
+    "name",
+    "custom_name",
+    "email",
+    "first_name",
+    "last_name",
+    "username",
+    "external_id",
+    "employee_id",
+    "phone",
+];
+/// Columns of an agent that are terms, and their roles.
+const AGENT_TERMS: [(&str, u32); 3] =
+    [("team", role::TEAM), ("agent_group", role::AGENT_GROUP), ("agent_group_id", role::AGENT_GROUP)];
 
 /// An agent as stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct KnownAgent {
     agent_id: i64,
     version: Millis,
-    name: Option<String>,
-    custom_name: Option<String>,
-    email: Option<String>,
+    texts: [Option<String>; AGENT_TEXTS.len()],
+    terms: [Option<i64>; AGENT_TERMS.len()],
 }
 
 /// What a record says of an agent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SaidAgent<'a> {
-    pub(super) id: Option<&'a str>,
-    pub(super) name: Option<&'a str>,
-    pub(super) custom_name: Option<&'a str>,
-    pub(super) email: Option<&'a str>,
-    pub(super) version: Millis,
+    id: Option<&'a str>,
+    texts: [Option<&'a str>; AGENT_TEXTS.len()],
+    terms: [Option<&'a str>; AGENT_TERMS.len()],
+    version: Millis,
 }
 
 impl<'a> SaidAgent<'a> {
     pub(super) fn of(record: &'a AgentRecord, version: Millis) -> Self {
+        let texts = [
+            &record.name,
+            &record.custom_name,
+            &record.email,
+            &record.first_name,
+            &record.last_name,
+            &record.username,
+            &record.external_id,
+            &record.employee_id,
+            &record.phone,
+        ];
         Self {
             id: Some(&record.id),
-            name: record.name.as_deref(),
-            custom_name: record.custom_name.as_deref(),
-            email: record.email.as_deref(),
+            texts: texts.map(|text| text.as_deref()),
+            terms: [&record.team, &record.group, &record.group_id].map(|text| text.as_deref()),
             version,
         }
     }
 
+    /// Of whom a record only names the id.
+    pub(super) fn by_id(id: &'a str, version: Millis) -> Self {
+        Self { id: Some(id), version, ..Self::default() }
+    }
+
+    /// What a segment says in passing.
+    pub(super) fn in_segment(record: &'a SegmentRecord, version: Millis) -> Self {
+        let [name, custom_name, email] =
+            [&record.agent_name, &record.agent_custom_name, &record.agent_email].map(|text| text.as_deref());
+        let texts = [name, custom_name, email, None, None, None, None, None, None];
+        Self { id: record.agent_id.as_deref(), texts, version, ..Self::default() }
+    }
+
     /// The id, else the email, else the name stands for it.
     fn key(&self) -> Option<&'a str> {
-        self.id.or(self.email).or(self.name)
+        let [name, _, email, ..] = self.texts;
+        self.id.or(email).or(name)
     }
 }
 
@@ -84,34 +148,53 @@ impl Names {
         Ok(id)
     }
 
-    /// The code of a text; nothing for nothing and for the empty text.
-    pub(super) fn term(&mut self, tx: &Transaction<'_>, text: Option<&str>) -> rusqlite::Result<Option<i64>> {
+    /// The code of a text seen in a role; nothing for nothing and for the empty text.
+    pub(super) fn term(
+        &mut self,
+        tx: &Transaction<'_>,
+        text: Option<&str>,
+        role: u32,
+    ) -> rusqlite::Result<Option<i64>> {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-        if let Some(code) = self.terms.get(text) {
-            return Ok(Some(*code));
+        if let Some(term) = self.terms.get_mut(text) {
+            if term.roles & role != role {
+                term.roles |= role;
+                add_role(tx, *term)?;
+            }
+            return Ok(Some(term.code));
         }
         let known = tx
-            .prepare_cached("select term_id from term where text = ?1")?
-            .query_row([text], |row| row.get(0))
+            .prepare_cached("select term_id, roles from term where text = ?1")?
+            .query_row([text], |row| Ok(Term { code: row.get(0)?, roles: row.get(1)? }))
             .optional()?;
-        let code = if let Some(code) = known {
-            code
+        let term = if let Some(known) = known {
+            let term = Term { roles: known.roles | role, ..known };
+            if term.roles != known.roles {
+                add_role(tx, term)?;
+            }
+            term
         } else {
-            tx.prepare_cached("insert into term (text) values (?1)")?.execute([text])?;
-            tx.last_insert_rowid()
+            tx.prepare_cached("insert into term (text, roles) values (?1, ?2)")?
+                .execute(params![text, role])?;
+            Term { code: tx.last_insert_rowid(), roles: role }
         };
         if TERMS_KEPT <= self.terms.len() {
             self.terms.clear();
         }
-        self.terms.insert(text.into(), code);
-        Ok(Some(code))
+        self.terms.insert(text.into(), term);
+        Ok(Some(term.code))
     }
 
     /// The code of a list, each value once, `|` between.
-    pub(super) fn list(&mut self, tx: &Transaction<'_>, values: &[Text]) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn list(
+        &mut self,
+        tx: &Transaction<'_>,
+        values: &[Text],
+        role: u32,
+    ) -> rusqlite::Result<Option<i64>> {
         match values {
             [] => Ok(None),
-            [one] => self.term(tx, Some(one)),
+            [one] => self.term(tx, Some(one), role),
             several => {
                 let mut once: Vec<&str> = Vec::with_capacity(several.len());
                 for value in several {
@@ -119,7 +202,7 @@ impl Names {
                         once.push(value);
                     }
                 }
-                self.term(tx, Some(&once.join("|")))
+                self.term(tx, Some(&once.join("|")), role)
             }
         }
     }
@@ -132,6 +215,10 @@ impl Names {
         said: &SaidAgent<'_>,
     ) -> rusqlite::Result<Option<i64>> {
         let Some(key) = said.key() else { return Ok(None) };
+        let mut terms = [None; AGENT_TERMS.len()];
+        for ((slot, text), (_, role)) in terms.iter_mut().zip(said.terms).zip(AGENT_TERMS) {
+            *slot = self.term(tx, text, role)?;
+        }
         let agents = self.agents.entry(account_id).or_default();
         if !agents.contains_key(key) {
             agents.insert(key.into(), load_or_add(tx, account_id, key)?);
@@ -139,12 +226,7 @@ impl Names {
         let Some(known) = agents.get_mut(key) else { return Ok(None) };
         let newer = known.version <= said.version;
         let mut changed = false;
-        let pairs = [
-            (&mut known.name, said.name),
-            (&mut known.custom_name, said.custom_name),
-            (&mut known.email, said.email),
-        ];
-        for (slot, text) in pairs {
+        for (slot, text) in known.texts.iter_mut().zip(said.texts) {
             if let Some(text) = text
                 && (newer || slot.is_none())
                 && slot.as_deref() != Some(text)
@@ -153,36 +235,52 @@ impl Names {
                 changed = true;
             }
         }
+        for (slot, term) in known.terms.iter_mut().zip(terms) {
+            if term.is_some() && (newer || slot.is_none()) && *slot != term {
+                *slot = term;
+                changed = true;
+            }
+        }
         if changed {
             known.version = known.version.max(said.version);
-            tx.prepare_cached(
-                "update agent set version = ?2, name = ?3, custom_name = ?4, email = ?5 where agent_id = ?1",
-            )?
-            .execute(params![
-                known.agent_id,
-                known.version,
-                known.name,
-                known.custom_name,
-                known.email
-            ])?;
+            let columns = AGENT_TEXTS.into_iter().chain(AGENT_TERMS.map(|(column, _)| column));
+            let sets: Vec<String> = columns.enumerate().map(|(at, c)| format!("{c} = ?{}", at + 3)).collect();
+            let mut statement = tx.prepare_cached(&format!(
+                "update agent set version = ?2, {} where agent_id = ?1",
+                sets.join(", ")
+            ))?;
+            let own: [&dyn ToSql; 2] = [&known.agent_id, &known.version];
+            let texts = known.texts.iter().map(|text| -> &dyn ToSql { text });
+            let terms = known.terms.iter().map(|term| -> &dyn ToSql { term });
+            statement.execute(params_from_iter(own.into_iter().chain(texts).chain(terms)))?;
         }
         Ok(Some(known.agent_id))
     }
 }
 
+fn add_role(tx: &Transaction<'_>, term: Term) -> rusqlite::Result<()> {
+    tx.prepare_cached("update term set roles = roles | ?2 where term_id = ?1")?
+        .execute(params![term.code, term.roles])?;
+    Ok(())
+}
+
 fn load_or_add(tx: &Transaction<'_>, account_id: i64, key: &str) -> rusqlite::Result<KnownAgent> {
+    let columns: Vec<&str> = AGENT_TEXTS.into_iter().chain(AGENT_TERMS.map(|(column, _)| column)).collect();
     let known = tx
-        .prepare_cached(
-            "select agent_id, version, name, custom_name, email from agent where record_id = ?1 and account_id = ?2",
-        )?
+        .prepare_cached(&format!(
+            "select agent_id, version, {} from agent where record_id = ?1 and account_id = ?2",
+            columns.join(", ")
+        ))?
         .query_row(params![key, account_id], |row| {
-            Ok(KnownAgent {
-                agent_id: row.get(0)?,
-                version: row.get(1)?,
-                name: row.get(2)?,
-                custom_name: row.get(3)?,
-                email: row.get(4)?,
-            })
+            let mut agent =
+                KnownAgent { agent_id: row.get(0)?, version: row.get(1)?, ..KnownAgent::default() };
+            for (at, slot) in agent.texts.iter_mut().enumerate() {
+                *slot = row.get(at + 2)?;
+            }
+            for (at, slot) in agent.terms.iter_mut().enumerate() {
+                *slot = row.get(at + 2 + AGENT_TEXTS.len())?;
+            }
+            Ok(agent)
         })
         .optional()?;
     if let Some(known) = known {

@@ -1,10 +1,14 @@
-//! Records that stand for themselves: accounts, agents' sessions and states, coverage.
+//! Records that stand for themselves: accounts, agents' sessions and what happened in them, coverage.
 
 use rusqlite::params;
 
-use super::names::SaidAgent;
+use super::names::{SaidAgent, role};
+use super::words::{OFFER_OUTCOMES, code_of};
 use super::write::Chunk;
-use crate::domain::record::{AccountRecord, AgentSessionRecord, AgentStateRecord, CoverageRecord, Millis};
+use crate::domain::record::{
+    AccountRecord, AgentSessionRecord, AgentStateRecord, CoverageRecord, ManualDialRecord, Millis,
+    OfferRecord,
+};
 
 impl Chunk<'_> {
     pub(super) fn account_record(&mut self, record: &AccountRecord) -> rusqlite::Result<()> {
@@ -20,33 +24,42 @@ impl Chunk<'_> {
     pub(super) fn agent_session(&mut self, record: &AgentSessionRecord) -> rusqlite::Result<()> {
         let account = self.account(record.source.as_deref(), record.account.as_deref())?;
         let version = record.updated_at.unwrap_or(self.arrived);
-        let said =
-            SaidAgent { id: Some(&record.agent_id), name: None, custom_name: None, email: None, version };
-        let agent_id = self.names.agent(self.tx, account, &said)?;
+        let agent_id = self.names.agent(self.tx, account, &SaidAgent::by_id(&record.agent_id, version))?;
+        let team = self.names.term(self.tx, record.team.as_deref(), role::TEAM)?;
         let written = self
             .tx
             .prepare_cached(
-                "insert into agent_session (account_id, record_id, version, agent_id, login_at, logout_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6)
+                "insert into agent_session
+                     (account_id, record_id, version, agent_id, login_at, logout_at, dial_group, phone, team)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  on conflict (record_id, account_id) do update
                  set version = excluded.version, agent_id = excluded.agent_id, login_at = excluded.login_at,
-                     logout_at = excluded.logout_at
+                     logout_at = excluded.logout_at, dial_group = excluded.dial_group, phone = excluded.phone,
+                     team = excluded.team
                  where version <= excluded.version
-                   and (agent_id, login_at, logout_at) is not (excluded.agent_id, excluded.login_at, excluded.logout_at)",
+                   and (agent_id, login_at, logout_at, dial_group, phone, team)
+                       is not (excluded.agent_id, excluded.login_at, excluded.logout_at, excluded.dial_group,
+                               excluded.phone, excluded.team)",
             )?
-            .execute(params![account, record.id, version, agent_id, record.login, record.logout])?;
-        if written == 0 {
-            self.tally.unchanged += 1;
-        } else {
-            self.tally.changed += 1;
-        }
+            .execute(params![
+                account,
+                record.id,
+                version,
+                agent_id,
+                record.login,
+                record.logout,
+                record.dial_group,
+                record.phone,
+                team
+            ])?;
+        self.count(written);
         Ok(())
     }
 
     pub(super) fn agent_state(&mut self, record: &AgentStateRecord) -> rusqlite::Result<()> {
         let account = self.account(record.source.as_deref(), record.account.as_deref())?;
         let version = record.updated_at.unwrap_or(self.arrived);
-        let state = self.names.term(self.tx, Some(&record.state))?.unwrap_or(0);
+        let state = self.names.term(self.tx, Some(&record.state), role::NONE)?.unwrap_or(0);
         let written = self
             .tx
             .prepare_cached(
@@ -60,12 +73,66 @@ impl Chunk<'_> {
                        is not (excluded.agent_session_id, excluded.state, excluded.start_at, excluded.end_at)",
             )?
             .execute(params![account, record.id, version, record.agent_session_id, state, record.start, record.end])?;
+        self.count(written);
+        Ok(())
+    }
+
+    pub(super) fn offer(&mut self, record: &OfferRecord) -> rusqlite::Result<()> {
+        let account = self.account(record.source.as_deref(), record.account.as_deref())?;
+        let version = record.updated_at.unwrap_or(self.arrived);
+        let agent_id = self.names.agent(self.tx, account, &SaidAgent::by_id(&record.agent_id, version))?;
+        let outcome = code_of(&OFFER_OUTCOMES, Some(record.outcome));
+        let session = &record.agent_session_id;
+        let written = self
+            .tx
+            .prepare_cached(
+                "insert into offer
+                     (agent_session_key, record_id, account_id, version, agent_id, at, end_at, outcome)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 on conflict (record_id, account_id) do update
+                 set version = excluded.version, agent_session_key = excluded.agent_session_key,
+                     agent_id = excluded.agent_id, at = excluded.at, end_at = excluded.end_at,
+                     outcome = excluded.outcome
+                 where version <= excluded.version
+                   and (agent_session_key, agent_id, at, end_at, outcome)
+                       is not (excluded.agent_session_key, excluded.agent_id, excluded.at, excluded.end_at,
+                               excluded.outcome)",
+            )?
+            .execute(params![
+                session, record.id, account, version, agent_id, record.at, record.end, outcome
+            ])?;
+        self.count(written);
+        Ok(())
+    }
+
+    pub(super) fn manual_dial(&mut self, record: &ManualDialRecord) -> rusqlite::Result<()> {
+        let account = self.account(record.source.as_deref(), record.account.as_deref())?;
+        let version = record.updated_at.unwrap_or(self.arrived);
+        let agent_id = self.names.agent(self.tx, account, &SaidAgent::by_id(&record.agent_id, version))?;
+        let session = &record.agent_session_id;
+        let written = self
+            .tx
+            .prepare_cached(
+                "insert into manual_dial (agent_session_key, record_id, account_id, version, agent_id, at, connected)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 on conflict (record_id, account_id) do update
+                 set version = excluded.version, agent_session_key = excluded.agent_session_key,
+                     agent_id = excluded.agent_id, at = excluded.at, connected = excluded.connected
+                 where version <= excluded.version
+                   and (agent_session_key, agent_id, at, connected)
+                       is not (excluded.agent_session_key, excluded.agent_id, excluded.at, excluded.connected)",
+            )?
+            .execute(params![session, record.id, account, version, agent_id, record.at, record.connected])?;
+        self.count(written);
+        Ok(())
+    }
+
+    fn count(&mut self, written: usize) {
         if written == 0 {
             self.tally.unchanged += 1;
         } else {
             self.tally.changed += 1;
         }
-        Ok(())
     }
 
     /// Adds a span; spans that touch become one.

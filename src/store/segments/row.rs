@@ -1,56 +1,138 @@
 //! Rows of `segment` and `interaction` as values: how they are read, compared and written.
 
+use std::sync::LazyLock;
+
 use rusqlite::types::ToSql;
 use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, params};
 
-use crate::domain::record::{
-    ChannelType, DirectionWord, EndReason, InteractionFields, Millis, Participant, Text,
+use super::words::{
+    CHANNEL_TYPES, DIRECTIONS, END_REASONS, OPENERS, PARTICIPANTS, START_REASONS, code_of, word_of,
 };
+use crate::domain::record::{EndReason, InteractionFields, Millis, Participant, StartReason, Text};
+
+/// Columns of a segment's own fields that nothing but reports looks at: integers and codes of terms, in this order.
+pub(super) const CARRIED: [&str; 34] = [
+    "queue",
+    "queue_exit",
+    "talk_ms",
+    "hold_mute_ms",
+    "hold_ms",
+    "mute_ms",
+    "snooze_ms",
+    "said_first_response_ms",
+    "consultants",
+    "joined_users",
+    "skills",
+    "said_in_by",
+    "said_in_status",
+    "transfer_reason",
+    "disposition",
+    "leg",
+    "user_type",
+    "queue_id",
+    "queue_group",
+    "campaign_id",
+    "campaign",
+    "dial_group",
+    "agent_group",
+    "agent_group_id",
+    "skill_id",
+    "ring_start",
+    "ring_ms",
+    "wrap_ms",
+    "said_agent_wait_ms",
+    "termination_party",
+    "termination_reason",
+    "transferred_by_disposition",
+    "said_start_reason",
+    "said_handle_ms",
+];
+
+/// Places in [`CARRIED`] of what resolving needs after all.
+pub(super) const QUEUE_EXIT: usize = 1;
+pub(super) const FIRST_RESPONSE: usize = 7;
+pub(super) const IN_BY: usize = 11;
+pub(super) const IN_STATUS: usize = 12;
+pub(super) const TRANSFER_REASON: usize = 13;
+pub(super) const START_REASON: usize = 32;
+pub(super) const HANDLE: usize = 33;
+
+/// Text columns of a segment's own fields, in this order.
+pub(super) const TEXTS: [&str; 4] = ["agent_session_key", "recording_file", "recording_url", "focuses"];
+/// The place of the spans of focus among them.
+pub(super) const FOCUSES: usize = 3;
 
 /// A segment's own fields, as codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Own {
     pub(super) row_start: Millis,
     pub(super) participant: Participant,
-    pub(super) queue: Option<i64>,
     pub(super) queue_entry: Option<Millis>,
-    pub(super) queue_exit: Option<Millis>,
     pub(super) agent_id: Option<i64>,
     pub(super) start: Option<Millis>,
     pub(super) end: Option<Millis>,
-    pub(super) talk_ms: Option<Millis>,
-    pub(super) hold_mute_ms: Option<Millis>,
-    pub(super) hold_ms: Option<Millis>,
-    pub(super) mute_ms: Option<Millis>,
-    pub(super) snooze_ms: Option<Millis>,
-    pub(super) said_first_response_ms: Option<Millis>,
-    pub(super) consultants: Option<i64>,
-    pub(super) joined_users: Option<i64>,
-    pub(super) skills: Option<i64>,
-    pub(super) said_in_by: Option<i64>,
-    pub(super) said_in_status: Option<i64>,
     pub(super) end_reason: Option<EndReason>,
-    pub(super) transfer_reason: Option<i64>,
-    pub(super) disposition: Option<i64>,
+    pub(super) carried: [Option<i64>; CARRIED.len()],
+    pub(super) texts: [Option<Text>; TEXTS.len()],
 }
 
-/// What a segment has from its interaction and its neighbours.
+impl Own {
+    /// A field of [`CARRIED`].
+    pub(super) fn carried(&self, place: usize) -> Option<i64> {
+        self.carried.get(place).copied().flatten()
+    }
+
+    /// How it came about, where that was said.
+    pub(super) fn start_reason(&self) -> Option<StartReason> {
+        word_of(&START_REASONS, self.carried(START_REASON))
+    }
+}
+
+/// Resolved columns: integers and codes, in this order.
+const RESOLVED: [&str; 30] = [
+    "direction",
+    "channel",
+    "channel_type",
+    "support",
+    "status",
+    "reason",
+    "disconnecting_event",
+    "integration_source",
+    "session_tags",
+    "user_tags",
+    "ended_at",
+    "last",
+    "in_by",
+    "in_by_agent",
+    "in_status",
+    "start_reason",
+    "close_reason",
+    "first_response_ms",
+    "messages_sent",
+    "outcome",
+    "first_message_ms",
+    "responses",
+    "responses_ms",
+    "turns",
+    "turns_ms",
+    "handle_ms",
+    "handle_source",
+    "interaction_id",
+    "account_id",
+    "version",
+];
+
+/// Resolved text columns, in this order.
+const RESOLVED_TEXTS: [&str; 5] = ["customer", "uii", "ani", "dnis", "email_subject"];
+
+/// Of [`RESOLVED`], how many describe the row and not whose it is.
+pub(super) const RESOLVED_INTEGERS: usize = 27;
+
+/// What a segment has from its interaction, its neighbours and its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Resolved {
-    pub(super) direction: Option<i64>,
-    pub(super) channel: Option<i64>,
-    pub(super) customer: Option<Text>,
-    pub(super) support: Option<i64>,
-    pub(super) status: Option<i64>,
-    pub(super) reason: Option<i64>,
-    pub(super) disconnecting_event: Option<i64>,
-    pub(super) ended_at: Option<Millis>,
-    pub(super) last: bool,
-    pub(super) in_by: Option<i64>,
-    pub(super) in_by_agent: Option<i64>,
-    pub(super) in_status: Option<i64>,
-    pub(super) first_response_ms: Option<Millis>,
-    pub(super) messages_sent: i64,
+    pub(super) integers: [Option<i64>; RESOLVED_INTEGERS],
+    pub(super) texts: [Option<Text>; RESOLVED_TEXTS.len()],
 }
 
 /// A segment while its interaction is worked on.
@@ -87,103 +169,140 @@ impl Interaction {
     }
 }
 
-fn code_of<T: Copy + PartialEq>(words: &[T], word: Option<T>) -> Option<i64> {
-    let word = word?;
-    words.iter().position(|known| *known == word).and_then(|index| i64::try_from(index + 1).ok())
+/// The columns of [`Own`] that stand before the carried ones.
+const OWN: [&str; 7] =
+    ["row_start", "participant", "queue_entry", "agent_id", "start_at", "end_at", "end_reason"];
+
+/// Every column of a segment in the order in which rows are read.
+static SEGMENT_COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let columns: Vec<&str> = ["record_id"]
+        .into_iter()
+        .chain(OWN)
+        .chain(CARRIED)
+        .chain(TEXTS)
+        .chain(RESOLVED_TEXTS)
+        .chain(RESOLVED)
+        .collect();
+    columns.join(", ")
+});
+
+static ADD_SEGMENT: LazyLock<String> = LazyLock::new(|| {
+    let columns = 1 + OWN.len() + CARRIED.len() + TEXTS.len() + RESOLVED_TEXTS.len() + RESOLVED.len() + 1;
+    let places: Vec<String> = (1..=columns).map(|place| format!("?{place}")).collect();
+    format!(
+        "insert into segment ({}, interaction_key) values ({}) on conflict do nothing",
+        *SEGMENT_COLUMNS,
+        places.join(", ")
+    )
+});
+
+/// Columns of an interaction, in the order in which they are written.
+const INTERACTION: [&str; 29] = [
+    "interaction_id",
+    "account_id",
+    "record_id",
+    "version",
+    "direction",
+    "channel",
+    "channel_type",
+    "customer",
+    "customer_name",
+    "customer_email",
+    "customer_phone",
+    "support",
+    "support_number",
+    "support_email",
+    "bot_name",
+    "status",
+    "reason",
+    "disconnecting_event",
+    "said_end",
+    "ended_at",
+    "segments",
+    "uii",
+    "integration_source",
+    "ani",
+    "dnis",
+    "opened_by",
+    "email_subject",
+    "session_tags",
+    "user_tags",
+];
+
+static ADD_INTERACTION: LazyLock<String> = LazyLock::new(|| {
+    let places: Vec<String> = (1..=INTERACTION.len()).map(|place| format!("?{place}")).collect();
+    format!("insert into interaction ({}) values ({})", INTERACTION.join(", "), places.join(", "))
+});
+
+static CHANGE_INTERACTION: LazyLock<String> = LazyLock::new(|| {
+    let columns = INTERACTION.iter().enumerate().skip(1);
+    let sets: Vec<String> = columns.map(|(at, column)| format!("{column} = ?{}", at + 1)).collect();
+    format!("update interaction set {} where interaction_id = ?1", sets.join(", "))
+});
+
+/// The terms of an interaction's fields.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InteractionTerms {
+    pub(super) channel: Option<i64>,
+    pub(super) status: Option<i64>,
+    pub(super) reason: Option<i64>,
+    pub(super) disconnecting_event: Option<i64>,
+    pub(super) integration_source: Option<i64>,
 }
 
-fn word_of<T: Copy>(words: &[T], code: Option<i64>) -> Option<T> {
-    code.and_then(|code| usize::try_from(code - 1).ok()).and_then(|index| words.get(index)).copied()
+fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
+    let mut at = 0;
+    let mut next = || {
+        at += 1;
+        at
+    };
+    let own = Own {
+        row_start: row.get(next())?,
+        participant: participant(row.get(next())?),
+        queue_entry: row.get(next())?,
+        agent_id: row.get(next())?,
+        start: row.get(next())?,
+        end: row.get(next())?,
+        end_reason: word_of(&END_REASONS, row.get(next())?),
+        carried: integers(row, &mut next)?,
+        texts: texts(row, &mut next)?,
+    };
+    let resolved = Resolved { texts: texts(row, &mut next)?, integers: integers(row, &mut next)? };
+    let version = row.get("version")?;
+    let stored = Some(Box::new((own.clone(), resolved, version)));
+    Ok(Segment { key: row.get(0)?, version, own, stored })
 }
 
-const PARTICIPANTS: [Participant; 3] = [Participant::Agent, Participant::Queue, Participant::Bot];
-const END_REASONS: [EndReason; 4] =
-    [EndReason::Completed, EndReason::Transferred, EndReason::Timeout, EndReason::Abandoned];
-const CHANNEL_TYPES: [ChannelType; 4] =
-    [ChannelType::Voice, ChannelType::Sms, ChannelType::Email, ChannelType::Chat];
-const DIRECTIONS: [DirectionWord; 2] = [DirectionWord::Inbound, DirectionWord::Outbound];
+fn integers<const N: usize>(
+    row: &Row<'_>,
+    next: &mut impl FnMut() -> usize,
+) -> rusqlite::Result<[Option<i64>; N]> {
+    let mut values = [None; N];
+    for value in &mut values {
+        *value = row.get(next())?;
+    }
+    Ok(values)
+}
 
-pub(super) fn participant(code: i64) -> Participant {
+fn texts<const N: usize>(
+    row: &Row<'_>,
+    next: &mut impl FnMut() -> usize,
+) -> rusqlite::Result<[Option<Text>; N]> {
+    let mut values = [const { None }; N];
+    for value in &mut values {
+        *value = row.get(next())?;
+    }
+    Ok(values)
+}
+
+fn participant(code: i64) -> Participant {
     word_of(&PARTICIPANTS, Some(code)).unwrap_or(Participant::Queue)
 }
 
-pub(super) fn direction_code(direction: Option<DirectionWord>) -> Option<i64> {
-    code_of(&DIRECTIONS, direction)
+/// A list of tags as stored.
+fn tags(list: &[Text]) -> Option<String> {
+    if list.is_empty() { None } else { serde_json::to_string(list).ok() }
 }
-
-const SEGMENT_COLUMNS: &str = "
-    record_id, version, row_start, participant, queue, queue_entry, queue_exit, agent_id, start_at, end_at, talk_ms,
-    hold_mute_ms, hold_ms, mute_ms, snooze_ms, said_first_response_ms, consultants, joined_users, skills, said_in_by,
-    said_in_status, end_reason, transfer_reason, disposition, direction, channel, customer, support, status, reason,
-    disconnecting_event, ended_at, last, in_by, in_by_agent, in_status, first_response_ms, messages_sent";
-
-fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
-    let own = Own {
-        row_start: row.get(2)?,
-        participant: participant(row.get(3)?),
-        queue: row.get(4)?,
-        queue_entry: row.get(5)?,
-        queue_exit: row.get(6)?,
-        agent_id: row.get(7)?,
-        start: row.get(8)?,
-        end: row.get(9)?,
-        talk_ms: row.get(10)?,
-        hold_mute_ms: row.get(11)?,
-        hold_ms: row.get(12)?,
-        mute_ms: row.get(13)?,
-        snooze_ms: row.get(14)?,
-        said_first_response_ms: row.get(15)?,
-        consultants: row.get(16)?,
-        joined_users: row.get(17)?,
-        skills: row.get(18)?,
-        said_in_by: row.get(19)?,
-        said_in_status: row.get(20)?,
-        end_reason: word_of(&END_REASONS, row.get(21)?),
-        transfer_reason: row.get(22)?,
-        disposition: row.get(23)?,
-    };
-    let resolved = Resolved {
-        direction: row.get(24)?,
-        channel: row.get(25)?,
-        customer: row.get(26)?,
-        support: row.get(27)?,
-        status: row.get(28)?,
-        reason: row.get(29)?,
-        disconnecting_event: row.get(30)?,
-        ended_at: row.get(31)?,
-        last: row.get(32)?,
-        in_by: row.get(33)?,
-        in_by_agent: row.get(34)?,
-        in_status: row.get(35)?,
-        first_response_ms: row.get(36)?,
-        messages_sent: row.get(37)?,
-    };
-    let version = row.get(1)?;
-    Ok(Segment {
-        key: row.get(0)?,
-        version,
-        own: own.clone(),
-        stored: Some(Box::new((own, resolved, version))),
-    })
-}
-
-const ADD_INTERACTION: &str = "
-    insert into interaction values
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-              ?21)";
-
-const CHANGE_INTERACTION: &str = "
-    update interaction set account_id = ?2, record_id = ?3, version = ?4, direction = ?5, channel = ?6,
-                channel_type = ?7, customer = ?8, customer_name = ?9, customer_email = ?10, customer_phone = ?11,
-                support = ?12, support_number = ?13, support_email = ?14, bot_name = ?15, status = ?16, reason = ?17,
-                disconnecting_event = ?18, said_end = ?19, ended_at = ?20, segments = ?21
-         where interaction_id = ?1";
-
-const ADD_SEGMENT: &str = "
-    insert into segment values
-                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-                  ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)
-             on conflict do nothing";
 
 /// The statements that every record needs, prepared once a chunk.
 pub(super) struct Statements<'a> {
@@ -200,8 +319,8 @@ impl<'a> Statements<'a> {
             find: tx.prepare_cached(
                 "select interaction_id from interaction where record_id = ?1 and account_id = ?2",
             )?,
-            add_interaction: tx.prepare_cached(ADD_INTERACTION)?,
-            add_segment: tx.prepare_cached(ADD_SEGMENT)?,
+            add_interaction: tx.prepare_cached(&ADD_INTERACTION)?,
+            add_segment: tx.prepare_cached(&ADD_SEGMENT)?,
         })
     }
 
@@ -216,22 +335,23 @@ impl<'a> Statements<'a> {
     pub(super) fn write_interaction(
         &mut self,
         interaction: &Interaction,
-        terms: [Option<i64>; 4],
+        terms: InteractionTerms,
         ended_at: Option<Millis>,
         places: &str,
     ) -> rusqlite::Result<i64> {
         let f = &interaction.fields;
-        let direction = direction_code(f.direction);
+        let direction = code_of(&DIRECTIONS, f.direction);
         let channel_type = code_of(&CHANNEL_TYPES, f.channel_type);
-        let [channel, status, reason, disconnecting_event] = terms;
+        let opened_by = code_of(&OPENERS, f.opened_by);
+        let (session_tags, user_tags) = (tags(&f.session_tags), tags(&f.user_tags));
         let id = interaction.stored.as_ref().map(|_| interaction.interaction_id);
-        let values: [&dyn ToSql; 21] = [
+        let values: [&dyn ToSql; INTERACTION.len()] = [
             &id,
             &interaction.account_id,
             &interaction.key,
             &interaction.version,
             &direction,
-            &channel,
+            &terms.channel,
             &channel_type,
             &f.customer,
             &f.customer_name,
@@ -241,15 +361,23 @@ impl<'a> Statements<'a> {
             &f.support_number,
             &f.support_email,
             &f.bot_name,
-            &status,
-            &reason,
-            &disconnecting_event,
+            &terms.status,
+            &terms.reason,
+            &terms.disconnecting_event,
             &f.interaction_end,
             &ended_at,
             &places,
+            &f.uii,
+            &terms.integration_source,
+            &f.ani,
+            &f.dnis,
+            &opened_by,
+            &f.email_subject,
+            &session_tags,
+            &user_tags,
         ];
         if let Some(id) = id {
-            self.tx.prepare_cached(CHANGE_INTERACTION)?.execute(values.as_slice())?;
+            self.tx.prepare_cached(&CHANGE_INTERACTION)?.execute(values.as_slice())?;
             return Ok(id);
         }
         self.add_interaction.execute(values.as_slice())?;
@@ -267,51 +395,41 @@ impl<'a> Statements<'a> {
         let o = &segment.own;
         let participant = code_of(&PARTICIPANTS, Some(o.participant));
         let end_reason = code_of(&END_REASONS, o.end_reason);
-        let values: [&dyn ToSql; 41] = [
-            &o.row_start,
+        let statement = &mut self.add_segment;
+        let own: [&dyn ToSql; 1 + OWN.len()] = [
             &segment.key,
-            &interaction.account_id,
-            &interaction_id,
-            &segment.version,
+            &o.row_start,
             &participant,
-            &o.queue,
             &o.queue_entry,
-            &o.queue_exit,
             &o.agent_id,
             &o.start,
             &o.end,
-            &o.talk_ms,
-            &o.hold_mute_ms,
-            &o.hold_ms,
-            &o.mute_ms,
-            &o.snooze_ms,
-            &o.said_first_response_ms,
-            &o.consultants,
-            &o.joined_users,
-            &o.skills,
-            &o.said_in_by,
-            &o.said_in_status,
             &end_reason,
-            &o.transfer_reason,
-            &o.disposition,
-            &interaction.key,
-            &resolved.direction,
-            &resolved.channel,
-            &resolved.customer,
-            &resolved.support,
-            &resolved.status,
-            &resolved.reason,
-            &resolved.disconnecting_event,
-            &resolved.ended_at,
-            &resolved.last,
-            &resolved.in_by,
-            &resolved.in_by_agent,
-            &resolved.in_status,
-            &resolved.first_response_ms,
-            &resolved.messages_sent,
         ];
-        let added = self.add_segment.execute(values.as_slice())?;
-        Ok(0 < added)
+        let mut at = 0;
+        for value in own {
+            at += 1;
+            statement.raw_bind_parameter(at, value)?;
+        }
+        for value in &o.carried {
+            at += 1;
+            statement.raw_bind_parameter(at, value)?;
+        }
+        for value in o.texts.iter().chain(&resolved.texts) {
+            at += 1;
+            statement.raw_bind_parameter(at, value)?;
+        }
+        for value in &resolved.integers {
+            at += 1;
+            statement.raw_bind_parameter(at, value)?;
+        }
+        let whose: [&dyn ToSql; 4] =
+            [&interaction_id, &interaction.account_id, &segment.version, &interaction.key];
+        for value in whose {
+            at += 1;
+            statement.raw_bind_parameter(at, value)?;
+        }
+        Ok(0 < statement.raw_execute()?)
     }
 }
 
@@ -320,13 +438,21 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
     let mut statement = tx.prepare_cached(
         "select account_id, record_id, version, direction, c.text, channel_type, customer, customer_name,
                 customer_email, customer_phone, support, support_number, support_email, bot_name, s.text, r.text,
-                d.text, said_end, ended_at, segments
+                d.text, said_end, ended_at, segments, uii, i.text, ani, dnis, opened_by, email_subject, session_tags,
+                user_tags
          from interaction
          left join term c on c.term_id = channel left join term s on s.term_id = status
          left join term r on r.term_id = reason left join term d on d.term_id = disconnecting_event
+         left join term i on i.term_id = integration_source
          where interaction_id = ?1",
     )?;
     let mut interaction = statement.query_row([interaction_id], |row| {
+        let list = |column| {
+            let text: Option<String> = row.get(column)?;
+            Ok::<Vec<Text>, rusqlite::Error>(
+                text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            )
+        };
         let fields = InteractionFields {
             direction: word_of(&DIRECTIONS, row.get(3)?),
             channel: row.get(4)?,
@@ -343,6 +469,14 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
             reason: row.get(15)?,
             disconnecting_event: row.get(16)?,
             interaction_end: row.get(17)?,
+            uii: row.get(20)?,
+            integration_source: row.get(21)?,
+            ani: row.get(22)?,
+            dnis: row.get(23)?,
+            opened_by: word_of(&OPENERS, row.get(24)?),
+            email_subject: row.get(25)?,
+            session_tags: list(26)?,
+            user_tags: list(27)?,
         };
         let version = row.get(2)?;
         Ok(Interaction {
@@ -359,8 +493,8 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
     // A place whose row is gone was taken by retention, or by another interaction.
     let places: Vec<(Millis, String)> = serde_json::from_str(&interaction.places).unwrap_or_default();
     let mut statement = tx.prepare_cached(&format!(
-        "select {SEGMENT_COLUMNS} from segment
-         where row_start = ?1 and record_id = ?2 and account_id = ?3 and interaction_id = ?4"
+        "select {} from segment where row_start = ?1 and record_id = ?2 and account_id = ?3 and interaction_id = ?4",
+        *SEGMENT_COLUMNS
     ))?;
     for (row_start, key) in places {
         let place = params![row_start, key, interaction.account_id, interaction_id];

@@ -7,15 +7,16 @@
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::names::{Names, SaidAgent};
-use super::row::{self, Interaction, Own, Resolved, Segment, Statements, direction_code, remove_segment};
+use super::names::{Names, SaidAgent, role};
+use super::row::{self, Interaction, Own, Segment, Statements};
+use super::words::{START_REASONS, USER_TYPES, code_of};
 use crate::domain::record::{
-    Audience, CoverageRecord, InteractionFields, MessageRecord, Millis, Participant, Record, SegmentRecord,
-    Sender, Text,
+    Audience, CoverageRecord, Dialog, InteractionFields, MessageRecord, Millis, Participant, Record,
+    SegmentRecord, Sender, Text,
 };
-use crate::domain::resolve::{self, AgentMessage, Neighbour, TransferredBy};
+use crate::domain::resolve;
 use crate::store::StoreError;
 
 /// What an import did with its records.
@@ -44,6 +45,9 @@ impl Tally {
     }
 }
 
+/// The version of the rules by which rows are resolved; rows of older ones are resolved anew when the store is opened.
+const RULES: i64 = 2;
+
 /// Writes records through a connection of its own.
 #[derive(Debug)]
 pub struct SegmentWriter {
@@ -55,9 +59,9 @@ type Key = (i64, Text);
 
 /// The interactions that a chunk touches, in the order in which they were touched.
 #[derive(Default)]
-struct Touched {
+pub(super) struct Touched {
     index: HashMap<Key, usize, RandomState>,
-    interactions: VecDeque<Interaction>,
+    pub(super) interactions: VecDeque<Interaction>,
 }
 
 impl SegmentWriter {
@@ -76,6 +80,37 @@ impl SegmentWriter {
         Ok(Self { connection, names: Names::default() })
     }
 
+    /// Resolves rows of older rules anew: what a migration cannot compute. Interrupted, it begins again.
+    pub(in crate::store) fn resolve_anew(connection: &mut Connection) -> rusqlite::Result<()> {
+        let rules: i64 = connection.query_row("select rules from resolution", [], |row| row.get(0))?;
+        if RULES <= rules {
+            return Ok(());
+        }
+        let mut last = 0;
+        let mut names = Names::default();
+        loop {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let ids: Vec<i64> = tx
+                .prepare_cached(
+                    "select interaction_id from interaction where interaction_id > ?1 order by 1 limit 1000",
+                )?
+                .query_map([last], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            let mut chunk = Chunk::begin(&tx, &mut names, Millis::MIN)?;
+            for interaction_id in &ids {
+                let interaction = row::load_by_id(&tx, *interaction_id)?;
+                chunk.settle_one(&interaction)?;
+            }
+            drop(chunk);
+            let Some(reached) = ids.last() else {
+                tx.execute("update resolution set rules = ?1", [RULES])?;
+                return tx.commit();
+            };
+            last = *reached;
+            tx.commit()?;
+        }
+    }
+
     /// Writes one chunk in one transaction. `arrived` is the version of records that name none.
     pub fn write(&mut self, records: &[Record], arrived: Millis) -> Result<Tally, StoreError> {
         let result = self.write_chunk(records, arrived);
@@ -87,15 +122,7 @@ impl SegmentWriter {
 
     fn write_chunk(&mut self, records: &[Record], arrived: Millis) -> rusqlite::Result<Tally> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut chunk = Chunk {
-            tx: &tx,
-            statements: Statements::prepare(&tx)?,
-            names: &mut self.names,
-            touched: Touched::default(),
-            again: Vec::new(),
-            tally: Tally::default(),
-            arrived,
-        };
+        let mut chunk = Chunk::begin(&tx, &mut self.names, arrived)?;
         for record in records {
             chunk.take(record)?;
         }
@@ -127,13 +154,31 @@ impl SegmentWriter {
 
 pub(super) struct Chunk<'a> {
     pub(super) tx: &'a Transaction<'a>,
-    statements: Statements<'a>,
+    pub(super) statements: Statements<'a>,
     pub(super) names: &'a mut Names,
-    touched: Touched,
+    pub(super) touched: Touched,
     /// Interactions to be resolved once more: a segment that they claimed belongs to another.
-    again: Vec<i64>,
+    pub(super) again: Vec<i64>,
     pub(super) tally: Tally,
     pub(super) arrived: Millis,
+}
+
+impl<'a> Chunk<'a> {
+    pub(super) fn begin(
+        tx: &'a Transaction<'a>,
+        names: &'a mut Names,
+        arrived: Millis,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self {
+            tx,
+            statements: Statements::prepare(tx)?,
+            names,
+            touched: Touched::default(),
+            again: Vec::new(),
+            tally: Tally::default(),
+            arrived,
+        })
+    }
 }
 
 impl Chunk<'_> {
@@ -163,7 +208,10 @@ impl Chunk<'_> {
             Record::Account(account) => self.account_record(account),
             Record::AgentSession(session) => self.agent_session(session),
             Record::AgentState(state) => self.agent_state(state),
+            Record::Offer(offer) => self.offer(offer),
+            Record::ManualDial(dial) => self.manual_dial(dial),
             Record::Coverage(coverage) => self.coverage(coverage),
+            Record::Format(_) => Ok(()),
         }
     }
 
@@ -227,8 +275,26 @@ impl Chunk<'_> {
             status,
             reason,
             disconnecting_event,
-            interaction_end
+            interaction_end,
+            uii,
+            integration_source,
+            ani,
+            dnis,
+            opened_by,
+            email_subject
         );
+        macro_rules! merge_lists {
+            ($($field:ident),+) => {$(
+                if !said.$field.is_empty()
+                    && (newer || known.$field.is_empty())
+                    && known.$field != said.$field
+                {
+                    known.$field.clone_from(&said.$field);
+                    changed = true;
+                }
+            )+};
+        }
+        merge_lists!(session_tags, user_tags);
         // A dated record counts even when it says what was known: a later one with an older date must not undo it.
         if newer && (changed || (dated && *said != InteractionFields::default())) {
             interaction.version = version;
@@ -265,15 +331,12 @@ impl Chunk<'_> {
 
     fn own(&mut self, account: i64, record: &SegmentRecord, version: Millis) -> rusqlite::Result<Own> {
         let participant = record.participant();
-        let said = SaidAgent {
-            id: record.agent_id.as_deref(),
-            name: record.agent_name.as_deref(),
-            custom_name: record.agent_custom_name.as_deref(),
-            email: record.agent_email.as_deref(),
-            version,
+        let agent_id = match participant {
+            Participant::Agent | Participant::Bot => {
+                self.names.agent(self.tx, account, &SaidAgent::in_segment(record, version))?
+            }
+            Participant::Queue | Participant::External => None,
         };
-        let agent_id =
-            if participant == Participant::Agent { self.names.agent(self.tx, account, &said)? } else { None };
         let row_start = record.queue_entry.or(record.start).unwrap_or(0);
         let from = record.start.unwrap_or(row_start);
         let spans = |spans: &[_], sum| {
@@ -285,31 +348,89 @@ impl Chunk<'_> {
         } else {
             Some(resolve::union_ms(record.holds.iter().chain(&record.mutes), from, record.end))
         };
-        let (tx, names) = (self.tx, &mut self.names);
+        let snooze_ms = spans(&record.snoozes, record.snooze_ms);
+        let focuses: Vec<(Millis, Millis)> =
+            record.focuses.iter().map(|span| (span.start, span.end)).collect();
+        // Numbers: this cannot fail.
+        let focuses =
+            (!focuses.is_empty()).then(|| serde_json::to_string(&focuses).unwrap_or_default().into());
         Ok(Own {
             row_start,
             participant,
-            queue: names.term(tx, record.queue_name.as_deref())?,
             queue_entry: record.queue_entry,
-            queue_exit: record.queue_exit,
             agent_id,
             start: record.start,
             end: record.end,
-            talk_ms: record.talk_ms,
+            end_reason: record.end_reason,
+            carried: self.carried(record, [hold_mute_ms, hold_ms, mute_ms, snooze_ms])?,
+            texts: [
+                record.agent_session_id.clone(),
+                record.recording_file.clone(),
+                record.recording_url.clone(),
+                focuses,
+            ],
+        })
+    }
+
+    /// The fields of [`row::CARRIED`], in its order.
+    fn carried(
+        &mut self,
+        record: &SegmentRecord,
+        [hold_mute_ms, hold_ms, mute_ms, snooze_ms]: [Option<Millis>; 4],
+    ) -> rusqlite::Result<[Option<i64>; row::CARRIED.len()]> {
+        let (tx, names) = (self.tx, &mut self.names);
+        let mut term = |text: &Option<Text>, role| names.term(tx, text.as_deref(), role);
+        let queue = term(&record.queue_name, role::QUEUE)?;
+        let in_by = term(&record.transferred_in_by, role::NONE)?;
+        let in_status = term(&record.transferred_in_status, role::NONE)?;
+        let transfer_reason = term(&record.transfer_reason, role::NONE)?;
+        let disposition = term(&record.disposition, role::DISPOSITION)?;
+        let queue_id = term(&record.queue_id, role::QUEUE)?;
+        let queue_group = term(&record.queue_group, role::QUEUE_GROUP)?;
+        let campaign_id = term(&record.campaign_id, role::CAMPAIGN)?;
+        let campaign = term(&record.campaign, role::CAMPAIGN)?;
+        let dial_group = term(&record.dial_group, role::DIAL_GROUP)?;
+        let agent_group = term(&record.agent_group, role::AGENT_GROUP)?;
+        let agent_group_id = term(&record.agent_group_id, role::AGENT_GROUP)?;
+        let skill_id = term(&record.skill_id, role::SKILL_ID)?;
+        let termination_party = term(&record.termination_party, role::NONE)?;
+        let termination_reason = term(&record.termination_reason, role::NONE)?;
+        Ok([
+            queue,
+            record.queue_exit,
+            record.talk_ms,
             hold_mute_ms,
             hold_ms,
             mute_ms,
-            snooze_ms: spans(&record.snoozes, record.snooze_ms),
-            said_first_response_ms: record.first_response_ms,
-            consultants: names.list(tx, &record.consultants)?,
-            joined_users: names.list(tx, &record.joined_users)?,
-            skills: names.list(tx, &record.skills)?,
-            said_in_by: names.term(tx, record.transferred_in_by.as_deref())?,
-            said_in_status: names.term(tx, record.transferred_in_status.as_deref())?,
-            end_reason: record.end_reason,
-            transfer_reason: names.term(tx, record.transfer_reason.as_deref())?,
-            disposition: names.term(tx, record.disposition.as_deref())?,
-        })
+            snooze_ms,
+            record.first_response_ms,
+            names.list(tx, &record.consultants, role::NONE)?,
+            names.list(tx, &record.joined_users, role::NONE)?,
+            names.list(tx, &record.skills, role::SKILLS)?,
+            in_by,
+            in_status,
+            transfer_reason,
+            disposition,
+            record.leg,
+            code_of(&USER_TYPES, record.user_type),
+            queue_id,
+            queue_group,
+            campaign_id,
+            campaign,
+            dial_group,
+            agent_group,
+            agent_group_id,
+            skill_id,
+            record.ring_start,
+            record.ring_ms,
+            record.wrap_ms,
+            record.agent_wait_ms,
+            termination_party,
+            termination_reason,
+            Some(i64::from(record.transferred_by_disposition)),
+            code_of(&START_REASONS, record.start_reason),
+            record.handle_ms,
+        ])
     }
 
     fn message(&mut self, message: &MessageRecord) -> rusqlite::Result<()> {
@@ -317,11 +438,7 @@ impl Chunk<'_> {
         let at = self.touch(account, &message.interaction_id)?;
         let agent_id = match message.agent_id.as_deref() {
             None => None,
-            id => {
-                let said =
-                    SaidAgent { id, name: None, custom_name: None, email: None, version: self.arrived };
-                self.names.agent(self.tx, account, &said)?
-            }
+            Some(id) => self.names.agent(self.tx, account, &SaidAgent::by_id(id, self.arrived))?,
         };
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return Ok(()) };
         if interaction.interaction_id == 0 {
@@ -338,8 +455,8 @@ impl Chunk<'_> {
         let added = self
             .tx
             .prepare_cached(
-                "insert into message (interaction_id, record_id, account_id, at, sender, agent_id, public)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict do nothing",
+                "insert into message (interaction_id, record_id, account_id, at, sender, agent_id, public, seq, main)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict do nothing",
             )?
             .execute(params![
                 interaction.interaction_id,
@@ -348,7 +465,9 @@ impl Chunk<'_> {
                 message.at,
                 sender,
                 agent_id,
-                message.audience == Audience::Public
+                message.audience == Audience::Public,
+                message.seq,
+                message.dialog == Dialog::Main
             ])?;
         if added == 0 {
             self.tally.unchanged += 1;
@@ -357,169 +476,4 @@ impl Chunk<'_> {
         }
         Ok(())
     }
-
-    fn settle(mut self) -> rusqlite::Result<Tally> {
-        while let Some(interaction) = self.touched.interactions.pop_front() {
-            self.settle_one(&interaction)?;
-        }
-        for interaction_id in std::mem::take(&mut self.again) {
-            let interaction = row::load_by_id(self.tx, interaction_id)?;
-            self.settle_one(&interaction)?;
-        }
-        Ok(self.tally)
-    }
-
-    /// Resolves an interaction and writes what changed of it.
-    fn settle_one(&mut self, interaction: &Interaction) -> rusqlite::Result<()> {
-        let fields = &interaction.fields;
-        let terms = [
-            self.names.term(self.tx, fields.channel.as_deref())?,
-            self.names.term(self.tx, fields.status.as_deref())?,
-            self.names.term(self.tx, fields.reason.as_deref())?,
-            self.names.term(self.tx, fields.disconnecting_event.as_deref())?,
-        ];
-        let ended_at = ended_at(interaction);
-        let places = interaction.places_now();
-        let as_stored = interaction.stored.as_ref().is_some_and(|known| {
-            let (stored, end, version) = &**known;
-            stored == fields
-                && *end == ended_at
-                && *version == interaction.version
-                && interaction.places == places
-        });
-        let interaction_id = if as_stored {
-            interaction.interaction_id
-        } else {
-            self.statements.write_interaction(interaction, terms, ended_at, &places)?
-        };
-        let resolved = self.resolve(interaction, terms, ended_at)?;
-        for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
-            if let Some(known) = &segment.stored {
-                let (own, stored, version) = &**known;
-                if own == &segment.own && stored == resolved && *version == segment.version {
-                    continue;
-                }
-                remove_segment(self.tx, own.row_start, &segment.key, interaction.account_id)?;
-            }
-            if !self.statements.add_segment(interaction, interaction_id, segment, resolved)? {
-                self.take_over(interaction, interaction_id, segment, resolved)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn resolve(
-        &mut self,
-        interaction: &Interaction,
-        terms: [Option<i64>; 4],
-        ended_at: Option<Millis>,
-    ) -> rusqlite::Result<Vec<Resolved>> {
-        let neighbours: Vec<Neighbour<'_, i64, i64>> = interaction
-            .segments
-            .iter()
-            .map(|segment| Neighbour {
-                row_start: segment.own.row_start,
-                key: &segment.key,
-                start: segment.own.start,
-                end: segment.own.end,
-                participant: segment.own.participant,
-                agent: segment.own.agent_id,
-                end_reason: segment.own.end_reason,
-                transfer_reason: segment.own.transfer_reason,
-            })
-            .collect();
-        let messages = if interaction.stored.is_some() {
-            agent_messages(self.tx, interaction.interaction_id)?
-        } else {
-            Vec::new()
-        };
-        let [channel, status, reason, disconnecting_event] = terms;
-        let support = self.names.term(self.tx, resolve::support(&interaction.fields))?;
-        let customer = resolve::customer(&interaction.fields);
-        let mut resolved = Vec::with_capacity(neighbours.len());
-        for (segment, around) in interaction.segments.iter().zip(resolve::neighbours(&neighbours, &messages))
-        {
-            let (by, by_agent) = match (segment.own.said_in_by, around.transferred_by) {
-                (Some(said), _) => (Some(said), None),
-                (None, None) => (None, None),
-                (None, Some(TransferredBy::System)) => (self.names.term(self.tx, Some("System"))?, None),
-                (None, Some(TransferredBy::Bot)) => (self.names.term(self.tx, Some("Bot"))?, None),
-                (None, Some(TransferredBy::Agent(agent))) => (None, Some(agent)),
-            };
-            resolved.push(Resolved {
-                direction: direction_code(interaction.fields.direction),
-                channel,
-                customer: customer.cloned(),
-                support,
-                status,
-                reason,
-                disconnecting_event,
-                ended_at,
-                last: around.last,
-                in_by: by,
-                in_by_agent: by_agent,
-                in_status: segment.own.said_in_status.or(around.transfer_reason),
-                first_response_ms: segment.own.said_first_response_ms.or(around.first_response_ms),
-                messages_sent: around.messages_sent,
-            });
-        }
-        Ok(resolved)
-    }
-
-    /// A segment whose key stands under another interaction: the newer record moves it, and both are resolved anew.
-    fn take_over(
-        &mut self,
-        interaction: &Interaction,
-        interaction_id: i64,
-        segment: &Segment,
-        resolved: &Resolved,
-    ) -> rusqlite::Result<()> {
-        let other: Option<(i64, Millis, Millis)> = self
-            .tx
-            .prepare_cached(
-                "select interaction_id, row_start, version from segment where record_id = ?1 and account_id = ?2",
-            )?
-            .query_row(params![segment.key, interaction.account_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        let Some((other_id, row_start, version)) = other else { return Ok(()) };
-        self.tally.added = self.tally.added.saturating_sub(1);
-        if segment.version < version {
-            self.tally.older += 1;
-            // It was resolved as if the segment were its own.
-            self.again.push(interaction_id);
-            return Ok(());
-        }
-        self.tally.changed += 1;
-        remove_segment(self.tx, row_start, &segment.key, interaction.account_id)?;
-        self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
-        let waiting = self.touched.interactions.iter_mut().find(|waiting| waiting.interaction_id == other_id);
-        if let Some(waiting) = waiting {
-            // The other one's turn comes later in this chunk.
-            waiting.segments.retain(|own| own.key != segment.key);
-            return Ok(());
-        }
-        let other = row::load_by_id(self.tx, other_id)?;
-        self.settle_one(&other)
-    }
-}
-
-/// When an interaction ended: as said; else, where a disconnecting event was said, at the latest of its instants:
-/// nothing disconnects what goes on.
-fn ended_at(interaction: &Interaction) -> Option<Millis> {
-    let latest = |segment: &Segment| {
-        let own = &segment.own;
-        [own.end, own.start, own.queue_exit, own.queue_entry].into_iter().flatten().max()
-    };
-    interaction.fields.interaction_end.or_else(|| {
-        interaction.fields.disconnecting_event.as_ref()?;
-        interaction.segments.iter().filter_map(latest).max()
-    })
-}
-
-fn agent_messages(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite::Result<Vec<AgentMessage<i64>>> {
-    let mut statement = tx.prepare_cached(
-        "select at, agent_id from message where interaction_id = ?1 and sender = 1 and public = 1",
-    )?;
-    let message = |row: &rusqlite::Row<'_>| Ok(AgentMessage { at: row.get(0)?, agent: row.get(1)? });
-    statement.query_map([interaction_id], message)?.collect()
 }

@@ -1,0 +1,166 @@
+//! Cells → text: the same in every format that is text.
+
+use jiff::Timestamp;
+
+use crate::domain::batch::NONE;
+use crate::domain::output::DATE_FORMAT;
+use crate::domain::record::Millis;
+use crate::domain::table::{Cell, DurationStyle, InstantStyle};
+use crate::domain::zone::{OffsetCursor, Zone};
+
+/// Prints cells. Keeps the text of the last local day.
+#[derive(Debug)]
+pub(super) struct CellText<'a> {
+    instants: InstantText<'a>,
+}
+
+impl<'a> CellText<'a> {
+    pub(super) fn new(zone: &'a Zone, date_format: &'a str) -> Self {
+        Self { instants: InstantText::new(zone, date_format) }
+    }
+
+    /// Adds a cell's text.
+    pub(super) fn push(&mut self, text: &mut Vec<u8>, cell: Cell<'_>) {
+        match cell {
+            Cell::Blank => {}
+            Cell::Text(value) | Cell::Id(value) | Cell::Digits(value) => {
+                text.extend_from_slice(value.as_bytes());
+            }
+            Cell::Instant(ms, InstantStyle::Local) => self.instants.push(text, ms),
+            Cell::Instant(ms, InstantStyle::Rfc3339) => {
+                let at = Timestamp::from_millisecond(ms).unwrap_or_default();
+                text.extend_from_slice(at.to_string().as_bytes());
+            }
+            Cell::Duration(ms, DurationStyle::Clock) => push_duration(text, ms),
+            Cell::Duration(ms, DurationStyle::Seconds) => push_integer(text, ms.max(0) / 1_000),
+            Cell::Number(number) => push_integer(text, number),
+            Cell::Hundredths(hundredths) => push_hundredths(text, hundredths),
+            Cell::Percent(hundredths) => {
+                push_hundredths(text, hundredths);
+                text.push(b'%');
+            }
+            Cell::Double(double) => push_double(text, double),
+            Cell::Flag(flag) => text.extend_from_slice(if flag { b"true" } else { b"false" }),
+        }
+    }
+
+    /// UTC milliseconds as local ones.
+    pub(super) fn local_ms(&mut self, ms: Millis) -> Millis {
+        ms + self.instants.offsets.offset_ms(ms)
+    }
+}
+
+fn push_integer(text: &mut Vec<u8>, number: i64) {
+    text.extend_from_slice(number.to_string().as_bytes());
+}
+
+fn push_hundredths(text: &mut Vec<u8>, hundredths: i64) {
+    push_integer(text, hundredths / 100);
+    text.push(b'.');
+    push_number(text, (hundredths % 100).abs());
+}
+
+/// The shortest text that reads back as the same double; whole ones print without a fraction.
+fn push_double(text: &mut Vec<u8>, double: f64) {
+    text.extend_from_slice(double.to_string().as_bytes());
+}
+
+/// HH:MM:SS in whole seconds, truncated; hours do not wrap at 24.
+fn push_duration(text: &mut Vec<u8>, ms: Millis) {
+    if ms == NONE {
+        return;
+    }
+    let seconds = ms.max(0) / 1_000;
+    push_number(text, seconds / 3_600);
+    text.push(b':');
+    push_number(text, seconds / 60 % 60);
+    text.push(b':');
+    push_number(text, seconds % 60);
+}
+
+/// At least two digits.
+fn push_number(text: &mut Vec<u8>, number: i64) {
+    if number < 100 {
+        let digit = |n: i64| b'0' + u8::try_from(n).unwrap_or(0);
+        text.extend_from_slice(&[digit(number / 10), digit(number % 10)]);
+    } else {
+        text.extend_from_slice(number.to_string().as_bytes());
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Instants in the report's zone. The default format keeps the text of the last local day.
+#[derive(Debug)]
+struct InstantText<'a> {
+    zone: &'a Zone,
+    format: &'a str,
+    offsets: OffsetCursor<'a>,
+    day: i64,
+    date: Vec<u8>,
+}
+
+impl<'a> InstantText<'a> {
+    fn new(zone: &'a Zone, format: &'a str) -> Self {
+        Self { zone, format, offsets: OffsetCursor::new(zone), day: i64::MIN, date: Vec::new() }
+    }
+
+    fn push(&mut self, cell: &mut Vec<u8>, ms: Millis) {
+        if ms == NONE {
+            return;
+        }
+        if self.format == DATE_FORMAT {
+            self.push_default(cell, ms);
+        } else if let Ok(at) = Timestamp::from_millisecond(ms) {
+            // The format was checked with the job.
+            let text = jiff::fmt::strtime::format(self.format, &self.zone.zoned(at)).unwrap_or_default();
+            cell.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    fn push_default(&mut self, cell: &mut Vec<u8>, ms: Millis) {
+        let local = ms + self.offsets.offset_ms(ms);
+        let day = local.div_euclid(DAY_MS);
+        if day != self.day {
+            // A civil date has no offset: the local day counted from 1970 names it.
+            let date = Timestamp::from_second(day * 86_400).map(|at| at.strftime("%Y-%m-%d ").to_string());
+            self.date = date.unwrap_or_default().into_bytes();
+            self.day = day;
+        }
+        cell.extend_from_slice(&self.date);
+        let seconds = local.rem_euclid(DAY_MS) / 1_000;
+        push_number(cell, seconds / 3_600);
+        cell.push(b':');
+        push_number(cell, seconds / 60 % 60);
+        cell.push(b':');
+        push_number(cell, seconds % 60);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{push_double, push_duration, push_hundredths};
+    use crate::domain::batch::NONE;
+
+    fn printed<T>(push: fn(&mut Vec<u8>, T), value: T) -> String {
+        let mut text = Vec::new();
+        push(&mut text, value);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn durations_truncate_and_never_wrap() {
+        let texts =
+            [0, 999, 59_999, 3_600_000, 90_061_000, 1_162_883_000, NONE].map(|ms| printed(push_duration, ms));
+        assert_eq!(texts, ["00:00:00", "00:00:00", "00:00:59", "01:00:00", "25:01:01", "323:01:23", ""]);
+    }
+
+    #[test]
+    fn decimals_have_two_places_and_whole_doubles_none() {
+        assert_eq!(
+            [0, 5, 117, 4_545].map(|h| printed(push_hundredths, h)),
+            ["0.00", "0.05", "1.17", "45.45"]
+        );
+        assert_eq!([1.4, 1.0, 1.25].map(|double| printed(push_double, double)), ["1.4", "1", "1.25"]);
+    }
+}

@@ -1,0 +1,284 @@
+//! Interactions that a chunk touched → rows: each is resolved once, and only what changed is written.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::names::role;
+use super::row::{self, Interaction, InteractionTerms, Own, Resolved, Segment, remove_segment};
+use super::words::{
+    CHANNEL_TYPES, DIRECTIONS, END_REASONS, HANDLE_SOURCES, OUTCOMES, START_REASONS, code_of,
+};
+use super::write::{Chunk, Tally};
+use crate::domain::messaging::{self, Author, Closing, Message, Metrics, Talk};
+use crate::domain::record::{ChannelType, EndReason, InteractionFields, Millis, Participant, Span, Text};
+use crate::domain::resolve::{self, FromNeighbours, Portion, TransferredBy, Whole};
+
+impl Chunk<'_> {
+    pub(super) fn settle(mut self) -> rusqlite::Result<Tally> {
+        while let Some(interaction) = self.touched.interactions.pop_front() {
+            self.settle_one(&interaction)?;
+        }
+        for interaction_id in std::mem::take(&mut self.again) {
+            let interaction = row::load_by_id(self.tx, interaction_id)?;
+            self.settle_one(&interaction)?;
+        }
+        Ok(self.tally)
+    }
+
+    /// Resolves an interaction and writes what changed of it.
+    pub(super) fn settle_one(&mut self, interaction: &Interaction) -> rusqlite::Result<()> {
+        let fields = &interaction.fields;
+        let mut term = |text: &Option<Text>, role| self.names.term(self.tx, text.as_deref(), role);
+        let terms = InteractionTerms {
+            channel: term(&fields.channel, role::CHANNEL)?,
+            status: term(&fields.status, role::STATUS)?,
+            reason: term(&fields.reason, role::NONE)?,
+            disconnecting_event: term(&fields.disconnecting_event, role::NONE)?,
+            integration_source: term(&fields.integration_source, role::INTEGRATION_SOURCE)?,
+        };
+        let ended_at = ended_at(interaction);
+        let places = interaction.places_now();
+        let as_stored = interaction.stored.as_ref().is_some_and(|known| {
+            let (stored, end, version) = &**known;
+            stored == fields
+                && *end == ended_at
+                && *version == interaction.version
+                && interaction.places == places
+        });
+        let interaction_id = if as_stored {
+            interaction.interaction_id
+        } else {
+            self.statements.write_interaction(interaction, terms, ended_at, &places)?
+        };
+        let resolved = self.resolve(interaction, terms, ended_at)?;
+        for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
+            if let Some(known) = &segment.stored {
+                let (own, stored, version) = &**known;
+                if own == &segment.own && stored == resolved && *version == segment.version {
+                    continue;
+                }
+                remove_segment(self.tx, own.row_start, &segment.key, interaction.account_id)?;
+            }
+            if !self.statements.add_segment(interaction, interaction_id, segment, resolved)? {
+                self.take_over(interaction, interaction_id, segment, resolved)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(
+        &mut self,
+        interaction: &Interaction,
+        terms: InteractionTerms,
+        ended_at: Option<Millis>,
+    ) -> rusqlite::Result<Vec<Resolved>> {
+        let portions: Vec<Portion<'_, i64, i64>> = interaction.segments.iter().map(portion).collect();
+        let messages = if interaction.stored.is_some() {
+            messages(self.tx, interaction.interaction_id)?
+        } else {
+            Vec::new()
+        };
+        let fields = &interaction.fields;
+        let whole = Whole {
+            ended: ended_at.is_some(),
+            opened_by: fields.opened_by,
+            disconnecting_event: fields.disconnecting_event.as_deref(),
+        };
+        let shared = self.shared(fields, terms)?;
+        let mut resolved = Vec::with_capacity(portions.len());
+        let around = resolve::neighbours(&portions, whole);
+        let talks = messaging::talks(&portions, &messages);
+        for ((segment, around), talk) in interaction.segments.iter().zip(around).zip(talks) {
+            let own = &segment.own;
+            let (by, by_agent) = self.transferred_by(own, around.transferred_by)?;
+            let agents = own.participant == Participant::Agent;
+            let first_response = talk.first_response_ms(own.start).filter(|_| agents);
+            let metrics = metrics(fields.channel_type, own, &around, &talk);
+            let [channel, channel_type, direction, support, integration_source, session_tags, user_tags] =
+                shared;
+            resolved.push(Resolved {
+                // In the order of `row::RESOLVED`.
+                integers: [
+                    direction,
+                    channel,
+                    channel_type,
+                    support,
+                    terms.status,
+                    terms.reason,
+                    terms.disconnecting_event,
+                    integration_source,
+                    session_tags,
+                    user_tags,
+                    ended_at,
+                    Some(i64::from(around.last)),
+                    by,
+                    by_agent,
+                    own.carried(row::IN_STATUS).or(around.transfer_reason),
+                    code_of(&START_REASONS, around.start_reason),
+                    code_of(&END_REASONS, around.close_reason),
+                    own.carried(row::FIRST_RESPONSE).or(first_response),
+                    Some(if agents { talk.sent() } else { 0 }),
+                    code_of(&OUTCOMES, metrics.map(|m| m.outcome)),
+                    metrics.and_then(|m| m.first_message_ms),
+                    metrics.map(|m| m.responses.count),
+                    metrics.map(|m| m.responses.sum_ms),
+                    metrics.map(|m| m.turns.count),
+                    metrics.map(|m| m.turns.sum_ms),
+                    metrics.map(|m| m.handle_ms),
+                    code_of(&HANDLE_SOURCES, metrics.map(|m| m.handle_source)),
+                ],
+                texts: [
+                    resolve::customer(fields).cloned(),
+                    fields.uii.clone(),
+                    fields.ani.clone(),
+                    fields.dnis.clone(),
+                    fields.email_subject.clone(),
+                ],
+            });
+        }
+        Ok(resolved)
+    }
+
+    /// Who transferred it here: a term, or an agent.
+    fn transferred_by(
+        &mut self,
+        own: &Own,
+        resolved: Option<TransferredBy<i64>>,
+    ) -> rusqlite::Result<(Option<i64>, Option<i64>)> {
+        let word = match (own.carried(row::IN_BY), resolved) {
+            (Some(said), _) => return Ok((Some(said), None)),
+            (None, Some(TransferredBy::Agent(agent))) => return Ok((None, Some(agent))),
+            (None, None) => return Ok((None, None)),
+            (None, Some(TransferredBy::System)) => "System",
+            (None, Some(TransferredBy::Bot)) => "Bot",
+        };
+        Ok((self.names.term(self.tx, Some(word), role::NONE)?, None))
+    }
+
+    /// What all segments of an interaction have from it: channel, channel type, direction, support, integration
+    /// source, session tags, user tags.
+    fn shared(
+        &mut self,
+        fields: &InteractionFields,
+        terms: InteractionTerms,
+    ) -> rusqlite::Result<[Option<i64>; 7]> {
+        let mut tags = |tags: &[Text]| self.names.term(self.tx, Some(&tags.join(", ")), role::NONE);
+        let (session_tags, user_tags) = (tags(&fields.session_tags)?, tags(&fields.user_tags)?);
+        Ok([
+            terms.channel,
+            code_of(&CHANNEL_TYPES, fields.channel_type),
+            code_of(&DIRECTIONS, fields.direction),
+            self.names.term(self.tx, resolve::support(fields), role::NONE)?,
+            terms.integration_source,
+            session_tags,
+            user_tags,
+        ])
+    }
+
+    /// A segment whose key stands under another interaction: the newer record moves it, and both are resolved anew.
+    fn take_over(
+        &mut self,
+        interaction: &Interaction,
+        interaction_id: i64,
+        segment: &Segment,
+        resolved: &Resolved,
+    ) -> rusqlite::Result<()> {
+        let other: Option<(i64, Millis, Millis)> = self
+            .tx
+            .prepare_cached(
+                "select interaction_id, row_start, version from segment where record_id = ?1 and account_id = ?2",
+            )?
+            .query_row(params![segment.key, interaction.account_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((other_id, row_start, version)) = other else { return Ok(()) };
+        self.tally.added = self.tally.added.saturating_sub(1);
+        if segment.version < version {
+            self.tally.older += 1;
+            // It was resolved as if the segment were its own.
+            self.again.push(interaction_id);
+            return Ok(());
+        }
+        self.tally.changed += 1;
+        remove_segment(self.tx, row_start, &segment.key, interaction.account_id)?;
+        self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
+        let waiting = self.touched.interactions.iter_mut().find(|waiting| waiting.interaction_id == other_id);
+        if let Some(waiting) = waiting {
+            // The other one's turn comes later in this chunk.
+            waiting.segments.retain(|own| own.key != segment.key);
+            return Ok(());
+        }
+        let other = row::load_by_id(self.tx, other_id)?;
+        self.settle_one(&other)
+    }
+}
+
+fn portion(segment: &Segment) -> Portion<'_, i64, i64> {
+    let own = &segment.own;
+    Portion {
+        row_start: own.row_start,
+        key: &segment.key,
+        queued: own.queue_entry.is_some(),
+        start: own.start,
+        end: own.end,
+        participant: own.participant,
+        agent: own.agent_id,
+        start_reason: own.start_reason(),
+        end_reason: own.end_reason,
+        transfer_reason: own.carried(row::TRANSFER_REASON),
+    }
+}
+
+/// What is counted of a closed segment of an agent or a bot; not on the telephone, where there are no messages.
+fn metrics(
+    channel_type: Option<ChannelType>,
+    own: &Own,
+    around: &FromNeighbours<i64, i64>,
+    talk: &Talk,
+) -> Option<Metrics> {
+    if channel_type == Some(ChannelType::Voice) {
+        return None;
+    }
+    let spans = own.texts.get(row::FOCUSES).and_then(Option::as_deref);
+    let spans: Vec<(Millis, Millis)> =
+        spans.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let focuses: Vec<Span> = spans.into_iter().map(|(start, end)| Span { start, end }).collect();
+    Some(talk.metrics(&Closing {
+        start: own.start?,
+        end: own.end?,
+        start_reason: around.start_reason?,
+        closed_by_consumer: around.close_reason? == EndReason::ClosedByConsumer,
+        focuses: &focuses,
+        handle_ms: own.carried(row::HANDLE),
+    }))
+}
+
+/// When an interaction ended: as said; else, where a disconnecting event was said, at the latest of its instants:
+/// nothing disconnects what goes on.
+fn ended_at(interaction: &Interaction) -> Option<Millis> {
+    let latest = |segment: &Segment| {
+        let own = &segment.own;
+        [own.end, own.start, own.carried(row::QUEUE_EXIT), own.queue_entry].into_iter().flatten().max()
+    };
+    interaction.fields.interaction_end.or_else(|| {
+        interaction.fields.disconnecting_event.as_ref()?;
+        interaction.segments.iter().filter_map(latest).max()
+    })
+}
+
+/// The public messages of an interaction's main dialog, in order.
+fn messages(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite::Result<Vec<Message<i64>>> {
+    let mut statement = tx.prepare_cached(
+        "select at, sender, agent_id from message
+         where interaction_id = ?1 and sender in (1, 2, 3) and public = 1 and main = 1
+         order by at, seq, record_id",
+    )?;
+    let message = |row: &rusqlite::Row<'_>| {
+        let agent = row.get(2)?;
+        let by = match row.get(1)? {
+            1 => Author::Agent(agent),
+            2 => Author::Customer,
+            _ => Author::Bot(agent),
+        };
+        Ok(Message { at: row.get(0)?, by })
+    };
+    statement.query_map([interaction_id], message)?.collect()
+}
