@@ -39,9 +39,9 @@ impl Dice {
         usize::try_from(self.below(length)).unwrap_or(0)
     }
 
-    pub(super) fn pick(&mut self, choices: &[&'static str]) -> &'static str {
+    pub(super) fn pick<T: Copy + Default>(&mut self, choices: &[T]) -> T {
         let index = self.index(choices.len());
-        choices.get(index).copied().unwrap_or("")
+        choices.get(index).copied().unwrap_or_default()
     }
 
     /// One or two values in a share of the cases, else none.

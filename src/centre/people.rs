@@ -24,6 +24,16 @@ pub(super) const AGENTS: [(&str, &str); 20] = [
     ("Lars Lopez", "Lars"),
 ];
 
+/// Teams.
+pub(super) const TEAMS: [&str; 3] = ["Blue", "Green, \"evening\"", "Nord/Süd"];
+
+/// Campaigns: id and name.
+pub(super) const CAMPAIGNS: [(&str, &str); 3] =
+    [("7001", "Renewals Q4"), ("7002", "Win-back, 90 days"), ("7003", "Survey")];
+
+/// Where conversations start.
+pub(super) const INTEGRATION_SOURCES: [&str; 4] = ["APP", "SHARK", "FACEBOOK", "WHATSAPP BUSINESS"];
+
 /// Queues.
 pub(super) const QUEUES: [&str; 5] =
     ["Sales_Queue_US", "Support_Queue_US", "Billing_Queue_US", "Retention, VIP", "Deutschland_Köln"];
@@ -65,6 +75,10 @@ pub(super) fn agent_name(agent: usize) -> String {
 
 pub(super) fn agent_email(agent: usize) -> String {
     format!("agent{agent:02}@centre.example")
+}
+
+pub(super) fn agent_phone(agent: usize) -> String {
+    format!("650555{:04}", 100 + agent)
 }
 
 pub(super) fn customer_name(number: u64, family: &str) -> String {

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{is_terminal, json, say};
+use crate::artifacts::xml;
 use crate::config::{self, Config, Referable, RelayWay};
 use crate::daemon::loader::{Folder, read_folder};
 use crate::domain::definition::Destination;
@@ -29,6 +30,8 @@ pub(super) enum SchemaOf {
     Import,
     /// The columns of the CSV imports.
     ImportCsv,
+    /// The XML form of a report, as XML Schema.
+    ReportXml,
     /// The config with every default and its reason.
     Defaults,
 }
@@ -46,6 +49,7 @@ pub(super) fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
                 say!("{name}: {}\n  needs {}", all.join(","), needed.join(", "))?;
             }
         }
+        SchemaOf::ReportXml => say!("{}", xml::SCHEMA.trim_end())?,
         SchemaOf::Defaults => say!("{}", config::SHIPPED.trim_end())?,
     }
     Ok(Exit::Done)

@@ -83,7 +83,7 @@ fn export(segments: u64, days: u64, file: &Path) -> anyhow::Result<u64> {
             serde_json::to_writer(&mut out, record)?;
             Ok(out.write_all(b"\n")?)
         };
-        for record in Centre::agents() {
+        for record in centre.agents() {
             write(&record)?;
         }
         while let Some(records) = centre.next_interaction() {

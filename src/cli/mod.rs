@@ -9,6 +9,7 @@ mod exit;
 mod identity;
 mod import;
 mod out;
+mod reports;
 mod run;
 mod serve;
 mod status;
@@ -130,6 +131,13 @@ enum Command {
         after_help = "Examples:\n  legwork import segments.csv\n  zcat feed.ndjson.gz | legwork import -\n  legwork import --strict --covers 2026-11-01T00:00Z..2026-11-02T00:00Z day.ndjson\n  legwork schema import        the format"
     )]
     Import(import::ImportArguments),
+    /// List the reports, or explain one column by column.
+    #[command(after_help = "Examples:\n  legwork reports\n  legwork reports show agent-session-raw")]
+    Reports {
+        /// Explain one of them.
+        #[command(subcommand)]
+        what: Option<ReportsCommand>,
+    },
     /// Print a definition's version in force as TOML.
     Export {
         /// The definition.
@@ -156,6 +164,16 @@ enum Command {
     Man {
         /// The folder.
         folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ReportsCommand {
+    /// Explain a report: its rows, filters, options, and each column with meaning, unit, blank rule and source.
+    Show {
+        /// The report's type.
+        #[arg(value_name = "TYPE")]
+        report: String,
     },
 }
 
@@ -189,6 +207,8 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Pause { name } => definitions::pause(&context, &name),
         Command::Resume { name } => definitions::resume(&context, &name),
         Command::Import(arguments) => import::import(&context, &arguments),
+        Command::Reports { what: None } => reports::list(&context),
+        Command::Reports { what: Some(ReportsCommand::Show { report }) } => reports::show(&context, &report),
         Command::Export { name } => definitions::export(&context, &name),
         Command::Schema { what } => check::schema(what),
         Command::Backup { file } => admin::backup(&context, file),

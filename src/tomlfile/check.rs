@@ -201,10 +201,11 @@ fn types(schema: &Value) -> Vec<&str> {
     }
 }
 
-/// The alternatives of an `anyOf` or `oneOf`, without null.
+/// The alternatives of an `anyOf` or `oneOf`, without null; those of an alternative among them.
 fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
     let options = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    Some(options.iter().filter(|option| option.get("type").and_then(Value::as_str) != Some("null")).collect())
+    let real = options.iter().filter(|option| option.get("type").and_then(Value::as_str) != Some("null"));
+    Some(real.flat_map(|option| alternatives(option).unwrap_or_else(|| vec![option])).collect())
 }
 
 /// The words of an enumeration, in whichever form the schema gives them; empty when it is none.

@@ -30,7 +30,10 @@ fn a_database_of_an_older_version_is_copied_and_brought_up_to_date() {
     legwork.run(&["list"]).ok();
     assert_eq!(legwork.ask("pragma user_version"), legwork::store::VERSION.to_string());
     assert_eq!(legwork.ask("select value from surrounding where name = 'kept'"), "yes");
-    let copy = files(&legwork.path("state")).into_iter().find(|name| name.contains("before-2")).unwrap();
+    let copy = files(&legwork.path("state"))
+        .into_iter()
+        .find(|name| name.contains(&format!("before-{}", legwork::store::VERSION)))
+        .unwrap();
     let copy = Connection::open(legwork.path("state").join(copy)).unwrap();
     assert_eq!(copy.query_row("pragma user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 }

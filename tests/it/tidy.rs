@@ -54,6 +54,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "domain",
             "import",
             "jobfile",
+            "reports",
             "secret",
             "store",
             "telemetry",
