@@ -174,9 +174,12 @@ create index segment_end on segment (end_at) where outcome is not null;
 create index segment_agent_session on segment (agent_session_key, account_id, start_at)
     where agent_session_key is not null;
 
-update term set roles = (term_id in (select queue from segment))
-    | 2 * (term_id in (select channel from segment)) | 4 * (term_id in (select skills from segment))
-    | 8 * (term_id in (select status from segment)) | 16 * (term_id in (select disposition from segment));
+update term set roles =
+      (term_id in (select queue from segment where queue is not null))
+    | 2 * (term_id in (select channel from segment where channel is not null))
+    | 4 * (term_id in (select skills from segment where skills is not null))
+    | 8 * (term_id in (select status from segment where status is not null))
+    | 16 * (term_id in (select disposition from segment where disposition is not null));
 
 -- By which rules the rows were resolved; rows of older rules are resolved anew when the store is opened.
 create table resolution (

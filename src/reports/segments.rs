@@ -2,8 +2,8 @@
 //! the columns, their order and their headers.
 
 use super::shared::{
-    AGENT, BOT, DETAIL_FILTERS, DIRECTIONS, agent_duration, end_or_now, first_response, gross_talk,
-    messages_sent, queue_wait,
+    AGENT, CLOSE_REASONS, DETAIL_FILTERS, DIRECTIONS, agent_duration, end_or_now, first_response, gross_talk,
+    messages_sent, queue_wait, user_type,
 };
 use crate::domain::batch::{AgentFact, Field};
 use crate::domain::output::DATE_FORMAT;
@@ -35,32 +35,6 @@ fn pick(report: &Report) -> Vec<Picked> {
         Some(Picked { header: header.clone().into(), ..Picked::of(column) })
     };
     wanted.iter().filter_map(find).collect()
-}
-
-/// How a portion ended; the first four, coarser words never come out of the store.
-pub(super) static CLOSE_REASONS: [&str; 12] = [
-    "completed",
-    "transferred",
-    "timeout",
-    "abandoned",
-    "closed_by_consumer",
-    "closed_by_agent",
-    "closed_by_system",
-    "agent_transfer",
-    "skill_transfer",
-    "back_to_queue",
-    "takeover",
-    "other",
-];
-
-fn user_type<'a>(b: &Bind<'a>) -> Binding<'a> {
-    b.words([Field::UserType, Field::Participant], &["human", "bot", "system"], |[user_type, participant]| {
-        user_type.or(match participant {
-            Some(AGENT) => Some(1),
-            Some(BOT) => Some(2),
-            _ => None,
-        })
-    })
 }
 
 fn duration<'a>(b: &Bind<'a>) -> Binding<'a> {

@@ -8,7 +8,7 @@ use crate::domain::table::{Bind, Binding};
 /// The participant's number of an agent.
 pub(super) const AGENT: i64 = 1;
 /// The participant's number of a bot.
-pub(super) const BOT: i64 = 3;
+const BOT: i64 = 3;
 /// The channel type's number of mail.
 pub(super) const EMAIL: i64 = 3;
 
@@ -85,5 +85,32 @@ pub(super) fn first_response<'a>(b: &Bind<'a>) -> Binding<'a> {
 pub(super) fn messages_sent<'a>(b: &Bind<'a>) -> Binding<'a> {
     b.numbers([Field::Participant, Field::MessagesSent], |[participant, sent]| {
         (participant == Some(AGENT)).then(|| sent.unwrap_or(0))
+    })
+}
+
+/// How a portion ended; the first four, coarser words never come out of the store.
+pub(super) static CLOSE_REASONS: [&str; 12] = [
+    "completed",
+    "transferred",
+    "timeout",
+    "abandoned",
+    "closed_by_consumer",
+    "closed_by_agent",
+    "closed_by_system",
+    "agent_transfer",
+    "skill_transfer",
+    "back_to_queue",
+    "takeover",
+    "other",
+];
+
+/// Whose a segment is: as said, else by who had it.
+pub(super) fn user_type<'a>(b: &Bind<'a>) -> Binding<'a> {
+    b.words([Field::UserType, Field::Participant], &["human", "bot", "system"], |[user_type, participant]| {
+        user_type.or(match participant {
+            Some(AGENT) => Some(1),
+            Some(BOT) => Some(2),
+            _ => None,
+        })
     })
 }

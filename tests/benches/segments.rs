@@ -1,5 +1,6 @@
 //! Figures of size: import, report, start; whole processes, so that everything counts.
 //!
+//! `cargo bench --bench segments -- reports [SEGMENTS]` runs every report, and the detail report in every format.
 //! `cargo bench --bench segments -- [SEGMENTS]` (5,000,000 unless said) makes a contact centre of 30 days, imports it,
 //! runs reports over one day and over 30, and starts the daemon on it. Each line is one process: wall seconds, CPU
 //! seconds (user + sys), peak heap (the highest `RssAnon`, sampled every 10 ms). As a yardstick of the machine, in the
@@ -87,6 +88,38 @@ fn start_to_ready(folder: &Path) -> f64 {
     ready
 }
 
+/// Every report over a period of all days, and the detail report in every format: records with messages and sessions.
+fn all_reports(folder: &Path, segments: u64) {
+    let feed = folder.join("centre.ndjson").display().to_string();
+    let count = segments.to_string();
+    let export = legwork(folder, &["demo", "--days", "30", "--segments", &count, "--export", &feed]).status();
+    assert!(export.unwrap().success());
+    let lines = fs::read(&feed).unwrap().split(|byte| *byte == b'\n').count() as u64;
+    report("import, NDJSON (lines)", lines, &measure(legwork(folder, &["import", &feed])));
+    let details = "interaction-details-by-segment";
+    let mut jobs: Vec<(&str, &str)> =
+        legwork::reports::CATALOGUE.iter().map(|report| (report.name, "csv")).collect();
+    jobs.extend(["xml", "json", "xlsx"].map(|format| (details, format)));
+    jobs.extend([("agent-segments", "json"), ("messaging-agent-segments", "json")]);
+    for (name, format) in &jobs {
+        let job = format!(
+            "[report]\ntype = \"{name}\"\ntime_zone = \"America/New_York\"\n\
+             period = {{ from = \"2026-10-31\", to = \"2026-12-01\" }}\n\
+             [output]\nformat = \"{format}\"\nfile_name = \"report.{format}\"\n"
+        );
+        fs::write(folder.join(format!("jobs/{name}-{format}.toml")), job).unwrap();
+    }
+    assert!(legwork(folder, &["apply"]).status().unwrap().success());
+    for (name, format) in &jobs {
+        let measured = measure(legwork(folder, &["run", &format!("{name}-{format}"), "--no-send"]));
+        let text =
+            legwork(folder, &["-o", "json", "runs", "-n", "1"]).stdout(Stdio::piped()).output().unwrap();
+        let runs: serde_json::Value = serde_json::from_slice(&text.stdout).unwrap();
+        let rows = runs[0]["rows"].as_u64().unwrap_or(0);
+        report(&format!("{name}, {format}"), rows, &measured);
+    }
+}
+
 fn main() {
     let segments: u64 = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(5_000_000);
     let folder = tempfile::Builder::new().prefix("legwork-bench-").tempdir().unwrap();
@@ -97,6 +130,10 @@ fn main() {
         "[paths]\njobs = \"jobs\"\nstate = \"state\"\nruntime = \"run\"\n",
     )
     .unwrap();
+    if std::env::args().any(|argument| argument == "reports") {
+        all_reports(folder, segments);
+        return;
+    }
     for (name, to) in [("one-day", "2026-11-11"), ("all-days", "2026-12-01")] {
         let from = if name == "one-day" { "2026-11-10" } else { "2026-10-31" };
         let job = format!(

@@ -20,6 +20,7 @@ mod bad_jobs;
 mod commands;
 mod crash;
 mod daemon;
+mod formats;
 mod golden;
 mod http;
 mod imports;

@@ -39,6 +39,41 @@ fn a_database_of_an_older_version_is_copied_and_brought_up_to_date() {
 }
 
 #[test]
+fn segments_of_an_older_version_are_resolved_by_the_rules_of_this_one() {
+    let legwork = Legwork::new("");
+    fs::create_dir_all(legwork.path("state")).unwrap();
+    let old = Connection::open(legwork.path("state/legwork.db")).unwrap();
+    for name in ["0001_ledger.sql", "0002_segments.sql"] {
+        old.execute_batch(&fs::read_to_string(root().join("migrations").join(name)).unwrap()).unwrap();
+    }
+    old.execute_batch(
+        "insert into account values (1, 'default', 'default', null);
+         insert into term values (1, 'Web'), (2, 'User Hangup'), (3, 'Sales');
+         insert into agent values (1, 1, 'a1', 0, 'Jane', null, null);
+         insert into interaction (interaction_id, account_id, record_id, version, channel, channel_type,
+                                  disconnecting_event, said_end, ended_at, segments)
+             values (1, 1, 'c1', 0, 1, 4, 2, 1780999209000, 1780999209000, '[[1780999200000,\"s1\"]]');
+         insert into segment (row_start, record_id, account_id, interaction_id, version, participant, queue, agent_id,
+                              start_at, end_at, end_reason, interaction_key, ended_at, last, messages_sent)
+             values (1780999200000, 's1', 1, 1, 0, 1, 3, 1, 1780999200000, 1780999209000, 1, 'c1', 1780999209000, 1, 1);
+         insert into message values (1, 'm1', 1, 1780999202000, 1, 1, 1);
+         pragma user_version = 2",
+    )
+    .unwrap();
+    drop(old);
+    legwork.job(
+        "handle",
+        "[report]\ntype = \"agent-segments\"\ntime_zone = \"UTC\"\n\
+         period = { from = \"2026-06-09\", to = \"2026-06-10\" }\nfilters = { queues = [\"Sales\"] }\n",
+    );
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "handle"]).ok();
+    let path = legwork.ask("select path from artifact");
+    let text = fs::read_to_string(legwork.path("state/artifacts").join(path)).unwrap();
+    assert!(text.contains("c1,a1,,,,closedByConsumer,2000,estimate"), "{text}");
+}
+
+#[test]
 fn a_database_that_another_process_holds_is_waited_for_and_then_told_of() {
     let legwork = Legwork::new("");
     legwork.job("day", &job(DAY, ""));
