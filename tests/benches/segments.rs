@@ -115,7 +115,7 @@ fn all_reports(folder: &Path, segments: u64) {
         let text =
             legwork(folder, &["-o", "json", "runs", "-n", "1"]).stdout(Stdio::piped()).output().unwrap();
         let runs: serde_json::Value = serde_json::from_slice(&text.stdout).unwrap();
-        let rows = runs[0]["rows"].as_u64().unwrap_or(0);
+        let rows = runs[0]["run"]["file"]["rows"].as_u64().unwrap_or(0);
         report(&format!("{name}, {format}"), rows, &measured);
     }
 }
