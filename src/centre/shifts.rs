@@ -18,7 +18,7 @@ pub(super) fn session_at(agent: usize, at: Millis) -> String {
     let since = at - BEGIN_MS;
     let (day, hour) = (since.div_euclid(DAY_MS), since.rem_euclid(DAY_MS) / HOUR_MS);
     let shift = SHIFTS.iter().filter(|begin| **begin <= hour).count();
-    format!("{}{agent:02}{day:03}{shift}", 9)
+    format!("9{agent:02}{day:03}{shift}")
 }
 
 /// The sessions of an agent over some days, with their states.

@@ -4,11 +4,14 @@ use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
 use crate::domain::nearest::nearest;
+use crate::domain::output::Format;
 use crate::domain::report::ReportType;
 use crate::reports::CATALOGUE;
 
-/// Formats that every report can have.
-const FORMATS: &str = "csv, tsv, xml, json, jsonl, xlsx";
+/// The formats; every report comes in each.
+fn formats() -> String {
+    Format::ALL.map(Format::extension).join(", ")
+}
 
 pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
     if context.json {
@@ -27,7 +30,10 @@ pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
         .map(|report| vec![report.name.to_owned(), report.columns.len().to_string(), report.about.to_owned()])
         .collect();
     table(&["TYPE", "COLUMNS", "WHAT IT IS"], &rows)?;
-    say!("\nEach as {FORMATS}. `legwork reports show TYPE` explains rows, filters, options and columns.")?;
+    say!(
+        "\nEach as {}. `legwork reports show TYPE` explains rows, filters, options and columns.",
+        formats()
+    )?;
     Ok(Exit::Done)
 }
 
@@ -72,7 +78,7 @@ fn tell(report: &ReportType, filters: &[&str]) -> std::io::Result<()> {
     say!("rows:    {}", report.rows)?;
     say!("filters: {}", filters.join(", "))?;
     say!("options: {}", report.options.join(", "))?;
-    say!("formats: {FORMATS}")?;
+    say!("formats: {}", formats())?;
     for (number, column) in (1..).zip(report.columns) {
         say!("\n{number:>2}. {}", column.header)?;
         say!("    {}", column.meaning)?;

@@ -16,7 +16,7 @@ use crate::artifacts::pack::Packed;
 use crate::artifacts::{ArtifactError, Finished, PartFile};
 use crate::domain::batch::{Batch, Dictionaries, Field};
 use crate::domain::definition::Definition;
-use crate::domain::output::{Compress, Format};
+use crate::domain::output::Format;
 use crate::domain::period::Period;
 use crate::domain::report::{Reads, SegmentRows};
 use crate::domain::table;
@@ -96,7 +96,6 @@ pub fn generate(
     let name = order.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Inside an archive the file has its own name.
     let inner = name.strip_suffix(output.compress.suffix()).unwrap_or(&name);
-    let inner = if output.compress == Compress::None { &name } else { inner };
     let out = Packed::begin(part, output.compress, inner, order.nominal).map_err(GenerateError::Write)?;
     let scratch = order.target.parent().unwrap_or(order.target);
     let file =

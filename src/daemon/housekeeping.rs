@@ -128,6 +128,8 @@ async fn retention(core: &Arc<Core>) -> Result<String, String> {
     let interactions =
         in_steps(core, move |tx| housekeeping::expire_interactions(tx, segments_before, REMOVED_AT_ONCE))
             .await?;
+    let sessions = move |tx: &rusqlite::Transaction<'_>| housekeeping::expire_sessions(tx, segments_before);
+    core.store.write("remove old sessions", sessions).await.map_err(|error| chain(&error))?;
     Ok(format!("removed {files} files, {runs} runs, {segments} segments, {interactions} interactions"))
 }
 

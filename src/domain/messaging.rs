@@ -1,7 +1,9 @@
-//! What the messages of an interaction say of its segments (liveperson.md 3.5 and 7.4 to 7.6; rules.md).
+//! What the messages of an interaction say of its segments (the classes and clocks of LivePerson's agent segments).
 //!
 //! A message belongs to at most one segment. From a segment's messages follow the first response, the responses with
 //! their clocks, the outcome class and the handle time.
+
+use std::cmp::Ordering;
 
 use super::record::{Millis, Participant, Span, StartReason};
 use super::resolve::Portion;
@@ -118,8 +120,8 @@ pub fn talks<A: Copy + PartialEq, T>(segments: &[Portion<'_, A, T>], messages: &
 
 /// The segment to which a message belongs.
 ///
-/// At the very instant where one segment ends and the next starts it belongs to its author's, else to the ending one
-/// (rules.md, all reports). A message of an agent who had no segment then counts nowhere.
+/// At the very instant where one segment ends and the next starts it belongs to its author's, else to the ending
+/// one. A message of an agent who had no segment then counts nowhere.
 fn segment_of<A: Copy + PartialEq, T>(segments: &[Portion<'_, A, T>], message: &Message<A>) -> Option<usize> {
     let holds = |segment: &Portion<'_, A, T>| {
         segment.held()
@@ -127,22 +129,25 @@ fn segment_of<A: Copy + PartialEq, T>(segments: &[Portion<'_, A, T>], message: &
             && segment.end.is_none_or(|end| message.at <= end)
     };
     let candidates = || segments.iter().enumerate().filter(|(_, segment)| holds(segment));
-    let place = |segment: &Portion<'_, A, T>| (segment.start, segment.key.as_bytes().to_vec());
     let found = match message.by {
         // An author's own segment that ends here loses to one that goes on: the later start wins.
-        Author::Agent(Some(agent)) => candidates()
-            .filter(|(_, segment)| segment.agent == Some(agent))
-            .max_by_key(|(_, segment)| place(segment)),
-        Author::Agent(None) => candidates()
-            .filter(|(_, segment)| segment.participant == Participant::Agent)
-            .min_by_key(|(_, segment)| place(segment)),
+        Author::Agent(Some(agent)) => {
+            candidates().filter(|(_, segment)| segment.agent == Some(agent)).max_by(by_place)
+        }
+        Author::Agent(None) => {
+            candidates().filter(|(_, segment)| segment.participant == Participant::Agent).min_by(by_place)
+        }
         Author::Bot(bot) => candidates()
             .filter(|(_, segment)| segment.participant == Participant::Bot)
             .filter(|(_, segment)| bot.is_none() || segment.agent.is_none() || segment.agent == bot)
-            .max_by_key(|(_, segment)| place(segment)),
-        Author::Customer => candidates().min_by_key(|(_, segment)| place(segment)),
+            .max_by(by_place),
+        Author::Customer => candidates().min_by(by_place),
     };
     found.map(|(index, _)| index)
+}
+
+fn by_place<A, T>((_, a): &(usize, &Portion<'_, A, T>), (_, b): &(usize, &Portion<'_, A, T>)) -> Ordering {
+    (a.start, a.key.as_bytes()).cmp(&(b.start, b.key.as_bytes()))
 }
 
 impl Talk {
@@ -209,7 +214,7 @@ impl Talk {
     }
 
     /// Handle time: selected while an answer was awaited, plus the time between messages of the agent with none of the
-    /// customer between (liveperson.md 2.1). Without spans of focus all the awaiting counts: an estimate (7.7).
+    /// customer between. Without spans of focus all the awaiting counts: an estimate.
     fn handle(&self, closing: &Closing<'_>) -> (Millis, HandleSource) {
         if let Some(said) = closing.handle_ms {
             return (said, HandleSource::Reported);
@@ -275,22 +280,11 @@ fn merged(spans: &[Span], closing: &Closing<'_>) -> Vec<(Millis, Millis)> {
 #[cfg(test)]
 mod tests {
     use super::{Author, Closing, HandleSource, Message, Metrics, Outcome, Responses, talks};
-    use crate::domain::record::{Participant, Span, StartReason};
+    use crate::domain::record::{Span, StartReason};
     use crate::domain::resolve::Portion;
 
-    fn segment(key: &str, start: i64, end: i64, agent: u8) -> Portion<'_, u8, u8> {
-        Portion {
-            row_start: start,
-            key,
-            queued: false,
-            start: Some(start),
-            end: Some(end),
-            participant: Participant::Agent,
-            agent: Some(agent),
-            start_reason: None,
-            end_reason: None,
-            transfer_reason: None,
-        }
+    const fn segment(key: &str, start: i64, end: i64, agent: u8) -> Portion<'_, u8, u8> {
+        Portion::of_agent(key, start, end, agent)
     }
 
     fn agent(at: i64) -> Message<u8> {

@@ -119,6 +119,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Csv, Self::Tsv, Self::Xml, Self::Json, Self::Jsonl, Self::Xlsx];
+
     /// The ending of its file names.
     pub fn extension(self) -> &'static str {
         match self {

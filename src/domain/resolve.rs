@@ -16,7 +16,7 @@ pub fn customer(fields: &InteractionFields) -> Option<&Text> {
         .find(|text| !text.is_empty())
 }
 
-/// The Support column (koreai.md 2.1, column 5; rules.md for inbound email).
+/// The Support column of the interaction details.
 ///
 /// Voice: the number called or chosen. SMS outbound: its name or number. Email: the address used; inbound, where none
 /// is known, the bot's name. Everything else is digital: the bot's name.
@@ -87,6 +87,25 @@ impl<A, T> Portion<'_, A, T> {
     /// Whether an agent or a bot had it.
     pub fn held(&self) -> bool {
         matches!(self.participant, Participant::Agent | Participant::Bot)
+    }
+}
+
+#[cfg(test)]
+impl<'a, A, T> Portion<'a, A, T> {
+    /// A person's plain portion.
+    pub const fn of_agent(key: &'a str, start: Millis, end: Millis, agent: A) -> Self {
+        Self {
+            row_start: start,
+            key,
+            queued: false,
+            start: Some(start),
+            end: Some(end),
+            participant: Participant::Agent,
+            agent: Some(agent),
+            start_reason: None,
+            end_reason: None,
+            transfer_reason: None,
+        }
     }
 }
 
@@ -173,7 +192,7 @@ fn handed_over_by<A: Copy, T>(before: &Portion<'_, A, T>) -> Option<TransferredB
     }
 }
 
-/// liveperson.md 7.3: what was said wins; a takeover is known by how the portion before ended; the first portion is a
+/// What was said wins; a takeover is known by how the portion before ended; the first portion is a
 /// resume when an agent opened the interaction. A person after a bot comes by transfer.
 fn start_reason<A, T>(
     segment: &Portion<'_, A, T>,
@@ -224,19 +243,8 @@ mod tests {
     use super::{Portion, TransferredBy, Whole, neighbours, union_ms};
     use crate::domain::record::{EndReason, Opener, Participant, Span, StartReason};
 
-    fn segment(key: &str, start: i64, end: i64, agent: u8) -> Portion<'_, u8, u8> {
-        Portion {
-            row_start: start,
-            key,
-            queued: false,
-            start: Some(start),
-            end: Some(end),
-            participant: Participant::Agent,
-            agent: Some(agent),
-            start_reason: None,
-            end_reason: None,
-            transfer_reason: None,
-        }
+    const fn segment(key: &str, start: i64, end: i64, agent: u8) -> Portion<'_, u8, u8> {
+        Portion::of_agent(key, start, end, agent)
     }
 
     const OPEN: Whole<'_> = Whole { ended: false, opened_by: None, disconnecting_event: None };

@@ -134,7 +134,7 @@ pub enum Cell<'a> {
 /// A column bound to a batch: what an encoder reads cells from.
 #[derive(Debug)]
 pub enum Binding<'a> {
-    /// Text of its own for each row; `None` where a condition hides it.
+    /// Text of its own for each row, and on which rows it shows: on all where that is `None`.
     Text(Option<&'a TextColumn>, Option<Vec<bool>>),
     /// Digits, and those of another field where a row has none; whether they show as [`Cell::Digits`].
     Digits(Option<&'a TextColumn>, Option<&'a TextColumn>, bool),

@@ -231,7 +231,7 @@ fn skills<'a>(groups: &'a Groups, only: &'a [String]) -> impl Iterator<Item = (&
     shown.map(|(skill, agents)| (skill.0.as_str(), agents))
 }
 
-/// The documented JSON of these intervals (liveperson.md 3.3), key order included.
+/// The documented JSON of these intervals with LivePerson's key order.
 #[derive(Debug)]
 pub struct Document<'a> {
     /// The intervals, or one for the whole period.

@@ -1,4 +1,4 @@
-//! Segments counted in groups: the sums behind the messaging metrics (liveperson.md 4.4).
+//! Segments counted in groups: the sums behind the messaging metrics.
 //!
 //! A group keeps counts and sums only; a total is the sum of its groups, and what is divided is divided last. Memory
 //! holds the groups, never the segments.
@@ -12,7 +12,7 @@ use crate::domain::record::Millis;
 use crate::domain::report::{MetricsChoice, ResponseRule};
 
 /// The fields that counting reads.
-pub const FIELDS: [Field; 12] = [
+pub const FIELDS: [Field; 11] = [
     Field::Agent,
     Field::SkillId,
     Field::Start,
@@ -24,7 +24,6 @@ pub const FIELDS: [Field; 12] = [
     Field::ResponsesMs,
     Field::Turns,
     Field::TurnsMs,
-    Field::Participant,
 ];
 
 const MINUTE_MS: Millis = 60_000;
@@ -75,7 +74,7 @@ impl Sums {
         (self.first_new.0 + self.first_transfer.0, self.first_new.1 + self.first_transfer.1)
     }
 
-    /// An average of a row: truncated, -1 without a value; in a total without any segment 0 (rules.md).
+    /// An average of a row: truncated, -1 without a value; in a total without any segment 0.
     pub fn average(&self, (count, sum): (i64, Millis)) -> i64 {
         match (self.segments, count) {
             (0, _) => 0,
@@ -179,32 +178,33 @@ impl Counting {
     /// Counts the segments of a batch that has [`FIELDS`].
     pub fn count(&mut self, batch: &Batch) {
         let (agents, skills) = (batch.codes(Field::Agent), batch.codes(Field::SkillId));
-        let number = |field: Field, row| known(batch.numbers(field), row);
+        let (starts, ends) = (batch.numbers(Field::Start), batch.numbers(Field::End));
+        let messages = batch.numbers(Field::Responses);
         let (responses, responses_ms) = match self.response {
-            ResponseRule::Message => (Field::Responses, Field::ResponsesMs),
-            ResponseRule::Turn => (Field::Turns, Field::TurnsMs),
+            ResponseRule::Message => (messages, batch.numbers(Field::ResponsesMs)),
+            ResponseRule::Turn => (batch.numbers(Field::Turns), batch.numbers(Field::TurnsMs)),
         };
+        let (firsts, reasons) = (batch.numbers(Field::FirstMessageMs), batch.numbers(Field::StartReason));
+        let outcomes = batch.numbers(Field::Outcome);
         for row in 0..batch.rows {
-            let (Some(start), Some(end)) = (number(Field::Start, row), number(Field::End, row)) else {
-                continue;
-            };
+            let (Some(start), Some(end)) = (known(starts, row), known(ends, row)) else { continue };
             let interval = self.step_ms.map_or(0, |step| (end - self.start_ms).div_euclid(step));
             let agent = agents.get(row).copied().filter(|agent| *agent != BLANK).unwrap_or(BOT);
             let key = (interval, skills.get(row).copied().unwrap_or(BLANK), agent);
             let sums = self.groups.entry(key).or_default();
             sums.segments += 1;
             sums.duration_ms += (end - start).max(0);
-            sums.messages += number(Field::Responses, row).unwrap_or(0);
-            sums.responses.0 += number(responses, row).unwrap_or(0);
-            sums.responses.1 += number(responses_ms, row).unwrap_or(0);
-            if let Some(ms) = number(Field::FirstMessageMs, row) {
+            sums.messages += known(messages, row).unwrap_or(0);
+            sums.responses.0 += known(responses, row).unwrap_or(0);
+            sums.responses.1 += known(responses_ms, row).unwrap_or(0);
+            if let Some(ms) = known(firsts, row) {
                 // 1 is a new conversation; the only other one with a first message is a transfer.
-                let new = number(Field::StartReason, row) == Some(1);
+                let new = known(reasons, row) == Some(1);
                 let first = if new { &mut sums.first_new } else { &mut sums.first_transfer };
                 first.0 += 1;
                 first.1 += ms;
             }
-            let class = number(Field::Outcome, row).and_then(|number| usize::try_from(number - 1).ok());
+            let class = known(outcomes, row).and_then(|number| usize::try_from(number - 1).ok());
             if let Some(count) = class.and_then(|class| sums.outcomes.get_mut(class)) {
                 *count += 1;
             }

@@ -64,7 +64,13 @@ pub fn expire_segments(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusql
               order by row_start, record_id, account_id limit ?2)",
         params![before_ms, most],
     )?;
-    // Sessions are few; what happened in one goes with it.
+    tx.execute("delete from coverage where to_at <= ?1", [before_ms])?;
+    tx.execute("update coverage set from_at = ?1 where from_at < ?1", [before_ms])?;
+    Ok(removed)
+}
+
+/// Removes the login sessions that began before `before_ms`, with what happened in them: they are few.
+pub fn expire_sessions(tx: &Transaction<'_>, before_ms: i64) -> rusqlite::Result<()> {
     for sql in [
         "delete from agent_state where (agent_session_id, account_id) in
              (select record_id, account_id from agent_session where login_at < ?1)",
@@ -74,9 +80,7 @@ pub fn expire_segments(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusql
     ] {
         tx.execute(sql, [before_ms])?;
     }
-    tx.execute("delete from coverage where to_at <= ?1", [before_ms])?;
-    tx.execute("update coverage set from_at = ?1 where from_at < ?1", [before_ms])?;
-    Ok(removed)
+    Ok(())
 }
 
 /// Removes up to `most` interactions, with their messages, that ended before `before_ms`: their segments started

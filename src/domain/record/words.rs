@@ -46,7 +46,7 @@ pub enum UserType {
     System,
 }
 
-/// How a portion came about (liveperson.md 7.3).
+/// How a portion came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StartReason {

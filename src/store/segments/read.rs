@@ -107,7 +107,7 @@ fn rows(rows: SegmentRows) -> String {
     match rows {
         SegmentRows::All => " and s.participant in (1, 2, 3)".to_owned(),
         SegmentRows::Legs(direction) => {
-            format!("{} and s.direction = {}", wait::LEG, direction_code(direction))
+            format!(" and {} and s.direction = {}", wait::LEG, direction_code(direction))
         }
         SegmentRows::ClosedOfPeople => format!(" and s.participant in (1, 3) and {USER_TYPE} = 1"),
         // 2 is SMS, 4 chat.
@@ -238,7 +238,7 @@ impl<'c> Reading<'c> {
 }
 
 /// A text; blank where there is none.
-pub(super) fn text<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r str> {
+fn text<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r str> {
     Ok(match row.get_ref(at)? {
         ValueRef::Text(bytes) => std::str::from_utf8(bytes).unwrap_or(""),
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => "",

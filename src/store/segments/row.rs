@@ -196,6 +196,13 @@ static ADD_SEGMENT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+static SEGMENT_OF_INTERACTION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select {} from segment where row_start = ?1 and record_id = ?2 and account_id = ?3 and interaction_id = ?4",
+        *SEGMENT_COLUMNS
+    )
+});
+
 /// Columns of an interaction, in the order in which they are written.
 const INTERACTION: [&str; 29] = [
     "interaction_id",
@@ -492,10 +499,7 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
     })?;
     // A place whose row is gone was taken by retention, or by another interaction.
     let places: Vec<(Millis, String)> = serde_json::from_str(&interaction.places).unwrap_or_default();
-    let mut statement = tx.prepare_cached(&format!(
-        "select {} from segment where row_start = ?1 and record_id = ?2 and account_id = ?3 and interaction_id = ?4",
-        *SEGMENT_COLUMNS
-    ))?;
+    let mut statement = tx.prepare_cached(&SEGMENT_OF_INTERACTION)?;
     for (row_start, key) in places {
         let place = params![row_start, key, interaction.account_id, interaction_id];
         interaction.segments.extend(statement.query_row(place, segment).optional()?);
