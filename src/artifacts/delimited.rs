@@ -77,9 +77,13 @@ impl<W: Write> Encoder<W> for Delimited<'_, W> {
     }
 }
 
-/// A text that begins like a formula gets an apostrophe: spreadsheet programs would compute it (CWE-1236).
+/// A text that begins like a formula gets an apostrophe: spreadsheet programs would compute it (CWE-1236). A negative
+/// whole number, such as the skill `-1`, computes to itself.
 fn push_text(cell: &mut Vec<u8>, text: &str, guard: bool) {
-    if guard && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
+    let number = text
+        .strip_prefix('-')
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if guard && !number && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
         cell.push(b'\'');
     }
     cell.extend_from_slice(text.as_bytes());
@@ -91,9 +95,16 @@ mod tests {
 
     #[test]
     fn text_that_begins_like_a_formula_is_guarded() {
-        for (text, guarded) in
-            [("=1+1", "'=1+1"), ("+1-800", "'+1-800"), ("@x", "'@x"), ("a=b", "a=b"), ("", "")]
-        {
+        for (text, guarded) in [
+            ("=1+1", "'=1+1"),
+            ("+1-800", "'+1-800"),
+            ("@x", "'@x"),
+            ("-1", "-1"),
+            ("-1+1", "'-1+1"),
+            ("-", "'-"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ] {
             let mut cell = Vec::new();
             push_text(&mut cell, text, true);
             assert_eq!(String::from_utf8(cell).unwrap(), guarded);

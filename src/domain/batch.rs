@@ -221,6 +221,8 @@ fields! {
     SessionTalkMs: Number,
     /// The agent's audio line was up.
     OffHookMs: Number,
+    /// At work: logged in, and not in a break, away, at lunch or in training.
+    WorkMs: Number,
     /// In a break.
     BreakMs: Number,
     /// Away.

@@ -274,8 +274,58 @@ mod tests {
     use jiff::civil::Weekday;
     use jiff::tz::TimeZone;
 
-    use super::PeriodRule;
+    use jiff::SignedDuration;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::{PeriodRule, Unit};
     use crate::domain::zone::{Zone, ZoneOrigin};
+
+    /// Zones whose days have 22 to 26 hours, halves included; one lacks a day.
+    const ZONES: [&str; 8] = [
+        "UTC",
+        "America/New_York",
+        "Europe/Berlin",
+        "Australia/Lord_Howe",
+        "America/Havana",
+        "Africa/Casablanca",
+        "Pacific/Apia",
+        "Asia/Kathmandu",
+    ];
+
+    proptest! {
+        #[test]
+        fn slots_tile_every_day_and_days_tile_every_quarter(
+            zone in prop::sample::select(ZONES.as_slice()),
+            day in 0_i64..47_000,
+            unit in prop::sample::select([Unit::HalfHour, Unit::Hour].as_slice()),
+        ) {
+            let zone = Zone::new(zone, TimeZone::get(zone).unwrap(), ZoneOrigin::Host);
+            let today = date(1971, 1, 1).checked_add(jiff::Span::new().days(day)).unwrap();
+            let noon = zone.first_instant(today.at(12, 0, 0, 0)).unwrap();
+            let before = |unit, at| PeriodRule::Previous(unit).resolve(at, &zone, Weekday::Monday).unwrap();
+            let yesterday = before(Unit::Day, noon);
+            let mut reached = yesterday.end;
+            while yesterday.start < reached {
+                let slot = before(unit, reached);
+                prop_assert_eq!(slot.end, reached);
+                prop_assert!(slot.start < slot.end && slot.end.duration_since(slot.start) <= SignedDuration::from_hours(1));
+                reached = slot.start;
+            }
+            prop_assert_eq!(reached, yesterday.start);
+            let quarter = before(Unit::Quarter, noon);
+            let mut reached = quarter.start;
+            let mut date = zone.civil(quarter.start).date();
+            while reached < quarter.end {
+                let next = date.tomorrow().unwrap();
+                let rule = PeriodRule::Between { from: date.at(0, 0, 0, 0), to: next.at(0, 0, 0, 0) };
+                let day = rule.resolve(noon, &zone, Weekday::Monday).unwrap();
+                prop_assert_eq!(day.start, reached);
+                (reached, date) = (day.end, next);
+            }
+            prop_assert_eq!(reached, quarter.end);
+        }
+    }
 
     fn check(rule: &str, zone: &str, nominal: &str, expected: &str) {
         let zone = Zone::new(zone, TimeZone::get(zone).unwrap(), ZoneOrigin::Host);

@@ -54,15 +54,6 @@ fn percent_of_counts<'a>(b: &Bind<'a>, part: Field, whole: Field) -> Binding<'a>
     b.percent([part, whole], |[part, whole]| rounded(part, 10_000, whole))
 }
 
-/// Login minus the states in which nobody works. The vendor's sample row has 0.00 where this gives 45.45: its row is
-/// all zeros but for the login time, real rows follow the formula.
-fn work_time<'a>(b: &Bind<'a>) -> Binding<'a> {
-    let of = [Field::LoginMs, Field::BreakMs, Field::AwayMs, Field::LunchMs, Field::TrainingMs];
-    b.hundredths(of, |[login, pause, away, lunch, training]| {
-        rounded(seconds(login - pause - away - lunch - training), 100, 60)
-    })
-}
-
 /// The columns in order.
 static COLUMNS: [Column; 39] = [
     Column {
@@ -224,7 +215,9 @@ static COLUMNS: [Column; 39] = [
         meaning: "login minus break, away, lunch and training, minutes",
         blank: "never",
         source: SOLVED,
-        bind: work_time,
+        // The vendor's sample row has 0.00 where this gives 45.45: its row is all zeros but for the login time, real rows
+        // follow the formula.
+        bind: |b| minutes(b, Field::WorkMs),
     },
     Column {
         header: "Break Time (min)",

@@ -7,11 +7,7 @@ use std::time::Duration;
 use sha2::Digest;
 
 use crate::support::smtp::Smtp;
-use crate::support::{Legwork, job, segment, wait_for};
-
-fn variable(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
+use crate::support::{Legwork, job, segment, variable, wait_for};
 
 /// splitmix64: the moments follow from the seed.
 fn dice(state: &mut u64) -> u64 {

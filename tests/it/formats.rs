@@ -1,11 +1,17 @@
 //! Every format of every report, read back with other people's readers.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
+use legwork::artifacts::encode::{FileSpec, ReportWriter};
+use legwork::domain::batch::{Batch, Data};
+use legwork::domain::period::Period;
+use legwork::domain::table;
 use legwork::reports::CATALOGUE;
+use legwork::store::Store;
 
-use crate::support::{Legwork, python, root};
+use crate::support::{Legwork, generated, parsed, python, root};
 
 /// Formats and packings: the ending of the file's name, and what the job says.
 const FORMS: [(&str, &str); 8] = [
@@ -114,4 +120,88 @@ fn an_option_or_filter_of_another_report_is_refused_with_the_place() {
     ] {
         assert!(told.contains(says), "{says}\n{told}");
     }
+}
+
+#[test]
+fn what_is_made_twice_for_one_nominal_instant_is_the_same_in_every_format() {
+    let legwork = Legwork::new("");
+    legwork.import(&records());
+    let store =
+        Store::open(&legwork.path("state/legwork.db"), "2026-06-12T00:00:00Z".parse().unwrap()).unwrap();
+    let nominal = "2026-06-12T10:20:30Z".parse().unwrap();
+    for report in CATALOGUE {
+        for (ending, says) in FORMS {
+            let job = format!(
+                "[report]\ntype = \"{}\"\ntime_zone = \"America/New_York\"\n\
+                 period = {{ from = \"2026-06-09\", to = \"2026-06-11\" }}\n[output]\n{says}\n",
+                report.name
+            );
+            let made = || generated(&store, &job, nominal, &legwork.path(&format!("out/report.{ending}")));
+            let first = made();
+            assert!(first == made(), "{}.{ending}", report.name);
+            // A time inside could be that of the clock and still be the same twice within its grain.
+            match ending {
+                "csv.gz" => assert_eq!(first[4..8], 1_781_259_630_u32.to_le_bytes(), "gzip's time"),
+                "csv.zip" => assert_eq!(zip_time(&first), "2026-06-12T10:20:30"),
+                "xlsx" => {
+                    assert!(spreadsheet_part(&first, "docProps/core.xml").contains("2026-06-12T10:20:30Z"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn zip_time(bytes: &[u8]) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let time = archive.by_index(0).unwrap().last_modified().unwrap();
+    let date = format!("{}-{:02}-{:02}", time.year(), time.month(), time.day());
+    format!("{date}T{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+}
+
+fn spreadsheet_part(bytes: &[u8], name: &str) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    std::io::read_to_string(archive.by_name(name).unwrap()).unwrap()
+}
+
+/// A spreadsheet of this many rows with one column, as the encoder ends it.
+fn long_spreadsheet(rows: usize, split: bool, target: &Path) -> std::io::Result<Vec<u8>> {
+    let job = format!(
+        "[report]\ntype = \"segments\"\ntime_zone = \"UTC\"\nperiod = \"yesterday\"\ncolumns = [\"segment_id\"]\n\
+         [output]\nformat = \"xlsx\"\nsplit_sheets = {split}\n"
+    );
+    let definition = parsed(&job);
+    let (report, output) = (&definition.report, &definition.output);
+    let columns = (report.kind.pick)(report, output.format);
+    let nominal = "2026-06-12T10:20:30Z".parse().unwrap();
+    let period = Period { start: nominal, end: nominal };
+    let file =
+        FileSpec { columns: &columns, report, output, period, nominal, scratch: target.parent().unwrap() };
+    let mut writer = ReportWriter::begin(std::io::Cursor::new(Vec::new()), file)?;
+    let fields = table::fields(&columns, report);
+    for begin in (0..rows).step_by(100_000) {
+        let mut batch = Batch::of(&fields);
+        for row in begin..rows.min(begin + 100_000) {
+            if let Some(Data::Text(texts)) = batch.column_mut(0) {
+                texts.push(&row.to_string());
+            }
+            batch.rows += 1;
+        }
+        writer.write(&mut batch)?;
+    }
+    Ok(writer.finish(0)?.out.into_inner())
+}
+
+#[test]
+fn a_spreadsheet_above_the_programs_limit_is_refused_or_split() {
+    const MOST: usize = 1_048_575;
+    let legwork = Legwork::new("");
+    let target = legwork.path("out/report.xlsx");
+    let refused = long_spreadsheet(MOST + 1, false, &target).unwrap_err().to_string();
+    assert!(refused.contains("1048575 rows") && refused.contains("split_sheets = true"), "{refused}");
+    let split = long_spreadsheet(MOST + 1, true, &target).unwrap();
+    let first = spreadsheet_part(&split, "xl/worksheets/sheet1.xml");
+    assert!(first.contains("<row r=\"1048576\"") && !first.contains("<row r=\"1048577\""));
+    let second = spreadsheet_part(&split, "xl/worksheets/sheet2.xml");
+    assert!(second.contains("<row r=\"2\"") && !second.contains("<row r=\"3\""), "the header, and one row");
 }

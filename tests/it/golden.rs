@@ -1,5 +1,5 @@
-//! Golden files, byte for byte: records in, a report out; and the vendors' own examples, figure for figure. `LEGWORK_BLESS=1` writes the expected files anew; the change is
-//! then reviewed as text.
+//! Golden files, byte for byte: records in, a report out; and the vendors' own examples, figure for figure.
+//! `LEGWORK_BLESS=1` writes the expected files anew; the change is then reviewed as text.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -25,6 +25,7 @@ mod golden;
 mod http;
 mod imports;
 mod mail;
+mod oracle;
 mod promises;
 mod store;
 mod support;

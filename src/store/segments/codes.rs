@@ -7,6 +7,14 @@ use rusqlite::Connection;
 
 use crate::domain::batch::{AgentTexts, BLANK, BOT, Batch, Code};
 
+/// An agent's whole name: as said, else first and last name.
+macro_rules! agent_name {
+    () => {
+        "coalesce(name, nullif(concat_ws(' ', first_name, last_name), ''))"
+    };
+}
+pub(super) use agent_name;
+
 /// An agent as met in a report.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MetAgent {
@@ -98,7 +106,11 @@ impl<'c> Codes<'c> {
         }
         let text: String = self
             .connection
-            .prepare_cached("select coalesce(email, name, record_id) from agent where agent_id = ?1")?
+            .prepare_cached(concat!(
+                "select coalesce(email, ",
+                agent_name!(),
+                ", record_id) from agent where agent_id = ?1"
+            ))?
             .query_row([agent_id], |row| row.get(0))?;
         let code = self.fresh(batch, &text);
         self.agent_terms.insert(agent_id, code);

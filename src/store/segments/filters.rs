@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use rusqlite::Connection;
 
+use super::codes::agent_name;
 use super::names::role;
 use crate::domain::nearest::nearest;
 use crate::domain::report::{Direction, FilterKey, Filters, UserTypeFilter};
@@ -72,8 +73,11 @@ fn lookup(key: FilterKey) -> Lookup {
             ..term(role::INTEGRATION_SOURCE)
         },
         FilterKey::Agents => plain(
-            "select agent_id from agent where lower(email) = lower(?1) or name = ?1 or record_id = ?1",
-            "select coalesce(email, name, record_id) from agent order by 1",
+            concat!(
+                "select agent_id from agent where lower(email) = lower(?1) or record_id = ?1 or ?1 = ",
+                agent_name!()
+            ),
+            concat!("select coalesce(email, ", agent_name!(), ", record_id) from agent order by 1"),
         ),
         FilterKey::Employees => plain(
             "select agent_id from agent where employee_id = ?1",
@@ -182,8 +186,9 @@ pub(super) fn of_sessions(connection: &Connection, filters: &Filters) -> Result<
     Ok(sql)
 }
 
-/// Whose a segment is: as said, else by who had it.
-pub(super) const USER_TYPE: &str = "coalesce(s.user_type, case s.participant when 3 then 2 else 1 end)";
+/// Whose a segment is: as said, else by who had it; nobody's where a queue had it.
+pub(super) const USER_TYPE: &str =
+    "coalesce(s.user_type, case s.participant when 1 then 1 when 3 then 2 end)";
 
 pub(super) fn direction_code(direction: Direction) -> i64 {
     match direction {

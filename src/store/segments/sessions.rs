@@ -33,7 +33,7 @@ pub struct SessionQuery<'a> {
 const NO_TEAM: &str = "[No Team Name]";
 
 /// The figures of a session, in this order; what a rollup adds up.
-const FIGURES: [Field; 20] = [
+const FIGURES: [Field; 21] = [
     Field::LoginMs,
     Field::Presented,
     Field::Accepted,
@@ -54,6 +54,7 @@ const FIGURES: [Field; 20] = [
     Field::RingNoAnswerMs,
     Field::AvailableMs,
     Field::Monitorings,
+    Field::WorkMs,
 ];
 
 /// States whose time is a figure: their names, and where they stand among the figures.
@@ -68,6 +69,8 @@ const STATES: [(&str, usize); 9] = [
     ("ring-no-answer", 17),
     ("available", 18),
 ];
+/// The figures of states in which nobody works: break, away, lunch and training.
+const NOT_AT_WORK: [usize; 4] = [11, 12, 13, 14];
 /// The state that is counted and not timed.
 const MONITORING: &str = "monitoring";
 
@@ -227,9 +230,9 @@ fn figures(
             *slot = union_ms(spans, session.login, Some(end));
         }
     }
-    if let Some(last) = figures.last_mut() {
-        *last = monitorings;
-    }
+    let idle: Millis = NOT_AT_WORK.iter().filter_map(|place| figures.get(*place)).sum();
+    let [.., counted, work] = &mut figures;
+    (*counted, *work) = (monitorings, (length - idle).max(0));
     Ok(figures)
 }
 

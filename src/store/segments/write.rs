@@ -61,6 +61,8 @@ type Key = (i64, Text);
 #[derive(Default)]
 pub(super) struct Touched {
     index: HashMap<Key, usize, RandomState>,
+    /// In which of them each segment of the chunk stands.
+    homes: HashMap<Key, usize, RandomState>,
     pub(super) interactions: VecDeque<Interaction>,
 }
 
@@ -178,6 +180,24 @@ impl<'a> Chunk<'a> {
             tally: Tally::default(),
             arrived,
         })
+    }
+}
+
+impl Touched {
+    /// Moves a segment's home to the interaction at `to`; false where it stands elsewhere in a newer version.
+    fn leave_home(&mut self, account_id: i64, key: &Text, to: usize, version: Millis) -> bool {
+        let home = self.homes.entry((account_id, key.clone())).or_insert(to);
+        if *home == to {
+            return true;
+        }
+        if let Some(left) = self.interactions.get_mut(*home) {
+            if left.segments.iter().any(|known| known.key == *key && version < known.version) {
+                return false;
+            }
+            left.segments.retain(|known| known.key != *key);
+        }
+        *home = to;
+        true
     }
 }
 
@@ -308,6 +328,10 @@ impl Chunk<'_> {
         let at = self.touch(account, &record.interaction_id)?;
         self.merge(at, &record.interaction, version, record.updated_at.is_some());
         let own = self.own(account, record, version)?;
+        if !self.touched.leave_home(account, &record.id, at, version) {
+            self.tally.older += 1;
+            return Ok(());
+        }
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return Ok(()) };
         match interaction.segments.iter_mut().find(|known| known.key == record.id) {
             None => {

@@ -6,8 +6,16 @@ pub mod smtp;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use legwork::clock::Clock;
+use legwork::config::{Config, Referable};
+use legwork::daemon::generate::{Order, Progress, generate};
+use legwork::domain::definition::Definition;
+use legwork::store::Store;
+use legwork::zones::Zones;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -24,6 +32,11 @@ pub fn program() -> PathBuf {
 /// A Python that has the packages of `tests/requirements.txt`.
 pub fn python() -> String {
     std::env::var("LEGWORK_TEST_PYTHON").expect("run the tests by tests/run: it installs what they need")
+}
+
+/// A number from the environment: where a long form begins, how many rounds it makes.
+pub fn variable(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// A loopback port that was free a moment ago.
@@ -192,6 +205,31 @@ pub fn files(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The bytes of the file that a job makes at a nominal instant, made within the test.
+pub fn generated(store: &Store, job: &str, nominal: Timestamp, target: &Path) -> Vec<u8> {
+    let definition = parsed(job);
+    let rules = &definition.report;
+    let period = rules.period.resolve(nominal, &rules.zone, rules.week_start).unwrap();
+    let order = Order { definition: &definition, period, nominal, target };
+    generate(store.reader().unwrap(), order, &Progress::default())
+        .unwrap_or_else(|error| panic!("{error}\n{job}"));
+    fs::read(target).unwrap()
+}
+
+/// The definition of a job under the default config.
+pub fn parsed(job: &str) -> Definition {
+    static CONFIG: LazyLock<Config> = LazyLock::new(legwork::config::defaults);
+    static ZONES: LazyLock<Zones> = LazyLock::new(Zones::default);
+    let known = Referable { config: &CONFIG, zones: &ZONES };
+    let parsed = legwork::jobfile::parse("job", "job", job, &known);
+    parsed.definition.unwrap_or_else(|| panic!("{:?}\n{job}", parsed.problems))
+}
+
+/// A store of its own in a Legwork's folder, opened within the test.
+pub fn store(legwork: &Legwork) -> Store {
+    Store::open(&legwork.path("legwork.db"), Clock::System.now()).unwrap()
 }
 
 /// A running daemon; killed when it goes out of scope.
