@@ -39,7 +39,7 @@ pub(super) enum SchemaOf {
 pub(super) fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
     match of {
         SchemaOf::Job => json(&jobfile::json_schema())?,
-        SchemaOf::Config => json(&tomlfile::schema::<config::ConfigFile>())?,
+        SchemaOf::Config => json(&tomlfile::schema::<config::file::ConfigFile>())?,
         SchemaOf::Import => json(&tomlfile::schema::<Record>())?,
         SchemaOf::ImportCsv => {
             for kind in import::CsvKind::value_variants() {

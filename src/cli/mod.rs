@@ -11,6 +11,7 @@ mod import;
 mod out;
 mod reports;
 mod run;
+mod schedule;
 mod serve;
 mod status;
 
@@ -98,6 +99,18 @@ enum Command {
         #[arg(short = 'n', long, default_value_t = 5)]
         count: u32,
     },
+    /// Compute the instants of a schedule that stands in no job.
+    Schedule {
+        /// What to compute.
+        #[command(subcommand)]
+        what: ScheduleCommand,
+    },
+    /// Compute the period of data of a rule.
+    Period {
+        /// What to compute.
+        #[command(subcommand)]
+        what: PeriodCommand,
+    },
     /// Make a report now and deliver it.
     #[command(
         after_help = "Examples:\n  legwork run segments-yesterday\n  legwork run segments-yesterday --period 2026-11-01..2026-11-02 --no-send\n  legwork run segments-yesterday --to me@example.com"
@@ -168,6 +181,24 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+enum ScheduleCommand {
+    /// Print the coming instants in UTC, a line each.
+    #[command(
+        after_help = "Examples:\n  legwork schedule next --cron '0 6 * * Mon-Fri' --time-zone America/New_York\n  legwork schedule next --cron '30 2 * * *' --time-zone America/New_York --after 2026-03-07T00:00Z --count 3\n  legwork schedule next --repeat monthly --on last --at 23:30 --time-zone Asia/Tokyo"
+    )]
+    Next(schedule::NextArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum PeriodCommand {
+    /// Print start and end of a period, in UTC and local.
+    #[command(
+        after_help = "Examples:\n  legwork period show yesterday --time-zone America/New_York\n  legwork period show 'previous week' --time-zone Europe/Berlin --at 2026-11-02T06:00Z"
+    )]
+    Show(schedule::PeriodArguments),
+}
+
+#[derive(Debug, Subcommand)]
 enum ReportsCommand {
     /// Explain a report: its rows, filters, options, and each column with meaning, unit, blank rule and source.
     Show {
@@ -201,6 +232,8 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::List => status::list(&context),
         Command::Show { what } => status::show(&context, &what),
         Command::Next { name, count } => status::next(&context, name.as_deref(), count),
+        Command::Schedule { what: ScheduleCommand::Next(arguments) } => schedule::next(&context, &arguments),
+        Command::Period { what: PeriodCommand::Show(arguments) } => schedule::period(&context, &arguments),
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Runs { name, count } => status::runs(&context, name.as_deref(), count),
         Command::Why { name } => status::why(&context, &name),

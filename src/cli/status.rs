@@ -7,7 +7,7 @@ use super::exit::{Exit, told};
 use super::out::{json, say, table};
 use crate::daemon::{Core, control};
 use crate::domain::definition::Definition;
-use crate::domain::schedule::MISSED_AFTER;
+use crate::domain::schedule::{MISSED_AFTER, Schedule};
 use crate::domain::text::{local, rfc3339};
 use crate::domain::units::grouped;
 use crate::domain::zone::Zone;
@@ -184,34 +184,46 @@ pub(super) fn next(context: &Context, name: Option<&str>, count: u32) -> anyhow:
     let mut told_next = Vec::new();
     for stored in stored.iter().filter(|stored| stored.state == DefinitionState::Active) {
         let parsed = core.parse(&stored.name, &stored.text)?;
-        let mut instants: Vec<(Timestamp, &Zone)> = Vec::new();
+        let mut instants: Vec<(Timestamp, &Schedule)> = Vec::new();
         for schedule in &parsed.schedules {
             let mut at = now;
             for _ in 0..count {
                 let Some(next) = schedule.next(at) else { break };
-                instants.push((next, &schedule.zone));
+                instants.push((next, schedule));
                 at = next;
             }
         }
         instants.sort_by_key(|(at, _)| *at);
         instants.dedup_by_key(|(at, _)| *at);
-        for (at, zone) in instants.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
-            told_next.push((at, zone.clone(), stored.name.clone()));
+        for (at, schedule) in instants.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            let mut notes: Vec<String> = schedule.note(at).into_iter().collect();
+            if schedule.blackout.covers(at, &schedule.zone) {
+                notes.push("skipped: blackout".to_owned());
+            }
+            told_next.push((at, schedule.zone.clone(), stored.name.clone(), notes.join("; ")));
         }
     }
-    told_next.sort_by_key(|(at, _, _)| *at);
+    told_next.sort_by_key(|(at, ..)| *at);
     if context.json {
-        let each = told_next.iter().map(|(at, zone, name)| {
-            serde_json::json!({ "name": name, "at": rfc3339(*at), "local": local(*at, zone), "time_zone": zone.name() })
+        let each = told_next.iter().map(|(at, zone, name, note)| {
+            serde_json::json!({
+                "name": name,
+                "at": rfc3339(*at),
+                "local": local(*at, zone),
+                "time_zone": zone.name(),
+                "note": note,
+            })
         });
         json(&each.collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = told_next
         .iter()
-        .map(|(at, zone, name)| vec![local(*at, zone), zone.name().to_owned(), away(*at, now), name.clone()])
+        .map(|(at, zone, name, note)| {
+            vec![local(*at, zone), zone.name().to_owned(), away(*at, now), name.clone(), note.clone()]
+        })
         .collect();
-    table(&["NEXT DUE", "ZONE", "", "NAME"], &rows)?;
+    table(&["NEXT DUE", "ZONE", "", "NAME", "NOTE"], &rows)?;
     Ok(Exit::Done)
 }
 

@@ -169,7 +169,7 @@ pub async fn hand_over(core: &Arc<Core>) -> Result<usize, CoreError> {
         let missed_rule = |version_id| {
             let definition = deciding.definition(version_id).ok()?;
             // The strictest of the schedules would lose runs; the most willing one wins.
-            let latest = definition.schedules.iter().any(|schedule| schedule.missed == Missed::Latest);
+            let latest = definition.schedules.iter().any(|schedule| schedule.missed.runs != Missed::None);
             Some(if latest { Missed::Latest } else { Missed::None })
         };
         decide(&fallen, &busy.into_iter().collect(), now, missed_rule)

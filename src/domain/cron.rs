@@ -149,8 +149,9 @@ impl CronPattern {
             }
             normal.push(normal_field(kind, field, at)?);
         }
-        // The year bounds croner's search: without it a pattern that never fires is searched to the year 5000.
-        normal.push("1970-2199".to_owned());
+        // The year bounds croner's search: without it a pattern that never fires is searched to the year 5000. West and
+        // east of Greenwich the first and last instants lie in the years around.
+        normal.push("1969-2200".to_owned());
         let pattern = Self { text: text.to_owned(), normal: normal.join(" "), follows_clock, both_days };
         pattern.evaluator().map_err(|error| whole(error.to_string()))?;
         Ok(pattern)
@@ -336,7 +337,7 @@ fn value(item: &Item, text: &str) -> Result<u8, CronError> {
         if (least..=most).contains(&number) {
             return Ok(number);
         }
-        return Err(item.wrong(format!("{number} is not a {}; use {least} to {most}", item.kind.name())));
+        return Err(item.wrong(format!("{number} is no {}; use {least} to {most}", item.kind.name())));
     }
     let lower = text.to_ascii_lowercase();
     let position = item.kind.names().iter().position(|name| *name == lower);
@@ -348,7 +349,7 @@ fn value(item: &Item, text: &str) -> Result<u8, CronError> {
             [first, .., last] => format!(" or a name, {first} to {last}"),
             [only] => format!(" or {only}"),
         };
-        Err(item.wrong(format!("`{text}` is not a {}; use {least} to {most}{names}", item.kind.name())))
+        Err(item.wrong(format!("`{text}` is no {}; use {least} to {most}{names}", item.kind.name())))
     }
 }
 
@@ -406,7 +407,7 @@ mod tests {
     fn an_error_marks_its_place() {
         let error = CronPattern::parse("0 6 * * Mon-Fry").unwrap_err();
         assert_eq!((error.start, error.end), (8, 15));
-        assert_eq!(error.message, "`Fry` is not a day of week; use 0 to 7 or a name, sun to sat");
+        assert_eq!(error.message, "`Fry` is no day of week; use 0 to 7 or a name, sun to sat");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A definition: what to report, when, and to whom. Valid by construction; built by `jobfile` only.
 
+use jiff::SignedDuration;
+
 use super::address::Address;
 use super::name::DefinitionName;
 use super::output::Output;
@@ -20,10 +22,42 @@ pub struct Definition {
     pub report: Report,
     /// How the file looks.
     pub output: Output,
+    /// Limits and retries of a run.
+    pub run: RunRules,
     /// When; none means on demand only.
     pub schedules: Vec<Schedule>,
     /// Where to; none means that the file is only kept.
     pub destinations: Vec<Destination>,
+}
+
+/// Limits and retries of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunRules {
+    /// The longest that it may take.
+    pub time_limit: Option<SignedDuration>,
+    /// How often a scheduled run that failed is tried again.
+    pub retries: u32,
+    /// How long the first retry waits; each further one twice as long.
+    pub retry_after: SignedDuration,
+    /// The schedules are paused after so many occurrences in a row that failed.
+    pub pause_after: Option<u32>,
+}
+
+impl Default for RunRules {
+    fn default() -> Self {
+        Self { time_limit: None, retries: 2, retry_after: SignedDuration::from_secs(60), pause_after: None }
+    }
+}
+
+impl RunRules {
+    /// How long the next retry waits after `failed` failures, an hour at the most; `None` when there is none left.
+    pub fn wait_after(&self, failed: u32) -> Option<SignedDuration> {
+        if self.retries < failed {
+            return None;
+        }
+        let doubled = 2_i32.saturating_pow(failed.saturating_sub(1));
+        Some(self.retry_after.saturating_mul(doubled).min(SignedDuration::from_hours(1)))
+    }
 }
 
 /// A place that a report goes to.

@@ -8,6 +8,7 @@
 pub mod address;
 pub mod backoff;
 pub mod batch;
+pub mod blackout;
 pub mod cron;
 pub mod definition;
 pub mod delivery;
@@ -18,6 +19,7 @@ pub mod nearest;
 pub mod output;
 pub mod period;
 pub mod record;
+pub mod repeat;
 pub mod report;
 pub mod resolve;
 pub mod schedule;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::SignedDuration;
 use jiff::civil::Weekday;
 
 use super::output::Format;
@@ -124,6 +125,8 @@ pub struct Report {
     pub period: PeriodRule,
     /// First day of a week.
     pub week_start: Weekday,
+    /// How long a scheduled run waits for late data.
+    pub settle: SignedDuration,
     /// Which rows are there.
     pub filters: Filters,
     /// Gross or net talk time.

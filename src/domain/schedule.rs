@@ -8,8 +8,12 @@
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 
+use super::blackout::Blackout;
 use super::cron::{CronPattern, Evaluator};
+use super::name::DefinitionName;
+use super::repeat::Repeat;
 use super::zone::{Change, Zone};
 
 /// What a schedule does when the wall clock jumps.
@@ -32,6 +36,25 @@ pub enum Missed {
     /// The latest of the missed instants runs, the others are skipped.
     #[default]
     Latest,
+    /// Each runs, the oldest first, up to a number.
+    All,
+}
+
+/// What of missed instants runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissedRule {
+    /// Which of them.
+    pub runs: Missed,
+    /// None that is older.
+    pub window: SignedDuration,
+    /// Of [`Missed::All`], the newest so many.
+    pub cap: usize,
+}
+
+impl Default for MissedRule {
+    fn default() -> Self {
+        Self { runs: Missed::Latest, window: SignedDuration::from_hours(24), cap: 100 }
+    }
 }
 
 /// What happens when an occurrence falls due while a run of the same definition works.
@@ -40,6 +63,12 @@ pub enum Overlap {
     /// The new occurrence is skipped, with a row that says so.
     #[default]
     Skip,
+    /// The new occurrence waits for the end of the other.
+    Queue,
+    /// The other is ended, the new occurrence runs.
+    CancelRunning,
+    /// Both run.
+    Allow,
 }
 
 /// An occurrence handed over later than this after its instant was missed; sooner it just runs late.
@@ -52,6 +81,8 @@ pub enum When {
     Cron(CronPattern),
     /// One instant, written as a local time.
     Once(DateTime),
+    /// Hourly to yearly, in the schedule's zone.
+    Repeat(Repeat),
     /// Elapsed time, counted from `start`.
     Every {
         /// The step, at least one second.
@@ -70,8 +101,18 @@ pub struct Schedule {
     pub zone: Zone,
     /// What to do when the wall clock jumps.
     pub clock_change: ClockChange,
+    /// The first instant that counts, inclusive.
+    pub start: Option<Timestamp>,
+    /// The first instant that does not count any more.
+    pub end: Option<Timestamp>,
+    /// Local days whose instants are skipped.
+    pub blackout: Blackout,
+    /// The most that an occurrence is put off, so that many do not fall due at once.
+    pub jitter: SignedDuration,
+    /// Whether it yields instants at all.
+    pub enabled: bool,
     /// What to do about missed instants.
-    pub missed: Missed,
+    pub missed: MissedRule,
     /// What to do about an occurrence that meets a running one.
     pub overlap: Overlap,
 }
@@ -80,20 +121,96 @@ const THREE_HOURS: SignedDuration = SignedDuration::from_hours(3);
 /// One past the last instant that a schedule may name: 2200-01-01T00:00:00Z.
 const HORIZON_S: i64 = 7_258_118_400;
 
+/// A rule over civil times.
+enum Civil<'a> {
+    Pattern(Evaluator),
+    Repeat(&'a Repeat),
+}
+
+impl Civil<'_> {
+    fn next_from(&self, from: DateTime) -> Option<DateTime> {
+        match self {
+            Self::Pattern(pattern) => pattern.next_from(from),
+            Self::Repeat(repeat) => repeat.next_from(from).filter(|at| at.year() <= 2_200),
+        }
+    }
+}
+
 impl Schedule {
-    /// The first instant strictly after `after`, or `None` when there is none before the year 2200.
+    /// A schedule of this rule and zone with everything else at its default.
+    pub fn new(when: When, zone: Zone) -> Self {
+        Self {
+            when,
+            zone,
+            clock_change: ClockChange::default(),
+            start: None,
+            end: None,
+            blackout: Blackout::default(),
+            jitter: SignedDuration::ZERO,
+            enabled: true,
+            missed: MissedRule::default(),
+            overlap: Overlap::default(),
+        }
+    }
+
+    /// The first instant strictly after `after`, or `None` when there is none before the schedule's end or the year
+    /// 2200, or when it is not enabled.
     ///
-    /// Whole seconds. Instants before 1970 are never named.
+    /// Whole seconds. Instants before 1970 are never named. Instants of a blackout are named: they are skipped by a row
+    /// that says so.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        let after = after.max(Timestamp::UNIX_EPOCH - SignedDuration::from_secs(1));
+        if !self.enabled {
+            return None;
+        }
+        let before = |at: Timestamp| at.checked_sub(SignedDuration::from_millis(1)).unwrap_or(at);
+        let first = self.start.map_or(Timestamp::UNIX_EPOCH, |start| start.max(Timestamp::UNIX_EPOCH));
+        let after = after.max(before(first));
         let next = match &self.when {
             When::Cron(pattern) => {
-                self.next_of_pattern(&pattern.evaluator().ok()?, pattern.follows_clock(), after)
+                let civil = Civil::Pattern(pattern.evaluator().ok()?);
+                self.next_civil(&civil, pattern.follows_clock(), after)
             }
+            When::Repeat(repeat) => self.next_civil(&Civil::Repeat(repeat), repeat.follows_clock(), after),
             When::Once(civil) => self.once(*civil).filter(|at| after < *at),
             When::Every { step, start } => next_step(*step, *start, after),
         };
-        next.filter(|at| at.as_second() < HORIZON_S)
+        next.filter(|at| at.as_second() < HORIZON_S && self.end.is_none_or(|end| *at < end))
+    }
+
+    /// How long an occurrence is put off: the same for one definition and instant whenever it is asked for.
+    pub fn jitter_of(&self, name: &DefinitionName, nominal: Timestamp) -> SignedDuration {
+        let bound = u64::try_from(self.jitter.as_millis()).unwrap_or(0);
+        if bound == 0 {
+            return SignedDuration::ZERO;
+        }
+        let digest = Sha256::digest(format!("{name} {}", nominal.as_millisecond()));
+        let hash = digest.iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+        SignedDuration::from_millis(i64::try_from(hash % bound).unwrap_or(0))
+    }
+
+    /// What a clock change does to an instant of this schedule, for people; `None` on a usual day.
+    pub fn note(&self, at: Timestamp) -> Option<String> {
+        let civil = self.zone.civil(at);
+        if let Some(gap) =
+            self.zone.change_before(at).filter(|change| change.at == at && 0 < change.seconds())
+            && !self.names(civil)
+        {
+            let (from, to) = (gap.civil_before().time(), gap.civil_after().time());
+            return Some(format!("moved: the clock goes from {from} to {to}"));
+        }
+        let reading = self.zone.reading(at)?;
+        Some(format!("the {reading} {} of that day: the clock goes back", civil.time()))
+    }
+
+    fn names(&self, civil: DateTime) -> bool {
+        match &self.when {
+            When::Cron(pattern) => {
+                pattern.evaluator().is_ok_and(|pattern| pattern.next_from(civil) == Some(civil))
+            }
+            When::Repeat(repeat) => repeat.next_from(civil) == Some(civil),
+            When::Once(once) => *once == civil,
+            When::Every { .. } => true,
+        }
     }
 
     /// The instant of a `once`: in a gap the first instant after it, unless the schedule skips gaps.
@@ -104,12 +221,7 @@ impl Schedule {
         self.zone.first_instant(civil)
     }
 
-    fn next_of_pattern(
-        &self,
-        pattern: &Evaluator,
-        follows_clock: bool,
-        after: Timestamp,
-    ) -> Option<Timestamp> {
+    fn next_civil(&self, pattern: &Civil<'_>, follows_clock: bool, after: Timestamp) -> Option<Timestamp> {
         let rules = ClockRules {
             make_up: self.clock_change == ClockChange::Cron && !follows_clock,
             once: match self.clock_change {
@@ -136,11 +248,14 @@ impl Schedule {
             }
             let civil = pattern.next_from(from)?;
             let at = offset.to_timestamp(civil).ok()?;
-            let Some(end) = self.zone.next_change(t).map(|change| change.at) else { return Some(at) };
-            if at < end {
+            let Some(change) = self.zone.next_change(t) else { return Some(at) };
+            if at < change.at {
                 return Some(at);
             }
-            t = end.max(just_before(civil)?);
+            // A fold shows civil times again that lie before this match.
+            let again =
+                pattern.next_from(change.civil_after()).is_none_or(|again| again < change.civil_before());
+            t = if again { change.at } else { change.at.max(just_before(civil)?) };
         }
     }
 }
@@ -152,7 +267,7 @@ struct ClockRules {
 
 impl ClockRules {
     /// Whether a gap that ends at `t` swallowed a match, which then runs at its end.
-    fn makes_up(&self, change: &Change, t: Timestamp, pattern: &Evaluator) -> bool {
+    fn makes_up(&self, change: &Change, t: Timestamp, pattern: &Civil<'_>) -> bool {
         self.make_up
             && change.at == t
             && 0 < change.seconds()
@@ -171,8 +286,8 @@ fn whole_second_after(after: Timestamp) -> Option<Timestamp> {
     Timestamp::from_second(floor + 1).ok()
 }
 
-/// An instant before every reading of this civil time in any zone, so that a leap to it passes no clock change that
-/// could matter: there is no match between.
+/// An instant before every reading of this civil time in any zone: a leap to it passes no change that could matter,
+/// where there is no match between.
 fn just_before(civil: DateTime) -> Option<Timestamp> {
     let utc = Offset::UTC.to_timestamp(civil).ok()?;
     utc.checked_sub(SignedDuration::from_hours(30)).ok()

@@ -3,18 +3,13 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{ClockChange, Missed, Overlap, Schedule, When};
+use super::{ClockChange, Schedule, When};
 use crate::domain::cron::CronPattern;
 use crate::domain::zone::{Zone, ZoneOrigin};
 
 fn schedule(pattern: &str, zone: &str, clock_change: ClockChange) -> Schedule {
-    Schedule {
-        when: When::Cron(CronPattern::parse(pattern).unwrap()),
-        zone: Zone::new(zone, TimeZone::get(zone).unwrap(), ZoneOrigin::Host),
-        clock_change,
-        missed: Missed::Latest,
-        overlap: Overlap::Skip,
-    }
+    let zone = Zone::new(zone, TimeZone::get(zone).unwrap(), ZoneOrigin::Host);
+    Schedule { clock_change, ..Schedule::new(When::Cron(CronPattern::parse(pattern).unwrap()), zone) }
 }
 
 fn check_with(pattern: &str, zone: &str, clock_change: ClockChange, after: &str, expected: &[&str]) {
@@ -163,4 +158,79 @@ fn once_in_a_gap_runs_after_it_and_is_gone_afterwards() {
     let at = schedule.next("2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
     assert_eq!(at.to_string(), "2026-03-08T07:00:00Z");
     assert_eq!(schedule.next(at), None);
+}
+
+#[test]
+fn the_wall_clock_shows_a_time_again_after_a_fold_that_ends_before_the_next_match() {
+    check_with(
+        "59 1 * * *",
+        "Australia/Lord_Howe",
+        ClockChange::Wall,
+        "2004-03-27T00:00:00Z",
+        &["2004-03-27T14:59:00Z", "2004-03-27T15:29:00Z", "2004-03-28T15:29:00Z"],
+    );
+}
+
+#[test]
+fn instants_at_the_edges_of_the_years_are_found_though_their_local_year_is_another() {
+    check("45 20 * * *", "America/Havana", "1970-01-01T01:40:10Z", &["1970-01-01T01:45:00Z"]);
+    check("30 4 1 * *", "Asia/Pyongyang", "2199-12-26T00:00:00Z", &["2199-12-31T19:30:00Z"]);
+}
+
+#[test]
+fn start_end_and_enabled_bound_a_schedule_and_jitter_is_the_same_each_time() {
+    let hourly = Schedule {
+        start: Some("2026-11-01T10:00:00Z".parse().unwrap()),
+        end: Some("2026-11-01T12:00:00Z".parse().unwrap()),
+        jitter: jiff::SignedDuration::from_mins(5),
+        ..schedule("0 * * * *", "UTC", ClockChange::Cron)
+    };
+    let first = hourly.next(Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(first.to_string(), "2026-11-01T10:00:00Z");
+    let second = hourly.next(first).unwrap();
+    assert_eq!((second.to_string().as_str(), hourly.next(second)), ("2026-11-01T11:00:00Z", None));
+    let name = "daily".parse().unwrap();
+    let put_off = hourly.jitter_of(&name, first);
+    assert_eq!(put_off, hourly.jitter_of(&name, first));
+    assert!(put_off < hourly.jitter && put_off != hourly.jitter_of(&name, second));
+    assert_eq!(Schedule { enabled: false, ..hourly }.next(Timestamp::UNIX_EPOCH), None);
+}
+
+mod fuzz {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::{ClockChange, CronPattern, schedule};
+
+    /// Texts that look like patterns more often than not.
+    fn field() -> impl Strategy<Value = String> {
+        prop_oneof![
+            6 => "[0-9]{1,2}",
+            4 => Just("*".to_owned()),
+            2 => "\\*/[1-9]{1,2}",
+            2 => "[0-9]{1,2}-[0-9]{1,2}(/[0-9])?",
+            1 => "(mon|tue|fri|sun|jan|feb|dec|L|LW|15W|5L|1#5|\\?)",
+            1 => "[0-9*,/#LWa-z?-]{1,6}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_hang_or_go_back(
+            fields in prop::collection::vec(field(), 4..8),
+            zone in prop::sample::select(["UTC", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"].as_slice()),
+            rule in prop::sample::select([ClockChange::Cron, ClockChange::Skip, ClockChange::Wall].as_slice()),
+            after in -1_000_000_i64..7_300_000_000,
+        ) {
+            let text = fields.join(" ");
+            if CronPattern::parse(&text).is_ok() {
+                let mut at = Timestamp::from_second(after).unwrap();
+                for _ in 0..3 {
+                    let Some(next) = schedule(&text, zone, rule).next(at) else { break };
+                    prop_assert!(at < next, "{} after {}", text, at);
+                    at = next;
+                }
+            }
+        }
+    }
 }

@@ -144,6 +144,16 @@ impl Zone {
         !matches!(self.rules.to_ambiguous_timestamp(civil).offset(), AmbiguousOffset::Gap { .. })
     }
 
+    /// Which reading an instant is of a civil time that the clock shows twice; `None` for one that it shows once.
+    pub fn reading(&self, at: Timestamp) -> Option<&'static str> {
+        match self.rules.to_ambiguous_timestamp(self.civil(at)).offset() {
+            AmbiguousOffset::Fold { before, .. } => {
+                Some(if self.offset_at(at) == before { "first" } else { "second" })
+            }
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } => None,
+        }
+    }
+
     /// The first instant of a civil day.
     pub fn day_start(&self, date: Date) -> Option<Timestamp> {
         self.first_instant(date.at(0, 0, 0, 0))

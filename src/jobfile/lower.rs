@@ -1,29 +1,23 @@
 //! A job file as written → a [`Definition`]: what the schema cannot know.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 
 use super::Surroundings;
-use super::schema::{
-    ClockChangeWord, DeliverTable, DirectoryTable, EmailTable, HttpTable, JobFile, MethodWord, MissedWord,
-    OnUnknownWord, ScheduleTable,
-};
+use super::schema::{DeliverTable, DirectoryTable, EmailTable, HttpTable, JobFile, PauseTable, RunTable};
+use super::words::{MethodWord, OnUnknownWord};
 use crate::domain::address::Address;
-use crate::domain::cron::CronPattern;
 use crate::domain::definition::{
     Definition, Destination, DirectoryDestination, EmailDestination, HttpDestination, HttpMethod, OnUnknown,
+    RunRules,
 };
 use crate::domain::name::DefinitionName;
 use crate::domain::nearest::nearest;
 use crate::domain::period::Period;
-use crate::domain::schedule::{ClockChange, Missed, Overlap, Schedule, When};
 use crate::domain::template::{Template, TemplateValues};
 use crate::domain::units;
 use crate::domain::zone::Zone;
 use crate::tomlfile::{Problem, Source};
 
-/// Schedules of a definition at the most.
-const SCHEDULES_MAX: usize = 24;
 /// Characters of a description at the most.
 const DESCRIPTION_MAX: usize = 500;
 
@@ -102,6 +96,7 @@ impl<'a> Lowering<'a> {
         let zone = report.zone.clone();
         let sample = sample(name, &description, &zone);
         let output = self.output(job, &report, &sample);
+        let run = self.run(&job.run);
         let schedules = self.schedules(&job.schedule, &zone);
         let destinations = self.destinations(&job.deliver, &sample);
         Some(Definition {
@@ -110,6 +105,7 @@ impl<'a> Lowering<'a> {
             owner,
             report,
             output: output?,
+            run: run?,
             schedules,
             destinations,
         })
@@ -120,100 +116,26 @@ impl<'a> Lowering<'a> {
         self.take(path, zone)
     }
 
-    fn schedules(&mut self, tables: &[ScheduleTable], report_zone: &Zone) -> Vec<Schedule> {
-        if SCHEDULES_MAX < tables.len() {
-            self.wrong(
-                "schedule",
-                format!("{} schedules", tables.len()),
-                format!("use at most {SCHEDULES_MAX}"),
-            );
-        }
-        let each = tables.iter().enumerate();
-        each.filter_map(|(at, table)| self.schedule(&format!("schedule[{at}]"), table, report_zone)).collect()
-    }
-
-    fn schedule(&mut self, path: &str, table: &ScheduleTable, report_zone: &Zone) -> Option<Schedule> {
-        let zone = match table.time_zone.as_deref() {
-            Some(name) => self.zone(&format!("{path}.time_zone"), name)?,
-            None => report_zone.clone(),
+    fn run(&mut self, table: &RunTable) -> Option<RunRules> {
+        let default = RunRules::default();
+        let time_limit = match table.time_limit.as_deref() {
+            Some(text) => Some(self.take("run.time_limit", units::duration(text))?),
+            None => None,
         };
-        let when = self.when(path, table)?;
-        let schedule = Schedule {
-            when,
-            zone,
-            clock_change: match table.clock_change {
-                Some(ClockChangeWord::Skip) => ClockChange::Skip,
-                Some(ClockChangeWord::Wall) => ClockChange::Wall,
-                Some(ClockChangeWord::Cron) | None => ClockChange::Cron,
-            },
-            missed: match table.missed {
-                Some(MissedWord::None) => Missed::None,
-                Some(MissedWord::Latest) | None => Missed::Latest,
-            },
-            overlap: Overlap::Skip,
+        let retry_after = match table.retry_after.as_deref() {
+            Some(text) => self.take("run.retry_after", units::duration(text))?,
+            None => default.retry_after,
         };
-        if schedule.next(Timestamp::UNIX_EPOCH).is_none() {
-            let help = "no instant of the years 1970 to 2199 fits; check day and month, and clock changes of the zone";
-            self.wrong(path, "this schedule never fires", help);
-            return None;
+        let pause_after = table.pause_after.as_ref().and_then(|PauseTable { failures }| *failures);
+        if pause_after == Some(0) {
+            self.wrong("run.pause_after.failures", "0 failures", "use at least 1, or remove `pause_after`");
         }
-        Some(schedule)
-    }
-
-    fn when(&mut self, path: &str, table: &ScheduleTable) -> Option<When> {
-        if table.start.is_some() && table.every.is_none() {
-            self.wrong(&format!("{path}.start"), "`start` belongs to `every`", "remove it, or use `every`");
-        }
-        match (&table.cron, &table.once, &table.every) {
-            (Some(cron), None, None) => match CronPattern::parse(cron) {
-                Ok(pattern) => Some(When::Cron(pattern)),
-                Err(error) => {
-                    let part = error.start..error.end;
-                    self.problems.push(self.source.problem_inside(
-                        &format!("{path}.cron"),
-                        part,
-                        error.message,
-                    ));
-                    None
-                }
-            },
-            (None, Some(once), None) => {
-                let civil = once.parse::<DateTime>().ok().filter(|_| once.len() >= 16);
-                let wrong =
-                    || format!("`{once}` is not a local date and time; write it as \"2026-12-01T06:00\"");
-                self.take(&format!("{path}.once"), civil.map(When::Once).ok_or_else(wrong))
-            }
-            (None, None, Some(every)) => self.every(path, every, table.start.as_deref()),
-            _ => {
-                self.wrong(
-                    path,
-                    "a schedule has exactly one of `cron`, `once` and `every`",
-                    "keep one; add a [[schedule]] for another",
-                );
-                None
-            }
-        }
-    }
-
-    fn every(&mut self, path: &str, every: &str, start: Option<&str>) -> Option<When> {
-        let key = format!("{path}.every");
-        let step = self.take(&key, units::duration(every))?;
-        if step.as_secs() < 1 {
-            self.wrong(&key, "a step of no time", "use at least \"1s\"");
-            return None;
-        }
-        let start = match start {
-            None => Timestamp::UNIX_EPOCH,
-            Some(text) => {
-                let wrong = |_| {
-                    format!(
-                        "`{text}` is not an instant; write RFC 3339 with an offset, as \"2026-11-01T00:00Z\""
-                    )
-                };
-                self.take(&format!("{path}.start"), text.parse::<Timestamp>().map_err(wrong))?
-            }
-        };
-        Some(When::Every { step, start })
+        Some(RunRules {
+            time_limit,
+            retries: table.retries.unwrap_or(default.retries),
+            retry_after,
+            pause_after,
+        })
     }
 
     fn destinations(&mut self, tables: &[DeliverTable], sample: &TemplateValues<'_>) -> Vec<Destination> {

@@ -3,15 +3,21 @@
 mod lower;
 mod output;
 mod report;
+mod schedule;
 pub mod schema;
+mod words;
 
 use std::collections::BTreeMap;
 
 use crate::domain::address::Address;
+use crate::domain::blackout::Blackout;
 use crate::domain::definition::Definition;
 use crate::domain::name::DefinitionName;
+use crate::domain::schedule::Schedule;
 use crate::domain::zone::Zone;
 use crate::tomlfile::{self, Problem, Severity};
+
+pub use schedule::WEEKDAYS;
 
 /// What a job file may refer to. Made from the config and the host.
 pub trait Surroundings {
@@ -19,6 +25,8 @@ pub trait Surroundings {
     fn zone(&self, name: &str) -> Result<Zone, String>;
     /// Address lists by name.
     fn lists(&self) -> &BTreeMap<String, Vec<Address>>;
+    /// Lists of days by name.
+    fn blackouts(&self) -> &BTreeMap<String, Blackout>;
     /// Names of mail relays.
     fn relays(&self) -> Vec<&str>;
     /// Names of HTTP endpoints.
@@ -49,6 +57,25 @@ pub fn parse(file: &str, default_name: &str, text: &str, surroundings: &dyn Surr
     problems.sort_by_key(|problem| (problem.line, problem.column));
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
     Parsed { name, definition: definition.filter(|_| !broken), problems }
+}
+
+/// One `[[schedule]]` by itself, in UTC unless it names a zone.
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ScheduleFile {
+    #[serde(default)]
+    schedule: Vec<schema::ScheduleTable>,
+}
+
+/// Reads the keys of one `[[schedule]]`, a line each.
+pub fn parse_schedule(keys: &str, surroundings: &dyn Surroundings) -> Result<Schedule, Vec<Problem>> {
+    let text = format!("[[schedule]]\n{keys}\n");
+    let (source, file, problems) = tomlfile::parse::<ScheduleFile>("schedule", &text);
+    let Some(file) = file else { return Err(problems) };
+    let mut lowering = lower::Lowering::new(&source, surroundings, problems);
+    let schedules = lowering.schedules(&file.schedule, &Zone::utc());
+    let problems = lowering.into_problems();
+    schedules.into_iter().next().filter(|_| problems.is_empty()).ok_or(problems)
 }
 
 /// The JSON Schema of a job file.

@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 
 use super::lower::Lowering;
-use super::schema::{
-    CompressWord, CsvTable, DelimiterWord, EmptyWord, FormatWord, FormulaGuardWord, JobFile, LineEndingWord,
-};
+use super::schema::{CsvTable, JobFile};
+use super::words::{CompressWord, DelimiterWord, EmptyWord, FormatWord, FormulaGuardWord, LineEndingWord};
 use crate::domain::output::{
     Compress, CsvDialect, Delimiter, Empty, Format, FormulaGuard, LineEnding, Output,
 };

@@ -1,11 +1,12 @@
 //! `[report]` → [`Report`].
 
+use jiff::SignedDuration;
 use jiff::civil::Weekday;
 
 use super::lower::Lowering;
-use super::schema::{
-    ColumnValue, ColumnsValue, DirectionWord, FiltersTable, PeriodValue, ReportTable, ResponseWord,
-    RowsByWord, SortWord, TalkTimeWord, UserTypeWord, WeekdayWord,
+use super::schema::{ColumnValue, ColumnsValue, FiltersTable, PeriodValue, ReportTable};
+use super::words::{
+    DirectionWord, ResponseWord, RowsByWord, SortWord, TalkTimeWord, UserTypeWord, WeekdayWord,
 };
 use crate::domain::nearest::nearest;
 use crate::domain::period::PeriodRule;
@@ -47,6 +48,7 @@ impl Lowering<'_> {
             kind,
             zone: zone?,
             period: period?,
+            settle: self.settle(table.settle.as_deref())?,
             week_start: weekday(table.week_starts.unwrap_or(WeekdayWord::Monday)),
             filters,
             talk_time: match table.talk_time {
@@ -76,6 +78,10 @@ impl Lowering<'_> {
     }
 
     /// Options that belong to another report.
+    fn settle(&mut self, text: Option<&str>) -> Option<SignedDuration> {
+        text.map_or(Some(SignedDuration::ZERO), |text| self.take("report.settle", units::duration(text)))
+    }
+
     fn options(&mut self, table: &ReportTable, kind: ReportKind) {
         let said = [
             ("talk_time", table.talk_time.is_some()),

@@ -6,6 +6,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::words::{
+    ClockChangeWord, CompressWord, DelimiterWord, DirectionWord, EmptyWord, FormatWord, FormulaGuardWord,
+    LineEndingWord, MethodWord, MissedWord, OnUnknownWord, OverlapWord, RepeatWord, ResponseWord, RowsByWord,
+    ShortMonthWord, SortWord, TalkTimeWord, UserTypeWord, WeekdayWord,
+};
+
 /// One report: what, when, and to whom.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +29,9 @@ pub struct JobFile {
     /// How the file looks.
     #[serde(default)]
     pub output: OutputTable,
+    /// Limits and retries of a run.
+    #[serde(default)]
+    pub run: RunTable,
     /// When. None: on demand only.
     #[serde(default)]
     pub schedule: Vec<ScheduleTable>,
@@ -49,6 +58,8 @@ pub struct ReportTable {
     pub period: Option<PeriodValue>,
     /// First day of a week; monday when absent.
     pub week_starts: Option<WeekdayWord>,
+    /// How long a scheduled run waits for late data, as "15m"; the period stays. Not at all when absent.
+    pub settle: Option<String>,
     /// Which rows are there; each list is "any of".
     #[serde(default)]
     pub filters: FiltersTable,
@@ -247,7 +258,30 @@ pub struct CsvTable {
     pub formula_guard: Option<FormulaGuardWord>,
 }
 
-/// A rule that yields instants: exactly one of `cron`, `once` and `every`.
+/// Limits and retries of a run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunTable {
+    /// The longest that a run may take, as "30m"; longer ones fail. No limit when absent.
+    pub time_limit: Option<String>,
+    /// How often a scheduled run that failed is tried again; 2 when absent.
+    pub retries: Option<u32>,
+    /// How long the first retry waits, as "1m"; each further one waits twice as long, an hour at the most.
+    pub retry_after: Option<String>,
+    /// When the schedules are paused by themselves; never when absent.
+    pub pause_after: Option<PauseTable>,
+}
+
+/// When schedules are paused by themselves. The owner is told.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseTable {
+    /// After so many occurrences in a row that failed.
+    #[schemars(required)]
+    pub failures: Option<u32>,
+}
+
+/// A rule that yields instants: exactly one of `cron`, `once`, `every` and `repeat`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleTable {
@@ -255,18 +289,52 @@ pub struct ScheduleTable {
     pub cron: Option<String>,
     /// One local time, as "2026-12-01T06:00".
     pub once: Option<String>,
-    /// Elapsed time, as "15m"; counted from `start`.
+    /// Elapsed time, as "15m"; counted from `start`, else from 1970-01-01T00:00Z.
     pub every: Option<String>,
-    /// The instant from which `every` counts, as "2026-11-01T00:00Z"; 1970 when absent.
+    /// By the calendar: hourly, daily, weekly, monthly, quarterly or yearly.
+    pub repeat: Option<RepeatWord>,
+    /// The time of a `repeat`, as "06:30"; of an hourly one the minute, as ":30". Its beginning when absent.
+    pub at: Option<String>,
+    /// The day of a `repeat`: a weekday (weekly; monday when absent), 1 to 31 or "last" (monthly, and quarterly in the
+    /// quarter's first month; 1 when absent), "MM-DD" (yearly; "01-01" when absent).
+    pub on: Option<OnValue>,
+    /// A day that a month lacks: last (its last day; the default), or skip.
+    pub short_month: Option<ShortMonthWord>,
+    /// The first instant that counts, as "2026-11-01T00:00Z", or a local date or time.
     pub start: Option<String>,
-    /// The zone in which `cron` and `once` are read; the report's when absent.
+    /// The first instant that does not count any more, written like `start`.
+    pub end: Option<String>,
+    /// Days whose instants are skipped: "2026-12-25", "2026-12-24..2027-01-02" with TO exclusive, or a list of the
+    /// config's [blackout].
+    #[serde(default)]
+    pub blackout: Vec<String>,
+    /// Each occurrence is put off by up to this, always the same for one instant, as "5m".
+    pub jitter: Option<String>,
+    /// Whether the schedule is on; true when absent.
+    pub enabled: Option<bool>,
+    /// The zone in which `cron`, `once` and `repeat` are read; the report's when absent.
     pub time_zone: Option<String>,
     /// At a clock change: cron (fixed times are made up in a gap, not repeated in a fold; the default), skip, or wall.
     pub clock_change: Option<ClockChangeWord>,
-    /// What of the instants missed while the daemon was down runs: the latest (the default), or none.
+    /// What of the instants missed while the daemon was down runs: the latest (the default), none, or all.
     pub missed: Option<MissedWord>,
-    /// What happens when an occurrence meets a run of the same definition: skip.
+    /// No missed instant older than this runs, as "24h", the default.
+    pub missed_window: Option<String>,
+    /// With missed = "all", the newest so many run; 100 when absent.
+    pub missed_cap: Option<u64>,
+    /// What happens when an occurrence meets a run of the same definition: skip (the default), queue, cancel-running, or
+    /// allow.
     pub overlap: Option<OverlapWord>,
+}
+
+/// The day of a `repeat`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OnValue {
+    /// A day of the month.
+    Number(i64),
+    /// A weekday, "last", or month and day.
+    Text(String),
 }
 
 /// A place that the report goes to: exactly one of `email`, `directory` and `http`.
@@ -331,206 +399,3 @@ pub struct HttpTable {
     /// When nobody can know whether it arrived: resend (the default for PUT), or hold (the default for POST).
     pub on_unknown: Option<OnUnknownWord>,
 }
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
-    };
-}
-
-words!(
-    /// A weekday.
-    WeekdayWord {
-        /// Monday.
-        Monday = "monday",
-        /// Tuesday.
-        Tuesday = "tuesday",
-        /// Wednesday.
-        Wednesday = "wednesday",
-        /// Thursday.
-        Thursday = "thursday",
-        /// Friday.
-        Friday = "friday",
-        /// Saturday.
-        Saturday = "saturday",
-        /// Sunday.
-        Sunday = "sunday",
-    }
-);
-words!(
-    /// Talk time with or without hold and mute.
-    TalkTimeWord {
-        /// With.
-        Gross = "gross",
-        /// Without.
-        Net = "net",
-    }
-);
-words!(
-    /// What puts a row into a period.
-    RowsByWord {
-        /// Its own start.
-        Start = "start",
-        /// The end of its interaction.
-        InteractionEnd = "interaction-end",
-    }
-);
-words!(
-    /// Who began an interaction.
-    DirectionWord {
-        /// The customer.
-        Inbound = "Inbound",
-        /// The contact centre.
-        Outbound = "Outbound",
-    }
-);
-words!(
-    /// A file format.
-    FormatWord {
-        /// Delimited text.
-        Csv = "csv",
-        /// Delimited text with tabs.
-        Tsv = "tsv",
-        /// XML.
-        Xml = "xml",
-        /// One JSON document.
-        Json = "json",
-        /// One JSON object a line.
-        Jsonl = "jsonl",
-        /// A spreadsheet.
-        Xlsx = "xlsx",
-    }
-);
-words!(
-    /// How a file is packed.
-    CompressWord {
-        /// It is not.
-        None = "none",
-        /// gzip.
-        Gzip = "gzip",
-        /// A zip archive with this one file.
-        Zip = "zip",
-    }
-);
-words!(
-    /// The order of agent segments.
-    SortWord {
-        /// By end, latest first.
-        Date = "date",
-        /// By conversation id.
-        Conversation = "conversation",
-        /// By agent id.
-        Agent = "agent",
-        /// By employee id.
-        Employee = "employee",
-        /// By skill id.
-        Skill = "skill",
-        /// By agent group id.
-        Group = "group",
-    }
-);
-words!(
-    /// What counts as a response.
-    ResponseWord {
-        /// Each counted message.
-        Message = "message",
-        /// The first one after assignment or after a message of the customer.
-        Turn = "turn",
-    }
-);
-words!(
-    /// Whose segments are there.
-    UserTypeWord {
-        /// People's.
-        Human = "human",
-        /// Bots'.
-        Bot = "bot",
-    }
-);
-words!(
-    /// What to do when there are no rows.
-    EmptyWord {
-        /// Send the file with its header.
-        Send = "send",
-        /// Keep the file, send nothing.
-        Skip = "skip",
-    }
-);
-words!(
-    /// Between two cells.
-    DelimiterWord {
-        /// `,`
-        Comma = "comma",
-        /// Tab.
-        Tab = "tab",
-        /// `|`
-        Pipe = "pipe",
-        /// `;`
-        Semicolon = "semicolon",
-    }
-);
-words!(
-    /// Behind each row.
-    LineEndingWord {
-        /// Carriage return and line feed.
-        Crlf = "crlf",
-        /// Line feed.
-        Lf = "lf",
-    }
-);
-words!(
-    /// Which cells get an apostrophe.
-    FormulaGuardWord {
-        /// Text.
-        Text = "text",
-        /// None.
-        Off = "off",
-    }
-);
-words!(
-    /// At a clock change.
-    ClockChangeWord {
-        /// Made up in a gap, once in a fold.
-        Cron = "cron",
-        /// Skipped in a gap, once in a fold.
-        Skip = "skip",
-        /// Skipped in a gap, twice in a fold.
-        Wall = "wall",
-    }
-);
-words!(
-    /// What of the missed instants runs.
-    MissedWord {
-        /// None of them.
-        None = "none",
-        /// The latest.
-        Latest = "latest",
-    }
-);
-words!(
-    /// What happens when an occurrence meets a running one.
-    OverlapWord {
-        /// It is skipped.
-        Skip = "skip",
-    }
-);
-words!(
-    /// What to do when the outcome cannot be known.
-    OnUnknownWord {
-        /// Leave it to a person.
-        Hold = "hold",
-        /// Try again.
-        Resend = "resend",
-    }
-);
-words!(
-    /// An upload's method.
-    MethodWord {
-        /// PUT.
-        Put = "PUT",
-        /// POST.
-        Post = "POST",
-    }
-);

@@ -27,6 +27,7 @@ mod imports;
 mod mail;
 mod oracle;
 mod promises;
+mod schedules;
 mod store;
 mod support;
 mod tidy;
