@@ -1,9 +1,9 @@
 //! The wall clock, read in one place only, so that everything else takes instants as arguments.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 /// A clock: the host's, or one that a test sets.
 #[derive(Debug, Clone, Default)]
@@ -12,19 +12,29 @@ pub enum Clock {
     #[default]
     System,
     /// Shows what it was set to, in UTC milliseconds.
-    Settable(Arc<AtomicI64>),
+    Settable(Arc<watch::Sender<i64>>),
 }
 
 impl Clock {
     /// A clock that shows `at` until it is set.
     pub fn settable(at: Timestamp) -> Self {
-        Self::Settable(Arc::new(AtomicI64::new(at.as_millisecond())))
+        Self::Settable(Arc::new(watch::Sender::new(at.as_millisecond())))
     }
 
     /// Sets a settable clock; the host's is left alone.
     pub fn set(&self, at: Timestamp) {
         if let Self::Settable(shown) = self {
-            shown.store(at.as_millisecond(), Ordering::SeqCst);
+            shown.send_replace(at.as_millisecond());
+        }
+    }
+
+    /// Done when a settable clock shows something else than `seen`; never for the host's.
+    pub async fn differs_from(&self, seen: Timestamp) {
+        match self {
+            Self::System => std::future::pending().await,
+            Self::Settable(shown) => {
+                drop(shown.subscribe().wait_for(|ms| *ms != seen.as_millisecond()).await);
+            }
         }
     }
 
@@ -33,7 +43,7 @@ impl Clock {
         let ms = match self {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
             Self::System => Timestamp::now().as_millisecond(),
-            Self::Settable(shown) => shown.load(Ordering::SeqCst),
+            Self::Settable(shown) => *shown.borrow(),
         };
         Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::context::{Context, definition, runtime};
 use super::exit::{Exit, told};
 use super::out::{json, say};
-use crate::daemon::loader::{Changes, Retiring, compare, next_instants, read_folder, take_up};
+use crate::daemon::loader::{Allowed, Changes, compare, read_folder, refuse_past, take_up};
 use crate::daemon::planner;
+use crate::daemon::planner::next_instants;
 use crate::store::definitions::{self, DefinitionState};
 
 fn print(changes: &Changes, json_wanted: bool) -> anyhow::Result<()> {
@@ -53,7 +54,8 @@ pub(super) fn plan(context: &Context) -> anyhow::Result<Exit> {
     let stored = core.store.read_blocking("read the definitions", definitions::all)?;
     let folder = read_folder(&core.config.jobs, &core.referable())
         .map_err(|error| told(Exit::Failed, format!("read `{}`: {error}", core.config.jobs.display())))?;
-    let changes = compare(&folder, &stored);
+    let mut changes = compare(&folder, &stored);
+    refuse_past(&core, &folder, &stored, &mut changes);
     print(&changes, context.json)?;
     Ok(if !changes.problems.is_empty() {
         Exit::Wrong
@@ -64,11 +66,10 @@ pub(super) fn plan(context: &Context) -> anyhow::Result<Exit> {
     })
 }
 
-pub(super) fn apply(context: &Context, allow_retire: bool) -> anyhow::Result<Exit> {
+pub(super) fn apply(context: &Context, allowed: Allowed) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
-    let retiring = if allow_retire { Retiring::Allowed } else { Retiring::Guarded };
     let jobs = core.config.jobs.clone();
-    let changes = runtime()?.block_on(take_up(&core, &jobs, retiring))?;
+    let changes = runtime()?.block_on(take_up(&core, &jobs, allowed))?;
     print(&changes, context.json)?;
     Context::wake(&core.config);
     Ok(if changes.problems.is_empty() && !changes.retiring_refused { Exit::Done } else { Exit::Wrong })
@@ -104,7 +105,7 @@ pub(super) fn resume(context: &Context, name: &str) -> anyhow::Result<Exit> {
     }
     let now = context.now();
     let parsed = core.parse(name, &stored.text)?;
-    let next = next_instants(&parsed, now);
+    let next = next_instants(&core, &parsed, now);
     let resumed =
         core.store.write_blocking("resume", move |tx| definitions::resume(tx, &stored, &next, now))?;
     if !resumed {

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::daemon::loader::Allowed;
 use crate::import::CsvKind;
 use crate::telemetry;
 use exit::Exit;
@@ -83,6 +84,9 @@ enum Command {
         /// Also when it retires more than half of the definitions.
         #[arg(long)]
         allow_retire: bool,
+        /// Run at once what a `once` names that is past.
+        #[arg(long)]
+        now: bool,
     },
     /// List definitions: freshness, last run, next due.
     List,
@@ -228,7 +232,9 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Check { paths } => check::check(&context, &paths),
         Command::Plan => definitions::plan(&context),
-        Command::Apply { allow_retire } => definitions::apply(&context, allow_retire),
+        Command::Apply { allow_retire, now } => {
+            definitions::apply(&context, Allowed { retire: allow_retire, past: now })
+        }
         Command::List => status::list(&context),
         Command::Show { what } => status::show(&context, &what),
         Command::Next { name, count } => status::next(&context, name.as_deref(), count),

@@ -9,16 +9,16 @@ use jiff::Timestamp;
 use super::context::{Context, definition, runtime};
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
-use crate::daemon::planner::new_occurrence;
-use crate::daemon::runner::run_one;
-use crate::daemon::{Core, Stop, deliver_due};
+use crate::daemon::planner::by_hand;
+use crate::daemon::runner::{Halt, run_one};
+use crate::daemon::{Core, deliver_due};
 use crate::domain::address::Address;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::period::{Period, PeriodRule};
 use crate::domain::units::grouped;
 use crate::secret::SecretError;
 use crate::store::deliveries;
-use crate::store::occurrences::{self, HandOver, ManualRequest, Progress, waiting};
+use crate::store::occurrences::{self, HandOver, ManualRequest, Progress};
 use crate::store::overview::{self, ToldOccurrence};
 
 /// Arguments of `run`.
@@ -70,7 +70,7 @@ fn request(
     arguments: &RunArguments,
     now: Timestamp,
 ) -> anyhow::Result<ManualRequest> {
-    let mut occurrence = new_occurrence(parsed, definition_id, version_id, now)
+    let mut occurrence = by_hand(parsed, definition_id, version_id, now)
         .ok_or_else(|| told(Exit::Wrong, "the period lies outside the years 1970 to 2199"))?;
     if let Some(text) = &arguments.period {
         occurrence.period = period(text, parsed, now)?;
@@ -133,9 +133,10 @@ async fn by_itself(core: &Arc<Core>, occurrence_id: i64) -> anyhow::Result<()> {
     let now = core.now();
     let decisions = vec![(occurrence_id, HandOver::Due)];
     core.store.write("hand over", move |tx| occurrences::hand_over(tx, &decisions, now)).await?;
-    let queue = core.store.read("read the run queue", waiting).await?;
-    if let Some(mine) = queue.into_iter().find(|open| open.occurrence_id == occurrence_id) {
-        run_one(core, mine, &Stop::default()).await?;
+    let mine =
+        core.store.read("read the run queue", move |c| occurrences::open_one(c, occurrence_id)).await?;
+    if let Some(mine) = mine {
+        run_one(core, mine, &Halt::default()).await?;
     }
     let progress = core.store.read("read the run", move |c| occurrences::progress(c, occurrence_id)).await?;
     if let Some(run_id) = progress.run_id {

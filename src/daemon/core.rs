@@ -1,10 +1,12 @@
 //! What every task needs: config, store, zones, clock, ways out; and the definitions in force, parsed once each.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::planner::Horizon;
 use crate::clock::Clock;
 use crate::config::{Config, Referable};
 use crate::destinations::{Destinations, details};
@@ -66,6 +68,10 @@ pub struct Core {
     pub clock: Clock,
     /// The ways out.
     pub destinations: Destinations,
+    /// How far everything is planned.
+    pub(super) horizon: Horizon,
+    /// The row of the zone data in force; 0 while it is not known.
+    zone_data: AtomicI64,
     parsed: Mutex<HashMap<i64, Arc<Definition>>>,
 }
 
@@ -74,14 +80,29 @@ impl Core {
     pub fn open(config: Config, clock: Clock) -> Result<Self, StoreError> {
         let store = Store::open(&config.database(), clock.now())?;
         let destinations = Destinations::new(&config);
+        let zone_data = store.read_blocking("read the zone data", |connection| {
+            let version = definitions::surrounding(connection, "zone-data")?;
+            version.map_or(Ok(None), |version| definitions::zone_data(connection, &version))
+        })?;
         Ok(Self {
             config,
             store,
             zones: Zones::default(),
             clock,
             destinations,
+            horizon: Horizon::default(),
+            zone_data: AtomicI64::new(zone_data.unwrap_or(0)),
             parsed: Mutex::new(HashMap::new()),
         })
+    }
+
+    /// The row of the zone data that instants are computed with.
+    pub(super) fn zone_data_id(&self) -> Option<i64> {
+        Some(self.zone_data.load(Ordering::SeqCst)).filter(|id| 0 < *id)
+    }
+
+    pub(super) fn set_zone_data(&self, zone_data_id: i64) {
+        self.zone_data.store(zone_data_id, Ordering::SeqCst);
     }
 
     /// Now.

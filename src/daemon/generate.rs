@@ -96,12 +96,13 @@ pub fn generate(
     let name = order.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Inside an archive the file has its own name.
     let inner = name.strip_suffix(output.compress.suffix()).unwrap_or(&name);
+    let part = Stoppable { out: part, stop: &progress.stop };
     let out = Packed::begin(part, output.compress, inner, order.nominal).map_err(GenerateError::Write)?;
     let scratch = order.target.parent().unwrap_or(order.target);
     let file =
         FileSpec { columns: &columns, report, output, period: order.period, nominal: order.nominal, scratch };
     connection.set_prepared_statement_cache_capacity(32);
-    let (written, counts) = match report.kind.reads {
+    let made = match report.kind.reads {
         Reads::Segments(rows) => {
             let query = segment_query(&order, rows, &fields);
             stream(out, file, progress, move |sink| read::read(&connection, &query, sink))
@@ -130,14 +131,37 @@ pub fn generate(
                 })
             }
         }
-    }?;
+    };
+    // Asked for a stop, whatever went wrong is its consequence.
     if progress.stop.load(Ordering::Relaxed) {
         return Err(GenerateError::Stopped);
     }
-    let Written { out, rows, clamped } = written;
+    let (Written { out, rows, clamped }, counts) = made?;
     let part = out.finish().map_err(GenerateError::Write)?;
-    Ok(Generated { file: part.finish()?, rows, clamped, counts })
+    Ok(Generated { file: part.out.finish()?, rows, clamped, counts })
 }
+
+/// A file that takes no more once a stop was asked for, whoever writes into it.
+#[derive(Debug)]
+struct Stoppable<'a> {
+    out: PartFile,
+    stop: &'a AtomicBool,
+}
+
+impl Write for Stoppable<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("stopped"));
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+type Out<'a> = Packed<Stoppable<'a>>;
 
 fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) -> SegmentQuery<'a> {
     let report = &order.definition.report;
@@ -155,15 +179,15 @@ fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) 
     }
 }
 
-type File = (Written<Packed<PartFile>>, ReadCounts);
+type File<'a> = (Written<Out<'a>>, ReadCounts);
 
 /// One thread reads, this one encodes and writes, a short queue between them.
-fn stream(
-    out: Packed<PartFile>,
+fn stream<'a>(
+    out: Out<'a>,
     file: FileSpec<'_>,
     progress: &Progress,
     read: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> Result<ReadCounts, ReadError> + Send,
-) -> Result<File, GenerateError> {
+) -> Result<File<'a>, GenerateError> {
     let mut writer = ReportWriter::begin(out, file).map_err(GenerateError::Write)?;
     let counts = std::thread::scope(|scope| {
         let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
@@ -199,11 +223,11 @@ fn count(
 }
 
 /// The documented JSON of metrics.
-fn document(
-    mut out: Packed<PartFile>,
+fn document<'a>(
+    mut out: Out<'a>,
     intervals: &[Interval],
     order: &Order<'_>,
-) -> Result<Written<Packed<PartFile>>, GenerateError> {
+) -> Result<Written<Out<'a>>, GenerateError> {
     let choice = &order.definition.report.metrics;
     {
         let mut buffered = io::BufWriter::new(&mut out);

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-use super::loader::{next_instants, replanned};
-use super::planner::plan;
+use super::planner::{next_instants, plan, replanned};
 use super::{Core, CoreError};
 use crate::artifacts;
 use crate::chain::chain;
-use crate::store::definitions::{self, DefinitionState};
+use crate::store::definitions::{self, StoredDefinition};
 use crate::store::{StoreError, housekeeping, runs};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
 const REMOVED_AT_ONCE: u32 = 500;
+/// Definitions planned anew in one transaction.
+const PLANNED_AT_ONCE: u32 = 256;
 /// Messages between the scheduler's parts; it drops what does not fit.
 const CHANNEL: usize = 8_192;
 
@@ -224,12 +225,17 @@ async fn zone_data(core: &Arc<Core>) -> Result<String, String> {
         .store
         .read("read the surroundings", |connection| definitions::surrounding(connection, "zone-data"));
     let known = known.await.map_err(|error| chain(&error))?;
+    let noted = version.clone();
+    let note = move |tx: &rusqlite::Transaction<'_>| definitions::add_zone_data(tx, &noted);
+    let zone_data_id = core.store.write("note the zone data", note).await.map_err(|error| chain(&error))?;
     if known.as_deref() == Some(version.as_str()) {
+        core.set_zone_data(zone_data_id);
         return Ok(format!("unchanged: {version}"));
     }
     plan(core, core.now()).await.map_err(|error| chain(&error))?;
     core.zones.refresh();
     core.forget_parsed();
+    core.set_zone_data(zone_data_id);
     if known.is_some() {
         plan_anew(core).await.map_err(|error| chain(&error))?;
     }
@@ -241,17 +247,32 @@ async fn zone_data(core: &Arc<Core>) -> Result<String, String> {
 
 /// Computes every next instant anew, from now on: for changed zone data, and for a clock that ran ahead.
 pub(super) async fn plan_anew(core: &Arc<Core>) -> Result<(), StoreError> {
-    let stored = core.store.read("read the definitions", definitions::all).await?;
-    let now = core.now();
-    for stored in stored.into_iter().filter(|stored| stored.state == DefinitionState::Active) {
+    let mut after = 0;
+    loop {
+        let read = move |connection: &rusqlite::Connection| {
+            definitions::active_after(connection, after, PLANNED_AT_ONCE)
+        };
+        let stored = core.store.read("read the definitions", read).await?;
+        let Some(last) = stored.last() else { return Ok(()) };
+        after = last.definition_id;
+        let planning = core.clone();
+        let now = core.now();
         // One that today's config makes wrong keeps its plan until it is mended.
-        let Ok(definition) = core.parse(&stored.name, &stored.text) else { continue };
-        let (next, replanned) = (next_instants(&definition, now), replanned(&definition));
-        let write =
-            move |tx: &rusqlite::Transaction<'_>| definitions::recompute(tx, &stored, &next, &replanned, now);
+        let anew = tokio::task::spawn_blocking(move || {
+            let plan = |stored: StoredDefinition| {
+                let definition = planning.parse(&stored.name, &stored.text).ok()?;
+                Some((stored, next_instants(&planning, &definition, now), replanned(&planning, &definition)))
+            };
+            stored.into_iter().filter_map(plan).collect::<Vec<_>>()
+        });
+        let anew = anew.await.unwrap_or_default();
+        let write = move |tx: &rusqlite::Transaction<'_>| {
+            anew.iter().try_for_each(|(stored, next, replanned)| {
+                definitions::recompute(tx, stored, next, replanned, now)
+            })
+        };
         core.store.write("plan anew", write).await?;
     }
-    Ok(())
 }
 
 /// Removes files that the ledger does not know: leftovers of a crash. Only when nothing runs.

@@ -16,13 +16,14 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::planner::plan;
+use super::planner::{named, next_instants, plan, replanned};
 use super::prepare::notice;
 use super::{Core, CoreError, Wake};
 use crate::chain::chain;
 use crate::domain::definition::Definition;
+use crate::domain::schedule::When;
 use crate::jobfile::{self, Surroundings};
-use crate::store::definitions::{self, DefinitionState, LoadProblem, Replanned, Revision, StoredDefinition};
+use crate::store::definitions::{self, DefinitionState, LoadProblem, Revision, StoredDefinition};
 use crate::store::deliveries::add_notice;
 use crate::tomlfile::{self, Problem};
 
@@ -175,20 +176,58 @@ pub fn compare(folder: &Folder, stored: &[StoredDefinition]) -> Changes {
     changes
 }
 
-/// Whether a take-up may retire more than half of the definitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retiring {
-    /// It may: a person said so.
-    Allowed,
-    /// Then it retires none and says so.
-    Guarded,
+/// What a take-up may do because a person said so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// To retire more than half of the definitions; else it retires none and says so.
+    pub retire: bool,
+    /// To run a `once` at once whose instant is past; else the file is refused.
+    pub past: bool,
+}
+
+/// Takes files out of the changes whose `once` is past, unless the version in force names the same instant: then it has
+/// been planned already.
+pub fn refuse_past(core: &Core, folder: &Folder, stored: &[StoredDefinition], changes: &mut Changes) {
+    let now = core.now();
+    for job in &folder.jobs {
+        let Some(definition) = &job.parsed.definition else { continue };
+        let name = definition.name.to_string();
+        let lists = [&changes.added, &changes.changed, &changes.revived];
+        let past = past_instants(definition, now);
+        if past.is_empty() || !lists.iter().any(|list| list.contains(&name)) {
+            continue;
+        }
+        let in_force =
+            stored.iter().find(|stored| stored.name == name && stored.state != DefinitionState::Retired);
+        let known = in_force.and_then(|stored| core.parse(&stored.name, &stored.text).ok());
+        let known: Vec<Timestamp> =
+            known.map(|known| past_instants(&known, now)).unwrap_or_default().into_values().collect();
+        if let Some(at) = past.values().find(|at| !known.contains(at)) {
+            let problem = format!(
+                "{}: `once` names {at}, which is past; correct it, or run it now with `legwork apply --now`",
+                job.file
+            );
+            for list in [&mut changes.added, &mut changes.changed, &mut changes.revived] {
+                list.retain(|listed| *listed != name);
+            }
+            changes.problems.push(LoadProblem { file: job.file.clone(), name: Some(name), problem });
+        }
+    }
+}
+
+/// The instants of a definition's `once` schedules that are past, by the schedules' places.
+fn past_instants(definition: &Definition, now: Timestamp) -> BTreeMap<usize, Timestamp> {
+    let each = definition.schedules.iter().enumerate();
+    let once = each.filter(|(_, schedule)| schedule.enabled && matches!(schedule.when, When::Once(_)));
+    let first = once.filter_map(|(at, schedule)| Some((at, schedule.next(Timestamp::UNIX_EPOCH)?)));
+    first.filter(|(_, instant)| *instant <= now).collect()
 }
 
 /// Takes up a folder: puts definitions in force, retires, notes problems, tells owners.
-pub async fn take_up(core: &Arc<Core>, path: &Path, retiring: Retiring) -> Result<Changes, CoreError> {
+pub async fn take_up(core: &Arc<Core>, path: &Path, allowed: Allowed) -> Result<Changes, CoreError> {
     // An edit acts forward only: what the versions in force name up to now is planned before they are replaced.
     plan(core, core.now()).await?;
-    let stored = core.store.read("read the definitions", definitions::all).await;
+    let stored = core.store.read("read the definitions", definitions::of_files).await;
     let stored = stored.map_err(CoreError::store("take up the jobs"))?;
     let reading = core.clone();
     let folder_path = path.to_owned();
@@ -202,11 +241,14 @@ pub async fn take_up(core: &Arc<Core>, path: &Path, retiring: Retiring) -> Resul
         Err(error) => return Err(CoreError::Definition(format!("reading the jobs panicked: {error}"))),
     };
     let mut changes = compare(&folder, &stored);
-    if retiring == Retiring::Allowed {
+    if allowed.retire {
         changes.retiring_refused = false;
     }
+    if !allowed.past {
+        refuse_past(core, &folder, &stored, &mut changes);
+    }
     let now = core.now();
-    let revisions = revisions(&folder, &changes, now);
+    let revisions = revisions(core, &folder, &changes, now);
     let mut problems = changes.problems.clone();
     if changes.retiring_refused {
         let problem = format!(
@@ -235,7 +277,7 @@ pub async fn take_up(core: &Arc<Core>, path: &Path, retiring: Retiring) -> Resul
     Ok(changes)
 }
 
-fn revisions(folder: &Folder, changes: &Changes, now: Timestamp) -> Vec<Revision> {
+fn revisions(core: &Arc<Core>, folder: &Folder, changes: &Changes, now: Timestamp) -> Vec<Revision> {
     let touched: BTreeSet<&String> =
         [&changes.added, &changes.changed, &changes.revived, &changes.moved].into_iter().flatten().collect();
     let wanted = folder.jobs.iter().filter_map(|job| Some((job, job.parsed.definition.as_ref()?)));
@@ -245,31 +287,15 @@ fn revisions(folder: &Folder, changes: &Changes, now: Timestamp) -> Vec<Revision
             name: definition.name.to_string(),
             file: job.file.clone(),
             text: job.text.clone(),
-            next: next_instants(definition, now),
-            replanned: replanned(definition),
+            next: next_instants(core, definition, now),
+            // What is past and was not refused was asked for.
+            at_once: past_instants(definition, now)
+                .into_iter()
+                .filter_map(|(ordinal, at)| named(core, definition, ordinal, at))
+                .collect(),
+            replanned: replanned(core, definition),
         })
         .collect()
-}
-
-/// The next instant of each schedule.
-pub fn next_instants(definition: &Definition, now: Timestamp) -> Vec<Option<Timestamp>> {
-    definition.schedules.iter().map(|schedule| schedule.next(now)).collect()
-}
-
-/// What a definition makes of an instant that is planned already: its period if one of its schedules names it.
-pub fn replanned(definition: &Definition) -> Replanned {
-    let definition = definition.clone();
-    Box::new(move |nominal| {
-        let just_before = nominal - jiff::SignedDuration::from_millis(1);
-        definition
-            .schedules
-            .iter()
-            .any(|schedule| schedule.next(just_before) == Some(nominal))
-            .then_some(())?;
-        let report = &definition.report;
-        let period = report.period.resolve(nominal, &report.zone, report.week_start).ok()?;
-        Some((period.start, period.end))
-    })
 }
 
 /// Notes that the folder could not be taken up; everything stays in force.
@@ -343,7 +369,7 @@ pub(super) async fn loader(core: Arc<Core>, wake: Wake, stop: CancellationToken)
 }
 
 async fn take_up_and_log(core: &Arc<Core>, wake: &Wake, folder: &Path) {
-    match take_up(core, folder, Retiring::Guarded).await {
+    match take_up(core, folder, Allowed::default()).await {
         Ok(changes) => {
             for problem in &changes.problems {
                 tracing::error!(

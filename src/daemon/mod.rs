@@ -13,14 +13,17 @@
 pub mod control;
 mod core;
 mod courier;
+mod dispatcher;
 pub mod generate;
 pub mod housekeeping;
 pub mod loader;
 mod lock;
 pub mod planner;
 mod prepare;
+mod queue;
 pub mod runner;
 pub mod systemd;
+mod timer;
 
 use std::sync::Arc;
 
@@ -31,20 +34,21 @@ use tokio_util::task::TaskTracker;
 pub use self::core::{Core, CoreError};
 pub use courier::deliver_due;
 pub use lock::{Lock, LockError};
+pub use queue::{RunLimits, RunQueue};
 
 /// Wakes the tasks. A lost wake-up costs a second, never work: each task acts on what the store says.
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     loader: Arc<Notify>,
     planner: Arc<Notify>,
-    runner: Arc<Notify>,
+    dispatcher: Arc<Notify>,
     courier: Arc<Notify>,
 }
 
 impl Wake {
     /// Everyone has a look.
     pub fn all(&self) {
-        for task in [&self.loader, &self.planner, &self.runner, &self.courier] {
+        for task in [&self.loader, &self.planner, &self.dispatcher, &self.courier] {
             task.notify_one();
         }
     }
@@ -59,6 +63,11 @@ pub struct Stop {
     pub now: CancellationToken,
 }
 
+fn run_limits(core: &Core) -> RunLimits {
+    let all = core.config.limits.runs;
+    RunLimits { all, store: core.config.sources.get("store").and_then(|source| source.runs).unwrap_or(all) }
+}
+
 /// Runs the daemon until it is told to stop. Holds the lock of the state folder for as long.
 pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
     let wake = Wake::default();
@@ -67,7 +76,9 @@ pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
     let tasks = TaskTracker::new();
     let work = TaskTracker::new();
     tasks.spawn(planner::planner(core.clone(), wake.clone(), stop.gently.clone()));
-    tasks.spawn(runner::runner(core.clone(), wake.clone(), stop.clone(), work.clone()));
+    let queue = Arc::new(RunQueue::new(run_limits(&core)));
+    tasks.spawn(dispatcher::dispatcher(core.clone(), queue.clone(), wake.clone(), stop.gently.clone()));
+    tasks.spawn(runner::runner(core.clone(), queue, wake.clone(), stop.clone(), work.clone()));
     tasks.spawn(courier::courier(core.clone(), wake.clone(), stop.gently.clone(), work.clone()));
     tasks.spawn(loader::loader(core.clone(), wake.clone(), stop.gently.clone()));
     tasks.spawn(control::control(listener, wake.clone(), stop.gently.clone()));

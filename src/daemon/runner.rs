@@ -1,88 +1,138 @@
 //! Occurrence → run → artifact → deliveries.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::generate::{GenerateError, Generated, Order, Progress, generate};
-use super::prepare::Made;
+use super::prepare::{Made, notice};
+use super::queue::{RunQueue, Take};
+use super::timer::Timer;
 use super::{Core, CoreError, Stop, Wake};
 use crate::chain::chain;
 use crate::domain::definition::Definition;
+use crate::domain::period::PeriodRule;
 use crate::domain::template::TemplateValues;
-use crate::store::occurrences::{OpenOccurrence, waiting};
+use crate::store::definitions::{self, DefinitionState};
+use crate::store::deliveries::add_notice;
+use crate::store::occurrences::{OpenOccurrence, open_one, waiting};
 use crate::store::runs::{self, NewArtifact, RunCounts};
 use crate::store::segments::coverage;
 
-/// How often the queue is looked at when nobody wakes it.
-const POLL: Duration = Duration::from_secs(5);
+/// Occurrences read from the store at once when the queue has run dry.
+const REFILL: u32 = 1_000;
 
-/// Works off the run queue until it is told to stop: oldest first, one run a definition, `[limits] runs` at once.
-pub(super) async fn runner(core: Arc<Core>, wake: Wake, stop: Stop, work: TaskTracker) {
-    let running: Arc<Mutex<HashSet<i64>>> = Arc::default();
+/// Works off the run queue until it is told to stop.
+pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, stop: Stop, work: TaskTracker) {
+    let timer = Timer::new(core.clock.clone());
+    // What waited when the last process ended.
+    queue.overflow();
     loop {
-        let woken = wake.runner.notified();
-        match core.store.read("read the run queue", waiting).await {
-            Ok(queue) => {
-                for occurrence in queue {
-                    if !enter(&running, occurrence.definition_id, core.config.limits.runs) {
-                        continue;
+        let until = match queue.take(core.now()) {
+            Take::Run(occurrence, cancel) => {
+                let (core, queue, wake) = (core.clone(), queue.clone(), wake.clone());
+                let halt = Halt { stop: stop.clone(), cancel };
+                work.spawn(async move {
+                    let occurrence_id = occurrence.occurrence_id;
+                    let again = run_and_follow(&core, *occurrence, &halt).await;
+                    queue.finish(occurrence_id);
+                    if let Some(again) = again {
+                        queue.push(again, false);
                     }
-                    let (core, wake, stop, running) =
-                        (core.clone(), wake.clone(), stop.clone(), running.clone());
-                    work.spawn(async move {
-                        let definition_id = occurrence.definition_id;
-                        if let Err(error) = run_one(&core, occurrence, &stop).await {
-                            tracing::error!(
-                                error = chain(&error),
-                                "a run could not be recorded; it is taken up again"
-                            );
-                            tokio::time::sleep(Duration::from_secs(1)).await;
-                        }
-                        running.lock().unwrap_or_else(PoisonError::into_inner).remove(&definition_id);
-                        wake.courier.notify_one();
-                        wake.runner.notify_one();
-                    });
+                    wake.courier.notify_one();
+                });
+                if stop.gently.is_cancelled() {
+                    return;
                 }
+                continue;
             }
-            Err(error) => {
-                tracing::error!(error = chain(&error), "the run queue could not be read; trying again");
+            Take::Refill => {
+                match core.store.read("read the run queue", |connection| waiting(connection, REFILL)).await {
+                    Ok(found) => {
+                        let full = found.len() == usize::try_from(REFILL).unwrap_or(usize::MAX);
+                        for occurrence in found {
+                            queue.push(occurrence, false);
+                        }
+                        if full {
+                            queue.overflow();
+                        }
+                    }
+                    Err(error) => {
+                        tracing::error!(
+                            error = chain(&error),
+                            "the run queue could not be read; trying again"
+                        );
+                        queue.overflow();
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+                if stop.gently.is_cancelled() {
+                    return;
+                }
+                continue;
             }
-        }
+            Take::After(at) => at,
+            Take::Nothing => Timestamp::MAX,
+        };
         tokio::select! {
             () = stop.gently.cancelled() => return,
-            () = woken => {}
-            () = tokio::time::sleep(POLL) => {}
+            () = queue.changed() => {}
+            () = timer.until(until) => {}
         }
     }
 }
 
-fn enter(running: &Mutex<HashSet<i64>>, definition_id: i64, most: usize) -> bool {
-    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-    running.len() < most && running.insert(definition_id)
+/// What ends a run early.
+#[derive(Debug, Default)]
+pub struct Halt {
+    /// The daemon stops.
+    pub stop: Stop,
+    /// A newer occurrence takes its place.
+    pub cancel: CancellationToken,
+}
+
+/// Runs one occurrence; returns it where it is to be run again.
+async fn run_and_follow(core: &Arc<Core>, occurrence: OpenOccurrence, halt: &Halt) -> Option<OpenOccurrence> {
+    let occurrence_id = occurrence.occurrence_id;
+    if let Err(error) = run_one(core, occurrence.clone(), halt).await {
+        tracing::error!(error = chain(&error), "a run could not be recorded; it is taken up again");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        return Some(occurrence);
+    }
+    let left =
+        core.store.read("read an occurrence", move |connection| open_one(connection, occurrence_id)).await;
+    left.ok().flatten().filter(|left| left.retry_at.is_some())
 }
 
 /// Runs one occurrence to its end: done or failed, in the ledger either way. A stop leaves it to be interrupted.
-pub async fn run_one(core: &Arc<Core>, occurrence: OpenOccurrence, stop: &Stop) -> Result<(), CoreError> {
+pub async fn run_one(core: &Arc<Core>, mut occurrence: OpenOccurrence, halt: &Halt) -> Result<(), CoreError> {
     let now = core.now();
-    let occurrence_id = occurrence.occurrence_id;
-    let claimed =
-        core.store.write("claim an occurrence", move |tx| runs::claim(tx, occurrence_id, now)).await;
-    let Some(run_id) = claimed.map_err(CoreError::store("claim an occurrence"))? else { return Ok(()) };
+    let (occurrence_id, version_id) = (occurrence.occurrence_id, occurrence.version_id);
+    let reading = core.clone();
+    let definition = tokio::task::spawn_blocking(move || reading.definition(version_id)).await;
+    let definition = definition.map_err(|error| CoreError::Definition(error.to_string())).flatten().ok();
+    let since_last_run =
+        definition.as_ref().is_some_and(|definition| definition.report.period == PeriodRule::SinceLastRun);
+    let claim = move |tx: &rusqlite::Transaction<'_>| runs::claim(tx, occurrence_id, since_last_run, now);
+    let claimed = core.store.write("claim an occurrence", claim).await;
+    let Some(claimed) = claimed.map_err(CoreError::store("claim an occurrence"))? else { return Ok(()) };
+    occurrence.period = claimed.period;
+    let run_id = claimed.run_id;
     tracing::info!(run_id, occurrence_id, nominal_at = %occurrence.nominal_at, "run started");
-    let made = make(core, run_id, &occurrence, stop).await;
+    let limit = definition.as_ref().and_then(|definition| definition.run.time_limit);
+    let made = make(core, run_id, &occurrence, limit, halt).await;
     let Some(made) = made.transpose() else { return Ok(()) };
     // The run's end is known only here. Left unwritten it would block its definition, so a full disk is waited out.
     let mut wait = Duration::from_secs(1);
-    while let Err(error) = record(core, run_id, &made).await {
+    while let Err(error) = record(core, run_id, &occurrence, definition.as_deref(), &made).await {
         tracing::error!(run_id, error = chain(&error), "the end of a run could not be written; trying again");
         tokio::select! {
-            () = stop.now.cancelled() => return Err(error),
+            () = halt.stop.now.cancelled() => return Err(error),
             () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_mins(1)),
         }
     }
@@ -90,9 +140,15 @@ pub async fn run_one(core: &Arc<Core>, occurrence: OpenOccurrence, stop: &Stop) 
 }
 
 /// Writes how a run ended.
-async fn record(core: &Arc<Core>, run_id: i64, made: &Result<Finished, String>) -> Result<(), CoreError> {
+async fn record(
+    core: &Arc<Core>,
+    run_id: i64,
+    occurrence: &OpenOccurrence,
+    definition: Option<&Definition>,
+    made: &Result<Finished, Failure>,
+) -> Result<(), CoreError> {
     let now = core.now();
-    let recorded = match made.clone() {
+    let failure = match made.clone() {
         Ok((artifact, counts, deliveries)) => {
             tracing::info!(
                 run_id,
@@ -104,45 +160,114 @@ async fn record(core: &Arc<Core>, run_id: i64, made: &Result<Finished, String>) 
             let end = move |tx: &rusqlite::Transaction<'_>| {
                 runs::finish(tx, run_id, &artifact, &counts, &deliveries, now)
             };
-            core.store.write("end a run", end).await
+            return core.store.write("end a run", end).await.map_err(CoreError::store("end a run"));
         }
-        Err(reason) => {
-            tracing::error!(run_id, reason, "run failed");
-            core.store.write("end a run", move |tx| runs::fail(tx, run_id, &reason, now)).await
-        }
+        Err(failure) => failure,
     };
-    recorded.map_err(CoreError::store("end a run"))
+    let rules = definition.map(|definition| definition.run).unwrap_or_default();
+    let wait = rules.wait_after(occurrence.failures + 1);
+    // Whoever asks for a run by hand is there to ask again.
+    let wait = wait.filter(|_| failure.may_repeat && !occurrence.manual && !occurrence.backfill);
+    let retry_at = wait.and_then(|wait| now.checked_add(wait).ok());
+    tracing::error!(
+        run_id,
+        reason = failure.reason,
+        retry_at = retry_at.map(tracing::field::display),
+        "run failed"
+    );
+    let pause_after = rules.pause_after.filter(|_| retry_at.is_none() && !occurrence.manual);
+    let definition_id = occurrence.definition_id;
+    let told = definition.and_then(|definition| {
+        let (owner, count) = (definition.owner.as_ref()?, pause_after?);
+        let subject = format!("Legwork: {} is paused after {count} failures", definition.name);
+        let body = format!(
+            "The report {name} has failed {count} times in a row; its schedules are paused.\n\nThe last reason:\n{reason}\n\n\
+             When that is mended: legwork resume {name}\n",
+            name = definition.name,
+            reason = failure.reason
+        );
+        notice(core, owner, &subject, &body, now)
+    });
+    let reason = failure.reason;
+    let end = move |tx: &rusqlite::Transaction<'_>| {
+        runs::fail(tx, run_id, &reason, retry_at, now)?;
+        if let Some(count) = pause_after
+            && runs::all_failed(tx, definition_id, count)?
+            && definitions::is_active(tx, definition_id)?
+        {
+            tracing::warn!(definition_id, count, "paused: it failed too often");
+            definitions::stop(tx, definition_id, DefinitionState::Paused, now)?;
+            if let Some(notice) = &told {
+                add_notice(tx, notice, now)?;
+            }
+        }
+        Ok(())
+    };
+    core.store.write("end a run", end).await.map_err(CoreError::store("end a run"))
 }
 
 type Finished = (NewArtifact, RunCounts, Vec<crate::store::deliveries::NewDelivery>);
+
+/// Why a run made no file.
+#[derive(Debug, Clone)]
+struct Failure {
+    reason: String,
+    /// Whether the same run may go well later.
+    may_repeat: bool,
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self { reason, may_repeat: true }
+    }
+}
 
 /// Makes the file and what follows from it; `None` when a stop came first.
 async fn make(
     core: &Arc<Core>,
     run_id: i64,
     occurrence: &OpenOccurrence,
-    stop: &Stop,
-) -> Result<Option<Finished>, String> {
+    limit: Option<SignedDuration>,
+    halt: &Halt,
+) -> Result<Option<Finished>, Failure> {
     let progress = Arc::new(Progress::default());
     let making = {
         let (core, occurrence, progress) = (core.clone(), occurrence.clone(), progress.clone());
         tokio::task::spawn_blocking(move || make_file(&core, run_id, &occurrence, &progress))
     };
     tokio::pin!(making);
+    let too_long = async {
+        match limit.and_then(|limit| Duration::try_from(limit).ok()) {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut ended_early = None;
     let joined = tokio::select! {
         joined = &mut making => joined,
-        () = stop.now.cancelled() => {
+        () = halt.stop.now.cancelled() => {
+            progress.stop.store(true, Ordering::Relaxed);
+            making.await
+        }
+        () = halt.cancel.cancelled() => {
+            let reason = "ended: its next occurrence fell due (overlap = \"cancel-running\")".to_owned();
+            ended_early = Some(Failure { reason, may_repeat: false });
+            progress.stop.store(true, Ordering::Relaxed);
+            making.await
+        }
+        () = too_long => {
+            let limit = limit.map_or(0, |limit| limit.as_secs());
+            ended_early = Some(Failure::from(format!("took longer than its time limit of {limit} s")));
             progress.stop.store(true, Ordering::Relaxed);
             making.await
         }
     };
-    let made = match joined {
-        Ok(Err(reason)) if reason == STOPPED => return Ok(None),
-        Ok(result) => result?,
+    match joined {
+        Ok(Err(reason)) if reason == STOPPED => ended_early.map_or(Ok(None), Err),
+        Ok(result) => Ok(Some(result?)),
         // A panic in a run ends the run, not the daemon.
-        Err(error) => return Err(format!("the run panicked: {error}")),
-    };
-    Ok(Some(made))
+        Err(error) => Err(Failure::from(format!("the run panicked: {error}"))),
+    }
 }
 
 const STOPPED: &str = "stopped";

@@ -34,12 +34,11 @@ impl Blackout {
             };
             text.trim().parse::<Date>().map_err(wrong)
         };
-        let (from, to) = match text.split_once("..") {
-            Some((from, to)) => (date(from)?, date(to)?),
-            None => {
-                let day = date(text)?;
-                (day, day.tomorrow().map_err(|error| error.to_string())?)
-            }
+        let (from, to) = if let Some((from, to)) = text.split_once("..") {
+            (date(from)?, date(to)?)
+        } else {
+            let day = date(text)?;
+            (day, day.tomorrow().map_err(|error| error.to_string())?)
         };
         if to <= from {
             return Err(format!("`{text}` ends before it begins; TO is the first day after it"));

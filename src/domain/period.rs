@@ -52,6 +52,9 @@ pub enum PeriodRule {
     LastDays(u16),
     /// The last whole unit.
     Previous(Unit),
+    /// From the end of the last scheduled occurrence's period to the nominal instant. Where that lies is known to the
+    /// ledger, when the run begins; until then the period is empty and ends at the nominal instant.
+    SinceLastRun,
     /// Local times, `to` exclusive.
     Between {
         /// First local time inside.
@@ -67,7 +70,7 @@ pub enum PeriodError {
     /// The text names no rule.
     #[error(
         "`{0}` is not a period; use `today`, `yesterday`, `this week`, `month to date`, `last 7 days`, `last 4 hours`, \
-         `last 90 minutes`, `previous 30 minutes | hour | day | week | month | quarter`, or FROM..TO as \
+         `last 90 minutes`, `previous 30 minutes | hour | day | week | month | quarter`, `since last run`, or FROM..TO as \
          2026-11-01..2026-11-02 (to is exclusive)"
     )]
     Unknown(String),
@@ -97,6 +100,7 @@ impl PeriodRule {
             | Self::MonthToDate
             | Self::LastDays(_)
             | Self::Previous(_)
+            | Self::SinceLastRun
             | Self::Between { .. } => None,
         }
     }
@@ -125,6 +129,7 @@ impl PeriodRule {
                 let from = today.checked_sub(Span::new().days(i64::from(*days))).ok()?;
                 (day(from)?, day(today)?)
             }
+            Self::SinceLastRun => (nominal, nominal),
             Self::Previous(unit) => return previous(*unit, nominal, zone, week_start),
             Self::Between { from, to } => (zone.first_instant(*from)?, zone.first_instant(*to)?),
         })
@@ -197,6 +202,7 @@ impl FromStr for PeriodRule {
             ["yesterday"] => Ok(Self::LastDays(1)),
             ["this", "week"] => Ok(Self::ThisWeek),
             ["month", "to", "date"] | ["this", "month"] => Ok(Self::MonthToDate),
+            ["since", "last", "run"] => Ok(Self::SinceLastRun),
             ["last", count, unit] => last(text, count, unit),
             ["previous", "30", "minutes"] => Ok(Self::Previous(Unit::HalfHour)),
             ["previous", "hour"] => Ok(Self::Previous(Unit::Hour)),
@@ -258,6 +264,7 @@ impl fmt::Display for PeriodRule {
             Self::Last(elapsed) => write!(f, "last {} minutes", elapsed.as_mins()),
             Self::LastDays(1) => f.write_str("yesterday"),
             Self::LastDays(days) => write!(f, "last {days} days"),
+            Self::SinceLastRun => f.write_str("since last run"),
             Self::Previous(Unit::HalfHour) => f.write_str("previous 30 minutes"),
             Self::Previous(Unit::Hour) => f.write_str("previous hour"),
             Self::Previous(Unit::Day) => f.write_str("previous day"),

@@ -48,8 +48,8 @@ impl Lowering<'_> {
             Some(name) => self.zone(&format!("{path}.time_zone"), name)?,
             None => report_zone.clone(),
         };
-        let start = self.bound(&format!("{path}.start"), table.start.as_deref(), &zone)?;
-        let end = self.bound(&format!("{path}.end"), table.end.as_deref(), &zone)?;
+        let start = self.bound(&format!("{path}.start"), table.start.as_deref(), &zone).ok()?;
+        let end = self.bound(&format!("{path}.end"), table.end.as_deref(), &zone).ok()?;
         if let (Some(start), Some(end)) = (start, end)
             && end <= start
         {
@@ -86,9 +86,9 @@ impl Lowering<'_> {
         Some(schedule)
     }
 
-    /// An instant, or a local date or time of the schedule's zone.
-    fn bound(&mut self, path: &str, text: Option<&str>, zone: &Zone) -> Option<Option<Timestamp>> {
-        let Some(text) = text else { return Some(None) };
+    /// An instant, or a local date or time of the schedule's zone; the error is noted.
+    fn bound(&mut self, path: &str, text: Option<&str>, zone: &Zone) -> Result<Option<Timestamp>, ()> {
+        let Some(text) = text else { return Ok(None) };
         let local = || {
             let civil = text.parse::<Date>().ok().filter(|_| text.len() == 10).map(|day| day.at(0, 0, 0, 0));
             civil.or_else(|| text.parse::<DateTime>().ok()).and_then(|civil| zone.first_instant(civil))
@@ -99,7 +99,7 @@ impl Lowering<'_> {
             )
         };
         let found = text.parse::<Timestamp>().ok().or_else(local);
-        self.take(path, found.ok_or_else(wrong)).map(Some)
+        self.take(path, found.ok_or_else(wrong)).map(Some).ok_or(())
     }
 
     fn when(&mut self, path: &str, table: &ScheduleTable, start: Option<Timestamp>) -> Option<When> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::instant;
+use super::occurrences::NewOccurrence;
 use crate::domain::text::stamp;
 
 /// Whether a definition is worked on.
@@ -85,12 +86,39 @@ pub fn by_name(connection: &Connection, name: &str) -> rusqlite::Result<Option<S
     connection.prepare_cached(&format!("{SELECT} where d.name = ?1"))?.query_row([name], stored).optional()
 }
 
-/// The next instants of a definition's schedules, in the schedules' order.
-pub type NextInstants = Vec<Option<Timestamp>>;
+/// A schedule's next instant, or why it has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// This one.
+    At(Timestamp),
+    /// There is none left.
+    Ended,
+    /// The schedule is switched off.
+    Disabled,
+}
 
-/// An occurrence that is planned and not due, and what the new version makes of it: its period, or nothing when the
-/// new version does not name the instant.
-pub type Replanned = Box<dyn Fn(Timestamp) -> Option<(Timestamp, Timestamp)> + Send>;
+impl Next {
+    fn columns(self) -> (Option<String>, Option<&'static str>) {
+        match self {
+            Self::At(at) => (Some(stamp(at)), None),
+            Self::Ended => (None, Some("ended")),
+            Self::Disabled => (None, Some("disabled")),
+        }
+    }
+}
+
+/// The next instants of a definition's schedules, in the schedules' order, and the zone data that they follow from.
+#[derive(Debug, Clone)]
+pub struct NextInstants {
+    /// One a schedule.
+    pub of: Vec<Next>,
+    /// A row of `zone_data`.
+    pub zone_data_id: Option<i64>,
+}
+
+/// What a version makes of an instant: when it falls due, by which schedule, over which period; nothing when none of its
+/// schedules names it.
+pub type Replanned = Box<dyn Fn(Timestamp) -> Option<NewOccurrence> + Send>;
 
 /// A definition to be put in force.
 pub struct Revision {
@@ -104,6 +132,8 @@ pub struct Revision {
     pub next: NextInstants,
     /// What becomes of occurrences that are planned already.
     pub replanned: Replanned,
+    /// Occurrences of past instants that fall due at once.
+    pub at_once: Vec<NewOccurrence>,
 }
 
 /// Puts a definition in force: a new one, a new version, or the same version from another file.
@@ -147,10 +177,27 @@ pub fn put(tx: &Transaction<'_>, revision: &Revision, now: Timestamp) -> rusqlit
     } else if state != DefinitionState::Retired {
         return Ok(());
     }
-    if state == DefinitionState::Paused {
-        return set_next(tx, definition_id, &vec![None; revision.next.len()]);
+    set_next(tx, definition_id, &revision.next)?;
+    for new in &revision.at_once {
+        tx.execute(
+            "insert into occurrence (definition_id, version_id, nominal_at, due_at, manual, ordinal, period_start,
+                                     period_end, state)
+             select definition_id, version_id, ?2, ?3, 0, ?4, ?5, ?6, 'planned' from definition where definition_id = ?1
+             on conflict (definition_id, nominal_at) do nothing",
+            params![
+                definition_id,
+                stamp(new.nominal_at),
+                stamp(now),
+                new.ordinal,
+                stamp(new.period.start),
+                stamp(new.period.end)
+            ],
+        )?;
     }
-    set_next(tx, definition_id, &revision.next)
+    if state == DefinitionState::Paused {
+        idle(tx, definition_id, state)?;
+    }
+    Ok(())
 }
 
 /// Planned occurrences that are not due follow the new version: kept if it names the instant too, else removed.
@@ -163,16 +210,25 @@ fn replan(
 ) -> rusqlite::Result<()> {
     let mut statement = tx.prepare_cached(
         "select occurrence_id, nominal_at from occurrence
-         where definition_id = ?1 and state = 'planned' and manual = 0 and nominal_at > ?2",
+         where definition_id = ?1 and state = 'planned' and manual = 0 and due_at > ?2",
     )?;
     let planned: Vec<(i64, Timestamp)> = statement
         .query_map(params![definition_id, stamp(now)], |row| Ok((row.get(0)?, instant(row, 1)?)))?
         .collect::<Result<_, _>>()?;
     for (occurrence_id, nominal) in planned {
         match replanned(nominal) {
-            Some((start, end)) => tx.execute(
-                "update occurrence set version_id = ?2, period_start = ?3, period_end = ?4 where occurrence_id = ?1",
-                params![occurrence_id, version_id, stamp(start), stamp(end)],
+            Some(new) => tx.execute(
+                "update occurrence
+                 set version_id = ?2, period_start = ?3, period_end = ?4, due_at = ?5, ordinal = ?6
+                 where occurrence_id = ?1",
+                params![
+                    occurrence_id,
+                    version_id,
+                    stamp(new.period.start),
+                    stamp(new.period.end),
+                    stamp(new.due_at),
+                    new.ordinal
+                ],
             )?,
             None => tx.execute("delete from occurrence where occurrence_id = ?1", [occurrence_id])?,
         };
@@ -193,17 +249,24 @@ fn note_unplanned(tx: &Transaction<'_>, definition_id: i64, now: Timestamp) -> r
 }
 
 /// Sets the next instants of a definition's schedules; schedules that it no longer has vanish.
-pub fn set_next(
-    tx: &Transaction<'_>,
-    definition_id: i64,
-    next: &[Option<Timestamp>],
-) -> rusqlite::Result<()> {
-    tx.execute("delete from schedule where definition_id = ?1", [definition_id])?;
-    let mut insert =
-        tx.prepare_cached("insert into schedule (definition_id, ordinal, next_at) values (?1, ?2, ?3)")?;
-    for (ordinal, at) in (0_i64..).zip(next) {
-        insert.execute(params![definition_id, ordinal, at.map(stamp)])?;
+pub fn set_next(tx: &Transaction<'_>, definition_id: i64, next: &NextInstants) -> rusqlite::Result<()> {
+    tx.prepare_cached("delete from schedule where definition_id = ?1")?.execute([definition_id])?;
+    let mut insert = tx.prepare_cached(
+        "insert into schedule (definition_id, ordinal, next_at, idle, zone_data_id) values (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (ordinal, next_one) in (0_i64..).zip(&next.of) {
+        let (at, idle) = next_one.columns();
+        insert.execute(params![definition_id, ordinal, at, idle, next.zone_data_id])?;
     }
+    Ok(())
+}
+
+/// Takes the next instants of a definition that is paused or retired away.
+fn idle(tx: &Transaction<'_>, definition_id: i64, state: DefinitionState) -> rusqlite::Result<()> {
+    tx.execute(
+        "update schedule set next_at = null, idle = ?2 where definition_id = ?1",
+        params![definition_id, state.name()],
+    )?;
     Ok(())
 }
 
@@ -218,9 +281,9 @@ pub fn stop(
         "update definition set state = ?2 where definition_id = ?1",
         params![definition_id, state.name()],
     )?;
-    tx.execute("update schedule set next_at = null where definition_id = ?1", [definition_id])?;
+    idle(tx, definition_id, state)?;
     tx.execute(
-        "delete from occurrence where definition_id = ?1 and state = 'planned' and manual = 0 and nominal_at > ?2",
+        "delete from occurrence where definition_id = ?1 and state = 'planned' and manual = 0 and due_at > ?2",
         params![definition_id, stamp(now)],
     )?;
     end_unplanned(tx, definition_id, now)?;
@@ -235,7 +298,7 @@ pub fn stop(
 pub fn resume(
     tx: &Transaction<'_>,
     stored: &StoredDefinition,
-    next: &[Option<Timestamp>],
+    next: &NextInstants,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let definition_id = stored.definition_id;
@@ -314,7 +377,7 @@ pub fn version(connection: &Connection, version_id: i64) -> rusqlite::Result<(St
 pub fn recompute(
     tx: &Transaction<'_>,
     stored: &StoredDefinition,
-    next: &[Option<Timestamp>],
+    next: &NextInstants,
     replanned: &Replanned,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
@@ -329,6 +392,53 @@ pub fn recompute(
     }
     replan(tx, stored.definition_id, stored.version_id, replanned, now)?;
     set_next(tx, stored.definition_id, next)
+}
+
+/// Definitions with a schedule that has neither a next instant nor a reason for having none: there should be none.
+pub fn lost(connection: &Connection) -> rusqlite::Result<Vec<StoredDefinition>> {
+    let sql = format!(
+        "{SELECT} where d.definition_id in
+             (select definition_id from schedule where next_at is null and idle is null limit 100)"
+    );
+    connection.prepare_cached(&sql)?.query_map([], stored)?.collect()
+}
+
+/// Up to `most` active definitions whose key is above `after`, in the order of keys.
+pub fn active_after(
+    connection: &Connection,
+    after: i64,
+    most: u32,
+) -> rusqlite::Result<Vec<StoredDefinition>> {
+    let sql = format!(
+        "{SELECT} where d.definition_id > ?1 and d.state = 'active' order by d.definition_id limit ?2"
+    );
+    connection.prepare_cached(&sql)?.query_map([after, i64::from(most)], stored)?.collect()
+}
+
+/// Definitions that come from files, by name, retired ones too.
+pub fn of_files(connection: &Connection) -> rusqlite::Result<Vec<StoredDefinition>> {
+    let sql = format!("{SELECT} where d.file is not null order by d.name");
+    connection.prepare_cached(&sql)?.query_map([], stored)?.collect()
+}
+
+/// Whether a definition's schedules run.
+pub fn is_active(connection: &Connection, definition_id: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("select state = 'active' from definition where definition_id = ?1")?
+        .query_row([definition_id], |row| row.get(0))
+}
+
+/// The key of a version of the zone data, if it was ever noted.
+pub fn zone_data(connection: &Connection, version: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .query_row("select zone_data_id from zone_data where version = ?1", [version], |row| row.get(0))
+        .optional()
+}
+
+/// Notes a version of the zone data and returns its key.
+pub fn add_zone_data(tx: &Transaction<'_>, version: &str) -> rusqlite::Result<i64> {
+    tx.execute("insert into zone_data (version) values (?1) on conflict (version) do nothing", [version])?;
+    tx.query_row("select zone_data_id from zone_data where version = ?1", [version], |row| row.get(0))
 }
 
 /// What the daemon remembered of its surroundings under a name.
@@ -349,7 +459,7 @@ pub fn set_surrounding(tx: &Transaction<'_>, name: &str, value: &str) -> rusqlit
 pub fn undo_ahead(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     tx.execute(
         "update occurrence set state = 'planned', rule = null, ended_at = null
-         where state = 'skipped' and rule = 'missed' and nominal_at > ?1",
+         where state = 'skipped' and rule = 'missed' and due_at > ?1",
         [stamp(now)],
     )?;
     // No wait of ours is longer than a day.

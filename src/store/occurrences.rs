@@ -23,12 +23,16 @@ pub struct DueSchedule {
     pub version_id: i64,
 }
 
-/// Schedules with an instant before `until`, the earliest first.
-pub fn schedules_before(connection: &Connection, until: Timestamp) -> rusqlite::Result<Vec<DueSchedule>> {
+/// Up to `most` schedules with an instant before `until`, the earliest first.
+pub fn schedules_before(
+    connection: &Connection,
+    until: Timestamp,
+    most: u32,
+) -> rusqlite::Result<Vec<DueSchedule>> {
     let mut statement = connection.prepare_cached(
         "select s.definition_id, s.ordinal, s.next_at, d.version_id
          from schedule s join definition d using (definition_id)
-         where s.next_at < ?1 and d.state = 'active' order by s.next_at",
+         where s.next_at < ?1 and d.state = 'active' order by s.next_at limit ?2",
     )?;
     let due = |row: &Row<'_>| {
         Ok(DueSchedule {
@@ -38,7 +42,7 @@ pub fn schedules_before(connection: &Connection, until: Timestamp) -> rusqlite::
             version_id: row.get(3)?,
         })
     };
-    statement.query_map([stamp(until)], due)?.collect()
+    statement.query_map(params![stamp(until), most], due)?.collect()
 }
 
 /// An occurrence to be planned.
@@ -48,10 +52,16 @@ pub struct NewOccurrence {
     pub definition_id: i64,
     /// The version that it will use unless the definition changes before it is due.
     pub version_id: i64,
+    /// Which schedule names it; `None` for a run by hand.
+    pub ordinal: Option<i64>,
     /// The instant.
     pub nominal_at: Timestamp,
+    /// When it falls due.
+    pub due_at: Timestamp,
     /// The period of data.
     pub period: Period,
+    /// The rule that skips it already now.
+    pub skipped: Option<&'static str>,
 }
 
 /// What one schedule contributes to a plan.
@@ -68,15 +78,25 @@ pub struct Planned {
 }
 
 /// Writes a plan. A schedule that changed since it was read is left to the next round.
-pub fn plan(tx: &Transaction<'_>, plan: &[Planned]) -> rusqlite::Result<()> {
+pub fn plan(
+    tx: &Transaction<'_>,
+    plan: &[Planned],
+    zone_data_id: Option<i64>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let mut advance = tx.prepare_cached(
-        "update schedule set next_at = ?4
+        "update schedule set next_at = ?4, idle = ?6, zone_data_id = ?7
          where definition_id = ?1 and ordinal = ?2 and next_at = ?3
            and (select version_id from definition d where d.definition_id = ?1) = ?5",
     )?;
+    // Where two schedules meet, the one that no blackout silences wins.
     let mut insert = tx.prepare_cached(
-        "insert into occurrence (definition_id, version_id, nominal_at, manual, period_start, period_end, state)
-         values (?1, ?2, ?3, 0, ?4, ?5, 'planned') on conflict (definition_id, nominal_at) do nothing",
+        "insert into occurrence (definition_id, version_id, nominal_at, due_at, manual, ordinal, period_start, period_end,
+                                 state, rule, ended_at)
+         values (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10)
+         on conflict (definition_id, nominal_at) do update
+         set state = excluded.state, rule = null, ended_at = null, ordinal = excluded.ordinal, due_at = excluded.due_at
+         where state = 'skipped' and rule = 'blackout' and excluded.state = 'planned'",
     )?;
     for planned in plan {
         let schedule = &planned.schedule;
@@ -85,7 +105,9 @@ pub fn plan(tx: &Transaction<'_>, plan: &[Planned]) -> rusqlite::Result<()> {
             schedule.ordinal,
             stamp(schedule.next_at),
             planned.next_at.map(stamp),
-            schedule.version_id
+            schedule.version_id,
+            planned.next_at.is_none().then_some("ended"),
+            zone_data_id,
         ])?;
         if advanced == 0 {
             continue;
@@ -101,8 +123,13 @@ pub fn plan(tx: &Transaction<'_>, plan: &[Planned]) -> rusqlite::Result<()> {
                 new.definition_id,
                 new.version_id,
                 stamp(new.nominal_at),
+                stamp(new.due_at),
+                new.ordinal,
                 stamp(new.period.start),
-                stamp(new.period.end)
+                stamp(new.period.end),
+                if new.skipped.is_some() { "skipped" } else { "planned" },
+                new.skipped,
+                new.skipped.map(|_| stamp(now)),
             ])?;
         }
     }
@@ -139,8 +166,9 @@ pub fn request(tx: &Transaction<'_>, request: &ManualRequest) -> rusqlite::Resul
     loop {
         let inserted = tx.execute(
             "insert into occurrence
-                 (definition_id, version_id, nominal_at, manual, period_start, period_end, state, send, send_to)
-             values (?1, ?2, ?3, 1, ?4, ?5, 'planned', ?6, ?7) on conflict (definition_id, nominal_at) do nothing",
+                 (definition_id, version_id, nominal_at, due_at, manual, period_start, period_end, state, send, send_to)
+             values (?1, ?2, ?3, ?3, 1, ?4, ?5, 'planned', ?6, ?7)
+             on conflict (definition_id, nominal_at) do nothing",
             params![
                 new.definition_id,
                 new.version_id,
@@ -169,18 +197,29 @@ pub struct OpenOccurrence {
     pub version_id: i64,
     /// The instant.
     pub nominal_at: Timestamp,
+    /// When it falls due.
+    pub due_at: Timestamp,
     /// Whether a person asked for it.
     pub manual: bool,
+    /// Which schedule named it.
+    pub ordinal: Option<usize>,
+    /// Whether it is made for a backfill.
+    pub backfill: bool,
     /// The period of data.
     pub period: Period,
     /// Whether deliveries are made.
     pub send: bool,
     /// An address that replaces the definition's destinations.
     pub send_to: Option<String>,
+    /// Its runs that failed.
+    pub failures: u32,
+    /// When the next run may begin, after one that failed.
+    pub retry_at: Option<Timestamp>,
 }
 
 const OPEN: &str = "
-    select occurrence_id, definition_id, version_id, nominal_at, manual, period_start, period_end, send, send_to
+    select occurrence_id, definition_id, version_id, nominal_at, manual, period_start, period_end, send, send_to, due_at,
+           ordinal, backfill_id is not null, failures, retry_at
     from occurrence";
 
 fn open(row: &Row<'_>) -> rusqlite::Result<OpenOccurrence> {
@@ -193,34 +232,35 @@ fn open(row: &Row<'_>) -> rusqlite::Result<OpenOccurrence> {
         period: Period { start: instant(row, 5)?, end: instant(row, 6)? },
         send: row.get(7)?,
         send_to: row.get(8)?,
+        due_at: instant(row, 9)?,
+        ordinal: row.get::<_, Option<i64>>(10)?.and_then(|ordinal| usize::try_from(ordinal).ok()),
+        backfill: row.get(11)?,
+        failures: row.get(12)?,
+        retry_at: optional_instant(row, 13)?,
     })
 }
 
-/// Planned occurrences whose instant has come, the oldest first.
-pub fn fallen_due(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<OpenOccurrence>> {
+/// Up to `most` planned occurrences that fall due before `until`, the earliest first.
+pub fn planned_before(
+    connection: &Connection,
+    until: Timestamp,
+    most: u32,
+) -> rusqlite::Result<Vec<OpenOccurrence>> {
     let sql =
-        format!("{OPEN} where state = 'planned' and nominal_at <= ?1 order by nominal_at, occurrence_id");
-    connection.prepare_cached(&sql)?.query_map([stamp(now)], open)?.collect()
+        format!("{OPEN} where state = 'planned' and due_at < ?1 order by due_at, occurrence_id limit ?2");
+    connection.prepare_cached(&sql)?.query_map(params![stamp(until), most], open)?.collect()
 }
 
-/// Occurrences that wait in the run queue, the oldest first.
-pub fn waiting(connection: &Connection) -> rusqlite::Result<Vec<OpenOccurrence>> {
-    let sql = format!("{OPEN} where state = 'due' order by nominal_at, occurrence_id");
-    connection.prepare_cached(&sql)?.query_map([], open)?.collect()
+/// Up to `most` occurrences that wait in the run queue, the oldest first.
+pub fn waiting(connection: &Connection, most: u32) -> rusqlite::Result<Vec<OpenOccurrence>> {
+    let sql = format!("{OPEN} where state = 'due' order by nominal_at, occurrence_id limit ?1");
+    connection.prepare_cached(&sql)?.query_map([most], open)?.collect()
 }
 
-/// Definitions that have an occurrence waiting or running, with how many of each.
-pub fn busy(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
-    let mut statement = connection
-        .prepare_cached("select distinct definition_id from occurrence where state in ('due', 'running')")?;
-    statement.query_map([], |row| row.get(0))?.collect()
-}
-
-/// The instant at which the next planned occurrence falls due.
-pub fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
-    connection
-        .prepare_cached("select min(nominal_at) from occurrence where state = 'planned'")?
-        .query_row([], |row| optional_instant(row, 0))
+/// One occurrence that is not ended.
+pub fn open_one(connection: &Connection, occurrence_id: i64) -> rusqlite::Result<Option<OpenOccurrence>> {
+    let sql = format!("{OPEN} where occurrence_id = ?1 and state in ('planned', 'due', 'running')");
+    connection.prepare_cached(&sql)?.query_row([occurrence_id], open).optional()
 }
 
 /// What becomes of an occurrence whose instant has come.

@@ -8,26 +8,60 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::deliveries::{NewDelivery, add_deliveries};
 use super::instant;
+use crate::domain::period::Period;
 use crate::domain::text::stamp;
 
 /// Interruptions after which an occurrence is not run again.
 const INTERRUPTIONS_MAX: i64 = 3;
 
+/// A run that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its key.
+    pub run_id: i64,
+    /// The period of data.
+    pub period: Period,
+}
+
 /// Claims an occurrence for a run, once: `None` when another claim or an end came first.
-pub fn claim(tx: &Transaction<'_>, occurrence_id: i64, now: Timestamp) -> rusqlite::Result<Option<i64>> {
-    let claimed = tx.execute(
-        "update occurrence set state = 'running' where occurrence_id = ?1 and state = 'due'",
-        [occurrence_id],
-    )?;
+///
+/// A period `since last run` begins here, at the first claim: where the last scheduled occurrence before it that has a
+/// whole file ended, else where the definition began.
+pub fn claim(
+    tx: &Transaction<'_>,
+    occurrence_id: i64,
+    since_last_run: bool,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Claimed>> {
+    let claimed = tx
+        .prepare_cached(
+            "update occurrence set state = 'running', retry_at = null
+             where occurrence_id = ?1 and state in ('planned', 'due')",
+        )?
+        .execute([occurrence_id])?;
     if claimed == 0 {
         return Ok(None);
     }
-    tx.execute(
+    tx.prepare_cached(
         "insert into run (occurrence_id, number, state, started_at)
          select ?1, coalesce(max(number), 0) + 1, 'running', ?2 from run where occurrence_id = ?1",
-        params![occurrence_id, stamp(now)],
-    )?;
-    Ok(Some(tx.last_insert_rowid()))
+    )?
+    .execute(params![occurrence_id, stamp(now)])?;
+    let run_id = tx.last_insert_rowid();
+    if since_last_run {
+        tx.prepare_cached(
+            "update occurrence as o set period_start = min(period_end, coalesce(
+                 (select max(b.period_end) from occurrence b join run r using (occurrence_id) join artifact a using (run_id)
+                  where b.definition_id = o.definition_id and b.manual = 0 and b.nominal_at < o.nominal_at),
+                 (select created_at from definition d where d.definition_id = o.definition_id)))
+             where occurrence_id = ?1 and period_start = period_end",
+        )?
+        .execute([occurrence_id])?;
+    }
+    let period = tx
+        .prepare_cached("select period_start, period_end from occurrence where occurrence_id = ?1")?
+        .query_row([occurrence_id], |row| Ok(Period { start: instant(row, 0)?, end: instant(row, 1)? }))?;
+    Ok(Some(Claimed { run_id, period }))
 }
 
 /// A whole file, renamed into place and synced.
@@ -103,18 +137,43 @@ pub fn finish(
     add_deliveries(tx, tx.last_insert_rowid(), deliveries, now)
 }
 
-/// Ends a run that could not make its file.
-pub fn fail(tx: &Transaction<'_>, run_id: i64, error: &str, now: Timestamp) -> rusqlite::Result<()> {
+/// Ends a run that could not make its file. Its occurrence waits for `retry_at`, or has failed where there is none.
+pub fn fail(
+    tx: &Transaction<'_>,
+    run_id: i64,
+    error: &str,
+    retry_at: Option<Timestamp>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     tx.execute(
         "update run set state = 'failed', ended_at = ?2, error = ?3 where run_id = ?1 and state = 'running'",
         params![run_id, stamp(now), error],
     )?;
     tx.execute(
-        "update occurrence set state = 'failed', ended_at = ?2
+        "update occurrence
+         set state = case when ?3 is null then 'failed' else 'due' end, failures = failures + 1, retry_at = ?3,
+             ended_at = case when ?3 is null then ?2 end
          where occurrence_id = (select occurrence_id from run where run_id = ?1) and state = 'running'",
-        params![run_id, stamp(now)],
+        params![run_id, stamp(now), retry_at.map(stamp)],
     )?;
     Ok(())
+}
+
+/// Whether the newest `count` scheduled occurrences of a definition that ran to an end have all failed, since its
+/// schedules last began.
+pub fn all_failed(connection: &Connection, definition_id: i64, count: u32) -> rusqlite::Result<bool> {
+    let failed: u32 = connection
+        .prepare_cached(
+            "select count(*) from
+                 (select state from occurrence
+                  where definition_id = ?1 and manual = 0 and backfill_id is null and state in ('done', 'failed')
+                    and nominal_at > coalesce((select max(to_at) from unplanned
+                                               where definition_id = ?1 and rule = 'paused'), '')
+                  order by nominal_at desc limit ?2)
+             where state = 'failed'",
+        )?
+        .query_row(params![definition_id, count], |row| row.get(0))?;
+    Ok(failed == count)
 }
 
 /// Ends runs that a stop or crash cut short. Their occurrences wait again; after the third time they have failed.

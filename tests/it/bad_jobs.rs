@@ -83,7 +83,7 @@ fn a_schedule_that_never_fires_is_refused() {
     check(&job(DAY, gap), &["this schedule never fires"]);
     check(
         &job(DAY, "[[schedule]]\ncron = \"0 6 * * Mon-Fry\"\n"),
-        &["bad.toml:6:17", "`Fry` is not a day of week", "^^^^^^^"],
+        &["bad.toml:6:17", "`Fry` is no day of week", "^^^^^^^"],
     );
 }
 

@@ -16,6 +16,7 @@
     reason = "a test that cannot go on has failed; nothing here has users outside"
 )]
 
+mod bad_days;
 mod bad_jobs;
 mod commands;
 mod crash;

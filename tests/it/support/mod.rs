@@ -2,6 +2,7 @@
 
 pub mod nginx;
 pub mod smtp;
+pub mod world;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,6 +147,13 @@ impl Legwork {
         let connection = Connection::open(self.path("state/legwork.db")).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         connection
+    }
+
+    /// The ledger, once the program has made it.
+    pub fn ledger_when_there(&self) -> Connection {
+        let path = self.path("state/legwork.db");
+        wait_for("the ledger", || if path.exists() { Ok(()) } else { Err(String::new()) });
+        self.ledger()
     }
 
     /// A single text or number out of the ledger; NULL is the empty text.

@@ -1,0 +1,250 @@
+//! The run queue: occurrences that have fallen due, and the runs that work.
+//!
+//! The store has every row of it; this is what the daemon acts on. Oldest nominal instant first, one run a definition
+//! unless its schedule allows more, and never more than the config's limits.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::occurrences::OpenOccurrence;
+
+/// Occurrences that wait in memory; more wait in the store.
+const WAITING_MAX: usize = 10_000;
+/// Runs of backfills at the same time: the reports of today come first.
+const BACKFILL_RUNS: usize = 1;
+
+/// How many runs work at the same time.
+#[derive(Debug, Clone, Copy)]
+pub struct RunLimits {
+    /// Of all.
+    pub all: usize,
+    /// Over the segment store.
+    pub store: usize,
+}
+
+/// The run queue.
+#[derive(Debug)]
+pub struct RunQueue {
+    limits: RunLimits,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: BTreeMap<(Timestamp, i64), Waiting>,
+    running: HashMap<i64, Running>,
+    /// Some occurrences that wait stand in the store only.
+    overflown: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    occurrence: OpenOccurrence,
+    /// Whether it may run beside another run of its definition.
+    beside: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    definition_id: i64,
+    backfill: bool,
+    cancel: CancellationToken,
+}
+
+/// What can be run now.
+#[derive(Debug)]
+pub(super) enum Take {
+    /// This one; the token ends it.
+    Run(Box<OpenOccurrence>, CancellationToken),
+    /// Nothing before this instant.
+    After(Timestamp),
+    /// Nothing until something changes.
+    Nothing,
+    /// Nothing in memory, but the store has more.
+    Refill,
+}
+
+impl RunQueue {
+    /// An empty one.
+    pub fn new(limits: RunLimits) -> Self {
+        Self { limits, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an occurrence; `beside` another run of its definition if it may. One that is there already is left alone.
+    pub fn push(&self, occurrence: OpenOccurrence, beside: bool) {
+        let mut state = self.state();
+        let key = (occurrence.nominal_at, occurrence.occurrence_id);
+        if state.running.contains_key(&occurrence.occurrence_id) {
+            return;
+        }
+        if WAITING_MAX <= state.waiting.len() && !state.waiting.contains_key(&key) {
+            state.overflown = true;
+            return;
+        }
+        state.waiting.entry(key).or_insert(Waiting { occurrence, beside });
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Whether a run of a definition works, or waits for a place.
+    pub fn is_busy(&self, definition_id: i64, now: Timestamp) -> bool {
+        let state = self.state();
+        let waits = |waiting: &Waiting| {
+            waiting.occurrence.definition_id == definition_id
+                && waiting.occurrence.retry_at.is_none_or(|at| at <= now)
+        };
+        state.running.values().any(|running| running.definition_id == definition_id)
+            || state.waiting.values().any(waits)
+    }
+
+    /// Definitions of which a run works or waits for a place.
+    pub fn busy(&self, now: Timestamp) -> std::collections::HashSet<i64> {
+        let state = self.state();
+        let waiting = state.waiting.values().map(|waiting| &waiting.occurrence);
+        let waiting = waiting.filter(|occurrence| occurrence.retry_at.is_none_or(|at| at <= now));
+        let running = state.running.values().map(|running| running.definition_id);
+        waiting.map(|occurrence| occurrence.definition_id).chain(running).collect()
+    }
+
+    /// Ends the runs of a definition.
+    pub fn cancel(&self, definition_id: i64) {
+        for running in self.state().running.values().filter(|running| running.definition_id == definition_id)
+        {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Takes the first occurrence that may run now.
+    pub(super) fn take(&self, now: Timestamp) -> Take {
+        let mut state = self.state();
+        let running = state.running.len();
+        if running < self.limits.all.min(self.limits.store) {
+            let backfills = state.running.values().filter(|running| running.backfill).count();
+            let runs =
+                |definition_id| state.running.values().any(|running| running.definition_id == definition_id);
+            let may = |waiting: &Waiting| {
+                let occurrence = &waiting.occurrence;
+                occurrence.retry_at.is_none_or(|at| at <= now)
+                    && (waiting.beside || !runs(occurrence.definition_id))
+                    && (!occurrence.backfill || backfills < BACKFILL_RUNS)
+            };
+            let found = state.waiting.iter().find(|(_, waiting)| may(waiting)).map(|(key, _)| *key);
+            if let Some(taken) = found.and_then(|key| state.waiting.remove(&key)) {
+                let occurrence = taken.occurrence;
+                let cancel = CancellationToken::new();
+                let running = Running {
+                    definition_id: occurrence.definition_id,
+                    backfill: occurrence.backfill,
+                    cancel: cancel.clone(),
+                };
+                state.running.insert(occurrence.occurrence_id, running);
+                return Take::Run(Box::new(occurrence), cancel);
+            }
+            if state.overflown && state.waiting.is_empty() {
+                state.overflown = false;
+                return Take::Refill;
+            }
+        }
+        let retries = state.waiting.values().filter_map(|waiting| waiting.occurrence.retry_at);
+        retries.filter(|at| now < *at).min().map_or(Take::Nothing, Take::After)
+    }
+
+    /// A run has ended.
+    pub(super) fn finish(&self, occurrence_id: i64) {
+        self.state().running.remove(&occurrence_id);
+        self.changed.notify_one();
+    }
+
+    /// The store may have more than is here.
+    pub(super) fn overflow(&self) {
+        self.state().overflown = true;
+        self.changed.notify_one();
+    }
+
+    /// Something was added, or has ended.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{RunLimits, RunQueue, Take};
+    use crate::domain::period::Period;
+    use crate::store::occurrences::OpenOccurrence;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn occurrence(occurrence_id: i64, definition_id: i64, nominal_s: i64) -> OpenOccurrence {
+        let nominal_at = Timestamp::from_second(nominal_s).unwrap();
+        OpenOccurrence {
+            occurrence_id,
+            definition_id,
+            version_id: 1,
+            nominal_at,
+            due_at: nominal_at,
+            manual: false,
+            ordinal: Some(0),
+            backfill: false,
+            period: Period { start: nominal_at, end: nominal_at },
+            send: true,
+            send_to: None,
+            failures: 0,
+            retry_at: None,
+        }
+    }
+
+    fn taken(queue: &RunQueue) -> Option<i64> {
+        match queue.take(NOW) {
+            Take::Run(occurrence, _) => Some(occurrence.occurrence_id),
+            Take::After(_) | Take::Nothing | Take::Refill => None,
+        }
+    }
+
+    #[test]
+    fn the_oldest_runs_first_and_one_a_definition() {
+        let queue = RunQueue::new(RunLimits { all: 2, store: 2 });
+        for (id, definition, nominal) in [(1, 7, 30), (2, 7, 10), (3, 8, 20), (4, 9, 5)] {
+            queue.push(occurrence(id, definition, nominal), false);
+        }
+        assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (Some(4), Some(2), None));
+        queue.finish(4);
+        assert_eq!((taken(&queue), taken(&queue)), (Some(3), None), "definition 7 works");
+        queue.finish(2);
+        assert_eq!(taken(&queue), Some(1));
+    }
+
+    #[test]
+    fn a_retry_waits_for_its_instant_and_does_not_count_as_busy() {
+        let queue = RunQueue::new(RunLimits { all: 2, store: 2 });
+        let later = Timestamp::from_second(60).unwrap();
+        queue.push(OpenOccurrence { retry_at: Some(later), ..occurrence(1, 7, 10) }, false);
+        assert!(matches!(queue.take(NOW), Take::After(at) if at == later));
+        assert!(!queue.is_busy(7, NOW) && queue.is_busy(7, later));
+        assert!(matches!(queue.take(later), Take::Run(..)));
+    }
+
+    #[test]
+    fn allowed_runs_stand_beside_each_other_and_backfills_take_one_place() {
+        let queue = RunQueue::new(RunLimits { all: 3, store: 3 });
+        queue.push(occurrence(1, 7, 10), true);
+        queue.push(occurrence(2, 7, 20), true);
+        for id in [3, 4] {
+            queue.push(OpenOccurrence { backfill: true, ..occurrence(id, id, 1) }, false);
+        }
+        assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (Some(3), Some(1), Some(2)));
+        queue.finish(1);
+        assert_eq!(taken(&queue), None, "another backfill works");
+    }
+}

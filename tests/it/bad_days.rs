@@ -1,0 +1,232 @@
+//! The rules for the bad days, and a year of them: the whole daemon over a settable clock and a real database file.
+
+use std::fs;
+
+use crate::support::world::World;
+use crate::support::{job, segment};
+
+const NOON: &str = "2026-06-10T12:00:00Z";
+
+/// A job over a fixed day with one schedule and more TOML.
+fn scheduled(schedule: &str, rest: &str) -> String {
+    job("{ from = \"2026-06-09\", to = \"2026-06-10\" }", &format!("[[schedule]]\n{schedule}\n{rest}"))
+}
+
+/// A report that takes a second a year to make without any data: a document of every five minutes.
+fn slow(years: u32, schedule: &str, rest: &str) -> String {
+    let to = 2_000 + years;
+    format!(
+        "[report]\ntype = \"messaging-agent-segments\"\ntime_zone = \"UTC\"\ninterval = \"5m\"\n\
+         period = {{ from = \"2000-01-01\", to = \"{to}-01-01\" }}\n[output]\nformat = \"json\"\n{rest}\n[[schedule]]\n{schedule}\n"
+    )
+}
+
+#[test]
+fn settle_lag_and_jitter_put_a_run_off_and_leave_its_period_alone() {
+    let text = job("\"previous hour\"", "").replace("[report]", "[report]\nsettle = \"10m\"")
+        + "[[schedule]]\ncron = \"0 * * * *\"\njitter = \"2m\"\n";
+    let world = World::with("[source.store]\nlag = \"12m\"\n", NOON, &[("hourly", text)]);
+    world.set("2026-06-10T12:59:30Z");
+    world.until("select count(*) from occurrence", "1");
+    let put_off: f64 = world
+        .ask("select cast(round((julianday(due_at) - julianday(nominal_at)) * 86400) as integer) from occurrence")
+        .parse()
+        .unwrap();
+    assert!((720.0..840.0).contains(&put_off), "lag and up to two minutes of jitter: {put_off} s");
+    let period = "select period_start || ' ' || period_end from occurrence";
+    assert_eq!(world.ask(period), "2026-06-10T12:00:00.000Z 2026-06-10T13:00:00.000Z");
+    world.set("2026-06-10T13:11:59Z");
+    world.settled();
+    assert_eq!(world.states(), "", "not due yet");
+    world.set("2026-06-10T13:14:00Z");
+    world.settled();
+    assert_eq!(world.states(), "done");
+}
+
+#[test]
+fn a_failed_run_is_tried_again_with_longer_waits_and_goes_well_when_it_can() {
+    let text = scheduled("cron = \"5 12 10 6 *\"", "")
+        .replace("[[schedule]]", "[report.filters]\nqueues = [\"Sales\"]\n[[schedule]]");
+    let world = World::with("", NOON, &[("filtered", text)]);
+    world.set("2026-06-10T12:05:00Z");
+    world.until("select count(*) from run where state = 'failed'", "1");
+    world.until("select retry_at from occurrence", "2026-06-10T12:06:00.000Z");
+    world.set("2026-06-10T12:06:00Z");
+    world.until("select retry_at from occurrence", "2026-06-10T12:08:00.000Z");
+    let sales =
+        segment("s1", "2026-06-09T09:00:00Z").replace("\"kind\"", "\"queue_name\":\"Sales\",\"kind\"");
+    world.legwork.import(&sales);
+    world.set("2026-06-10T12:08:00Z");
+    world.settled();
+    assert_eq!((world.states().as_str(), world.ask("select rows from artifact").as_str()), ("done", "1"));
+    assert_eq!(world.ask("select group_concat(state) from run"), "failed,failed,done");
+}
+
+#[test]
+fn after_its_last_retry_an_occurrence_has_failed_and_too_many_of_them_pause_the_schedules() {
+    let text = scheduled("cron = \"0 * * * *\"", "")
+        .replace("[[schedule]]", "[report.filters]\nqueues = [\"Nobody\"]\n[run]\nretries = 0\npause_after = { failures = 2 }\n[[schedule]]");
+    let outbox = "[relay.main]\noutbox = \"outbox\"\nfrom = \"r@x.example\"\n";
+    let world = World::with(outbox, NOON, &[("broken", format!("owner = \"boss@x.example\"\n{text}"))]);
+    world.set("2026-06-10T13:00:00Z");
+    world.settled();
+    assert_eq!(
+        (world.states().as_str(), world.ask("select state from definition").as_str()),
+        ("failed", "active")
+    );
+    world.set("2026-06-10T14:00:00Z");
+    world.settled();
+    assert_eq!(
+        (world.states().as_str(), world.ask("select state from definition").as_str()),
+        ("failed failed", "paused")
+    );
+    world.until("select count(*) from delivery where kind = 'notice' and state = 'outbox'", "1");
+    let mail = crate::support::files(&world.legwork.path("outbox"));
+    let mail = fs::read_to_string(world.legwork.path("outbox").join(&mail[0])).unwrap();
+    assert!(mail.contains("boss@x.example") && mail.contains("has failed 2 times in a row"), "{mail}");
+    world.set("2026-06-10T18:00:00Z");
+    world.settled();
+    assert_eq!(world.states(), "failed failed", "nothing is planned in a pause");
+}
+
+#[test]
+fn a_run_ends_at_its_time_limit() {
+    let world = World::with(
+        "",
+        NOON,
+        &[("slow", slow(12, "cron = \"5 12 10 6 *\"", "[run]\ntime_limit = \"1s\"\nretries = 0"))],
+    );
+    world.set("2026-06-10T12:05:00Z");
+    world.settled();
+    assert_eq!(world.states(), "failed");
+    assert_eq!(world.ask("select error from run"), "took longer than its time limit of 1 s");
+    let parts = crate::support::files(&world.legwork.path("state/artifacts"));
+    let left =
+        parts.iter().flat_map(|run| crate::support::files(&world.legwork.path("state/artifacts").join(run)));
+    assert_eq!(left.count(), 0, "nothing half written is left");
+}
+
+/// What becomes of two occurrences of a slow report of which the second falls due while the first works.
+fn two_that_meet(overlap: &str) -> String {
+    let schedule = format!("cron = \"5,6 12 10 6 *\"\noverlap = \"{overlap}\"");
+    let world = World::with("", NOON, &[("slow", slow(1, &schedule, ""))]);
+    world.set("2026-06-10T12:05:00Z");
+    world.until("select count(*) from run where state = 'running'", "1");
+    world.set("2026-06-10T12:06:00Z");
+    if overlap == "allow" {
+        world.until("select count(*) from run where state = 'running'", "2");
+    }
+    world.settled();
+    world.states()
+}
+
+#[test]
+fn an_occurrence_that_meets_a_run_is_skipped_queued_put_in_its_place_or_run_beside_it() {
+    assert_eq!(two_that_meet("skip"), "done overlap");
+    assert_eq!(two_that_meet("queue"), "done done");
+    assert_eq!(two_that_meet("cancel-running"), "failed done");
+    assert_eq!(two_that_meet("allow"), "done done");
+}
+
+#[test]
+fn instants_of_a_blackout_are_rows_that_say_so() {
+    let schedule = "cron = \"0 6 * * *\"\nblackout = [\"2026-06-12..2026-06-14\", \"holidays\"]";
+    let config = "[blackout]\nholidays = [\"2026-06-15\"]\n";
+    let world = World::with(config, NOON, &[("daily", scheduled(schedule, ""))]);
+    for day in 11..=16 {
+        world.set(&format!("2026-06-{day}T06:00:00Z"));
+        world.settled();
+    }
+    assert_eq!(world.states(), "done blackout blackout done blackout done");
+}
+
+#[test]
+fn all_missed_instants_run_within_window_and_cap() {
+    let schedule = "cron = \"0 * * * *\"\nmissed = \"all\"\nmissed_window = \"6h\"\nmissed_cap = 4";
+    let mut world = World::with("", NOON, &[("hourly", scheduled(schedule, ""))]);
+    world.until("select count(*) from schedule", "1");
+    world.crash();
+    world.set("2026-06-10T22:30:00Z");
+    world.start();
+    world.until("select count(*) from occurrence where state in ('done', 'skipped')", "10");
+    assert_eq!(world.states(), "missed missed missed missed missed missed done done done done");
+}
+
+#[test]
+fn periods_since_the_last_run_meet_and_never_overlap() {
+    let text = job("\"since last run\"", "[[schedule]]\ncron = \"0 * * * *\"\nmissed = \"none\"\n");
+    let mut world = World::with("", NOON, &[("delta", text)]);
+    let created = world.ask("select created_at from definition");
+    world.set("2026-06-10T13:00:00Z");
+    world.settled();
+    world.legwork.run(&["run", "delta", "--no-send"]);
+    world.crash();
+    // Two instants are missed, none of them runs: the next one covers their time, too.
+    world.set("2026-06-10T15:30:00Z");
+    world.start();
+    world.until("select count(*) from occurrence where rule = 'missed'", "2");
+    world.set("2026-06-10T16:00:00Z");
+    world.settled();
+    let periods = world.ask(
+        "select group_concat(period_start || '..' || period_end, ' ') from occurrence
+         where state = 'done' and manual = 0 order by nominal_at",
+    );
+    let expected =
+        format!("{created}..2026-06-10T13:00:00.000Z 2026-06-10T13:00:00.000Z..2026-06-10T16:00:00.000Z");
+    assert_eq!(periods, expected);
+}
+
+#[test]
+fn a_schedule_without_next_instant_and_end_is_repaired() {
+    let world = World::with("", NOON, &[("daily", scheduled("cron = \"0 6 * * *\"", ""))]);
+    world.legwork.ledger().execute("update schedule set next_at = null", []).unwrap();
+    world.pass(31);
+    world.until("select next_at from schedule", "2026-06-11T06:00:00.000Z");
+    world.set("2026-06-11T06:00:00Z");
+    world.settled();
+    assert_eq!(world.states(), "done");
+}
+
+#[test]
+fn a_clock_that_is_set_hours_back_or_ahead_makes_each_instant_one_row() {
+    let world = World::with("", NOON, &[("hourly", scheduled("cron = \"0 * * * *\"", ""))]);
+    for at in ["13:00:00", "14:00:00"] {
+        world.set(&format!("2026-06-10T{at}Z"));
+        world.settled();
+    }
+    // Ran three hours ahead, and is corrected.
+    world.set("2026-06-10T17:10:00Z");
+    world.settled();
+    world.set("2026-06-10T14:20:00Z");
+    world.until("select next_at from schedule", "2026-06-10T15:00:00.000Z");
+    for at in ["15:00:00", "16:00:00", "17:00:00", "18:00:00"] {
+        world.set(&format!("2026-06-10T{at}Z"));
+        world.settled();
+    }
+    assert_eq!(
+        world.ask(
+            "select group_concat(substr(nominal_at, 12, 2), ' ') from occurrence where state <> 'planned'"
+        ),
+        "13 14 15 16 17 18"
+    );
+    assert_eq!(world.states(), "done done done done done done");
+}
+
+#[test]
+fn a_once_that_is_past_is_refused_unless_it_is_to_run_now() {
+    let legwork = crate::support::Legwork::new("");
+    legwork.job("late", &scheduled("once = \"2026-01-01T06:00\"", ""));
+    let refused = legwork.run(&["apply"]).fails(2);
+    assert!(refused.contains("which is past") && refused.contains("--now"), "{refused}");
+    assert_eq!(legwork.ask("select count(*) from definition"), "0");
+    legwork.run(&["apply", "--now"]).ok();
+    assert_eq!(legwork.ask("select nominal_at from occurrence"), "2026-01-01T06:00:00.000Z");
+    let daemon = legwork.serve();
+    legwork.wait_until("select state from occurrence", "done");
+    daemon.stop();
+    legwork.run(&["apply"]).ok();
+    legwork
+        .job("late", &format!("description = \"edited\"\n{}", scheduled("once = \"2026-01-01T06:00\"", "")));
+    legwork.run(&["apply"]).ok();
+    assert_eq!(legwork.ask("select count(*) from occurrence"), "1", "what has run is not run again");
+}
