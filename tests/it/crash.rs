@@ -7,16 +7,7 @@ use std::time::Duration;
 use sha2::Digest;
 
 use crate::support::smtp::Smtp;
-use crate::support::{Legwork, job, segment, variable, wait_for};
-
-/// splitmix64: the moments follow from the seed.
-fn dice(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
+use crate::support::{Legwork, dice, job, segment, variable, wait_for};
 
 #[test]
 fn kill_minus_nine_at_random_moments_loses_nothing_and_doubles_nothing_in_silence() {

@@ -32,3 +32,4 @@ mod schedules;
 mod store;
 mod support;
 mod tidy;
+mod year;
