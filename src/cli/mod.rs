@@ -13,6 +13,7 @@ mod reports;
 mod run;
 mod schedule;
 mod serve;
+mod simulate;
 mod status;
 
 use std::path::PathBuf;
@@ -103,6 +104,11 @@ enum Command {
         #[arg(short = 'n', long, default_value_t = 5)]
         count: u32,
     },
+    /// Show what the schedules in force would do over a span: what runs, is skipped, moved or late.
+    #[command(
+        after_help = "Examples:\n  legwork simulate --from 2026-03-07T00:00Z --to 2026-03-10T00:00Z\n  legwork simulate --from 2026-11-01T00:00Z --to 2026-12-01T00:00Z --down 2026-11-03T04:00Z..2026-11-03T12:00Z --odd"
+    )]
+    Simulate(simulate::SimulateArguments),
     /// Compute the instants of a schedule that stands in no job.
     Schedule {
         /// What to compute.
@@ -238,6 +244,7 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::List => status::list(&context),
         Command::Show { what } => status::show(&context, &what),
         Command::Next { name, count } => status::next(&context, name.as_deref(), count),
+        Command::Simulate(arguments) => simulate::run(&context, &arguments),
         Command::Schedule { what: ScheduleCommand::Next(arguments) } => schedule::next(&context, &arguments),
         Command::Period { what: PeriodCommand::Show(arguments) } => schedule::period(&context, &arguments),
         Command::Run(arguments) => run::run(&context, &arguments),

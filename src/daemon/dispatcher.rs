@@ -35,10 +35,10 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// An occurrence of the window with the rules of the schedule that named it.
 #[derive(Debug, Clone)]
-struct Entry {
-    occurrence: OpenOccurrence,
-    missed: MissedRule,
-    overlap: Overlap,
+pub(super) struct Entry {
+    pub(super) occurrence: OpenOccurrence,
+    pub(super) missed: MissedRule,
+    pub(super) overlap: Overlap,
 }
 
 /// Hands over until it is told to stop.
@@ -170,7 +170,7 @@ async fn hand_over(
 
 /// What becomes of an occurrence that has fallen due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decision {
+pub(super) enum Decision {
     /// It runs; `cancels` what works of its definition.
     Run { cancels: bool },
     /// A rule skips it.
@@ -181,7 +181,7 @@ enum Decision {
 ///
 /// Overlap is judged against what worked already: of several that are found together each runs, one after the other,
 /// for at their instants no run worked.
-fn decide(due: &[Entry], busy: &HashSet<i64>, now: Timestamp) -> Vec<Decision> {
+pub(super) fn decide(due: &[Entry], busy: &HashSet<i64>, now: Timestamp) -> Vec<Decision> {
     let is_missed =
         |occurrence: &OpenOccurrence| !occurrence.manual && occurrence.due_at + MISSED_AFTER < now;
     // How many missed instants of a definition come after one, itself counted.

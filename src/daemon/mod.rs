@@ -22,6 +22,7 @@ pub mod planner;
 mod prepare;
 mod queue;
 pub mod runner;
+pub mod simulate;
 pub mod systemd;
 mod timer;
 

@@ -132,6 +132,7 @@ fn plan_one(core: &Core, schedule: DueSchedule, now: Timestamp, until: Timestamp
     let rule = definition.schedules.get(ordinal)?;
     let mut instants: VecDeque<Timestamp> = VecDeque::new();
     let mut passed_over: Option<(Timestamp, Timestamp)> = None;
+    let mut following = rule.after(schedule.next_at);
     let mut next = Some(schedule.next_at);
     while let Some(at) = next.filter(|at| *at < until) {
         instants.push_back(at);
@@ -141,7 +142,7 @@ fn plan_one(core: &Core, schedule: DueSchedule, now: Timestamp, until: Timestamp
         {
             passed_over = Some((passed_over.map_or(oldest, |(from, _)| from), oldest));
         }
-        next = rule.next(at);
+        next = following.next();
     }
     let occurrence = |nominal_at| {
         let new = named(core, &definition, ordinal, nominal_at)?;

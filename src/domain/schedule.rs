@@ -159,22 +159,20 @@ impl Schedule {
     /// Whole seconds. Instants before 1970 are never named. Instants of a blackout are named: they are skipped by a row
     /// that says so.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        if !self.enabled {
-            return None;
-        }
+        self.after(after).next()
+    }
+
+    /// The instants strictly after `after`, as [`Schedule::next`] names them one by one.
+    pub fn after(&self, after: Timestamp) -> Instants<'_> {
+        let civil = match &self.when {
+            When::Cron(pattern) => pattern.evaluator().ok().map(Civil::Pattern),
+            When::Repeat(repeat) => Some(Civil::Repeat(repeat)),
+            When::Once(_) | When::Every { .. } => None,
+        };
         let before = |at: Timestamp| at.checked_sub(SignedDuration::from_millis(1)).unwrap_or(at);
         let first = self.start.map_or(Timestamp::UNIX_EPOCH, |start| start.max(Timestamp::UNIX_EPOCH));
-        let after = after.max(before(first));
-        let next = match &self.when {
-            When::Cron(pattern) => {
-                let civil = Civil::Pattern(pattern.evaluator().ok()?);
-                self.next_civil(&civil, pattern.follows_clock(), after)
-            }
-            When::Repeat(repeat) => self.next_civil(&Civil::Repeat(repeat), repeat.follows_clock(), after),
-            When::Once(civil) => self.once(*civil).filter(|at| after < *at),
-            When::Every { step, start } => next_step(*step, *start, after),
-        };
-        next.filter(|at| at.as_second() < HORIZON_S && self.end.is_none_or(|end| *at < end))
+        let at = self.enabled.then(|| after.max(before(first)));
+        Instants { schedule: self, civil, at }
     }
 
     /// How long an occurrence is put off: the same for one definition and instant whenever it is asked for.
@@ -257,6 +255,37 @@ impl Schedule {
                 pattern.next_from(change.civil_after()).is_none_or(|again| again < change.civil_before());
             t = if again { change.at } else { change.at.max(just_before(civil)?) };
         }
+    }
+}
+
+/// The instants of a schedule, strictly increasing.
+pub struct Instants<'a> {
+    schedule: &'a Schedule,
+    /// The rule over civil times, parsed once.
+    civil: Option<Civil<'a>>,
+    at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Instants<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instants").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Iterator for Instants<'_> {
+    type Item = Timestamp;
+
+    fn next(&mut self) -> Option<Timestamp> {
+        let (schedule, after) = (self.schedule, self.at?);
+        let next = match (&schedule.when, &self.civil) {
+            (When::Cron(pattern), Some(civil)) => schedule.next_civil(civil, pattern.follows_clock(), after),
+            (When::Repeat(repeat), Some(civil)) => schedule.next_civil(civil, repeat.follows_clock(), after),
+            (When::Once(civil), _) => schedule.once(*civil).filter(|at| after < *at),
+            (When::Every { step, start }, _) => next_step(*step, *start, after),
+            (When::Cron(_) | When::Repeat(_), None) => None,
+        };
+        self.at = next.filter(|at| at.as_second() < HORIZON_S && schedule.end.is_none_or(|end| *at < end));
+        self.at
     }
 }
 

@@ -72,6 +72,21 @@ fn split(text: &str) -> (Option<i64>, &str) {
     (number.parse().ok(), unit.trim_start())
 }
 
+/// A duration as people say it: `45 s`, `12 min`, `5 h 30 min`, `3 days 2 h`.
+pub fn spoken(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().abs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let joined = |large: String, small: i64, unit: &str| {
+        if small == 0 { large } else { format!("{large} {small} {unit}") }
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{minutes} min"),
+        3_600..86_400 => joined(format!("{hours} h"), minutes, "min"),
+        _ => joined(format!("{days} days"), hours, "h"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{duration, duration_text, grouped, size};

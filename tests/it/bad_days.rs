@@ -230,3 +230,58 @@ fn a_once_that_is_past_is_refused_unless_it_is_to_run_now() {
     legwork.run(&["apply"]).ok();
     assert_eq!(legwork.ask("select count(*) from occurrence"), "1", "what has run is not run again");
 }
+
+#[test]
+fn what_is_simulated_is_what_happens() {
+    let jobs = [
+        ("latest", scheduled("cron = \"0,30 * * * *\"", "")),
+        ("all", scheduled("cron = \"0 * * * *\"\nmissed = \"all\"\nmissed_window = \"5h\"", "")),
+        ("silent", scheduled("cron = \"0 */2 * * *\"\nmissed = \"none\"\nblackout = [\"2026-06-11\"]", "")),
+    ];
+    let mut world = World::with("", NOON, &jobs);
+    world.crash();
+    world.set("2026-06-10T22:10:00Z");
+    world.start();
+    world.settled();
+    world.set("2026-06-10T22:30:00Z");
+    world.settled();
+    for hour in ["2026-06-10T23", "2026-06-11T00", "2026-06-11T01", "2026-06-11T02"] {
+        for minute in ["00", "30"] {
+            world.set(&format!("{hour}:{minute}:00Z"));
+            world.settled();
+        }
+    }
+    let simulated = world
+        .legwork
+        .run(&[
+            "-o",
+            "json",
+            "simulate",
+            "--from",
+            "2026-06-10T12:00:01Z",
+            "--to",
+            "2026-06-11T02:30:01Z",
+            "--down",
+            "2026-06-10T12:00:01Z..2026-06-10T22:10:00Z",
+        ])
+        .ok();
+    let simulated: serde_json::Value = serde_json::from_str(&simulated).unwrap();
+    let mut said: Vec<String> = simulated["occurrences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let what = one["skipped"].as_str().unwrap_or("done");
+            format!("{} {} {what}", one["name"].as_str().unwrap(), one["nominal_at"].as_str().unwrap())
+        })
+        .collect();
+    said.sort();
+    let happened = world.ask(
+        "select group_concat(name || ' ' || replace(nominal_at, '.000Z', 'Z') || ' ' || ifnull(rule, o.state), '|')
+         from (select * from occurrence where state <> 'planned') o join definition using (definition_id)",
+    );
+    let mut happened: Vec<String> = happened.split('|').map(str::to_owned).collect();
+    happened.sort();
+    assert_eq!(said, happened);
+    assert_eq!(simulated["counts"]["late"], 6);
+}
