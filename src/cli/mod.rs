@@ -1,6 +1,7 @@
 //! Commands: arguments as written → a command → an exit code.
 
 mod admin;
+mod backfill;
 mod check;
 mod context;
 mod definitions;
@@ -126,6 +127,11 @@ enum Command {
         after_help = "Examples:\n  legwork run segments-yesterday\n  legwork run segments-yesterday --period 2026-11-01..2026-11-02 --no-send\n  legwork run segments-yesterday --to me@example.com"
     )]
     Run(run::RunArguments),
+    /// Make what is past, or make it again: each instant of a span, without sending unless asked to.
+    #[command(
+        after_help = "Examples:\n  legwork backfill segments-yesterday --from 2026-10-01 --to 2026-11-01\n  legwork backfill segments-yesterday --from 2026-10-01 --to 2026-11-01 --send\n\nInterrupted, the same command goes on where it was left."
+    )]
+    Backfill(backfill::BackfillArguments),
     /// List runs, the newest first.
     Runs {
         /// The definition; all when absent.
@@ -248,6 +254,7 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Schedule { what: ScheduleCommand::Next(arguments) } => schedule::next(&context, &arguments),
         Command::Period { what: PeriodCommand::Show(arguments) } => schedule::period(&context, &arguments),
         Command::Run(arguments) => run::run(&context, &arguments),
+        Command::Backfill(arguments) => backfill::run(&context, &arguments),
         Command::Runs { name, count } => status::runs(&context, name.as_deref(), count),
         Command::Why { name } => status::why(&context, &name),
         Command::Pause { name } => definitions::pause(&context, &name),

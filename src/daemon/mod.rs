@@ -43,13 +43,14 @@ pub struct Wake {
     loader: Arc<Notify>,
     planner: Arc<Notify>,
     dispatcher: Arc<Notify>,
+    runner: Arc<Notify>,
     courier: Arc<Notify>,
 }
 
 impl Wake {
     /// Everyone has a look.
     pub fn all(&self) {
-        for task in [&self.loader, &self.planner, &self.dispatcher, &self.courier] {
+        for task in [&self.loader, &self.planner, &self.dispatcher, &self.runner, &self.courier] {
             task.notify_one();
         }
     }

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::store::occurrences::OpenOccurrence;
 
 /// Occurrences that wait in memory; more wait in the store.
-const WAITING_MAX: usize = 10_000;
+pub(super) const WAITING_MAX: usize = 10_000;
+/// The store is asked for more when fewer wait in memory.
+const REFILL_BELOW: usize = 5_000;
 /// Runs of backfills at the same time: the reports of today come first.
 const BACKFILL_RUNS: usize = 1;
 
@@ -65,7 +67,7 @@ pub(super) enum Take {
     After(Timestamp),
     /// Nothing until something changes.
     Nothing,
-    /// Nothing in memory, but the store has more.
+    /// The store may have more than is in memory.
     Refill,
 }
 
@@ -126,6 +128,10 @@ impl RunQueue {
     /// Takes the first occurrence that may run now.
     pub(super) fn take(&self, now: Timestamp) -> Take {
         let mut state = self.state();
+        if state.overflown && state.waiting.len() < REFILL_BELOW {
+            state.overflown = false;
+            return Take::Refill;
+        }
         let running = state.running.len();
         if running < self.limits.all.min(self.limits.store) {
             let backfills = state.running.values().filter(|running| running.backfill).count();
@@ -148,10 +154,6 @@ impl RunQueue {
                 };
                 state.running.insert(occurrence.occurrence_id, running);
                 return Take::Run(Box::new(occurrence), cancel);
-            }
-            if state.overflown && state.waiting.is_empty() {
-                state.overflown = false;
-                return Take::Refill;
             }
         }
         let retries = state.waiting.values().filter_map(|waiting| waiting.occurrence.retry_at);

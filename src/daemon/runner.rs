@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::generate::{GenerateError, Generated, Order, Progress, generate};
 use super::prepare::{Made, notice};
-use super::queue::{RunQueue, Take};
+use super::queue::{RunQueue, Take, WAITING_MAX};
 use super::timer::Timer;
 use super::{Core, CoreError, Stop, Wake};
 use crate::chain::chain;
@@ -23,9 +23,6 @@ use crate::store::deliveries::add_notice;
 use crate::store::occurrences::{OpenOccurrence, open_one, waiting};
 use crate::store::runs::{self, NewArtifact, RunCounts};
 use crate::store::segments::coverage;
-
-/// Occurrences read from the store at once when the queue has run dry.
-const REFILL: u32 = 1_000;
 
 /// Works off the run queue until it is told to stop.
 pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, stop: Stop, work: TaskTracker) {
@@ -52,9 +49,11 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
                 continue;
             }
             Take::Refill => {
-                match core.store.read("read the run queue", |connection| waiting(connection, REFILL)).await {
+                let most = u32::try_from(WAITING_MAX).unwrap_or(u32::MAX);
+                match core.store.read("read the run queue", move |connection| waiting(connection, most)).await
+                {
                     Ok(found) => {
-                        let full = found.len() == usize::try_from(REFILL).unwrap_or(usize::MAX);
+                        let full = found.len() == WAITING_MAX;
                         for occurrence in found {
                             queue.push(occurrence, false);
                         }
@@ -82,6 +81,8 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
         tokio::select! {
             () = stop.gently.cancelled() => return,
             () = queue.changed() => {}
+            // A command may have put something into the store's queue.
+            () = wake.runner.notified() => queue.overflow(),
             () = timer.until(until) => {}
         }
     }

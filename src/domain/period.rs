@@ -105,6 +105,36 @@ impl PeriodRule {
         }
     }
 
+    /// The instants at which periods of this rule end that lie in a span, beginning after its start; `None` where the
+    /// rule has no unit to step by.
+    pub fn ends_in(&self, span: Period, zone: &Zone, week_start: Weekday) -> Option<Vec<Timestamp>> {
+        let unit = match self {
+            Self::Last(elapsed) => {
+                let steps = std::iter::successors(span.start.checked_add(*elapsed).ok(), |at| {
+                    at.checked_add(*elapsed).ok()
+                });
+                return Some(steps.take_while(|at| *at <= span.end).collect());
+            }
+            Self::Today | Self::LastDays(_) => Unit::Day,
+            Self::ThisWeek => Unit::Week,
+            Self::MonthToDate => Unit::Month,
+            Self::Previous(unit) => *unit,
+            Self::SinceLastRun | Self::Between { .. } => return None,
+        };
+        // From the end backwards: each unit ends where the one behind it begins.
+        let mut ends = Vec::new();
+        let (_, mut end) = previous(unit, span.end, zone, week_start)?;
+        while span.start < end {
+            ends.push(end);
+            let (start, _) = previous(unit, end, zone, week_start)?;
+            // A day that a zone skipped has no length.
+            end = if start < end { start } else { end.checked_sub(SignedDuration::from_secs(1)).ok()? };
+        }
+        ends.reverse();
+        let step = if let Self::LastDays(days) = self { usize::from(*days) } else { 1 };
+        Some(ends.into_iter().rev().step_by(step).collect::<Vec<_>>().into_iter().rev().collect())
+    }
+
     /// The period for a nominal instant.
     pub fn resolve(
         &self,

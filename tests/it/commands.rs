@@ -142,3 +142,45 @@ fn a_delivered_file_replaces_an_older_one_of_its_name() {
     let ran = legwork.run(&["run", "day"]);
     assert_eq!(ran.code, 75, "a share that is not mounted comes back: {ran:?}");
 }
+
+#[test]
+fn backfill_makes_what_is_missing_makes_again_what_is_there_and_goes_on_where_it_was_left() {
+    let legwork = Legwork::new("");
+    legwork.import(&segment("s1", "2026-06-10T09:00:00Z"));
+    let text = job("\"yesterday\"", "[[schedule]]\ncron = \"0 6 * * *\"\n");
+    let deliver = format!("[[deliver]]\ndirectory = {{ path = \"{}\" }}\n", legwork.path("out").display());
+    legwork.job("daily", &format!("{text}{deliver}"));
+    legwork.job("demand", &job("\"previous week\"", ""));
+    legwork.run(&["apply"]).ok();
+    let span = ["--from", "2026-06-08", "--to", "2026-06-15"];
+    let backfill = |name: &str, more: &[&str]| legwork.run(&[&["backfill", name], &span[..], more].concat());
+    assert!(backfill("daily", &[]).ok().contains("7 made, 0 failed, of 7 instants"));
+    assert!(legwork.out().is_empty(), "nothing is sent unless asked");
+    assert_eq!(legwork.ask("select sum(rows) from artifact"), "1");
+    // Another record of the past: the same occurrences again, over their stored periods, with a daemon this time.
+    legwork.import(&segment("s2", "2026-06-11T09:00:00Z"));
+    let daemon = legwork.serve();
+    assert!(backfill("daily", &["--send"]).ok().contains("7 made"));
+    legwork.wait_until("select count(*) from delivery where state = 'delivered'", "7");
+    assert_eq!(
+        legwork.ask("select count(*) || ' ' || max(number) from occurrence join run using (occurrence_id)"),
+        "14 2"
+    );
+    daemon.stop();
+    // Interrupted in the middle: only the rest is made.
+    let ledger = legwork.ledger();
+    let open = "update backfill set ended_at = null where backfill_id = 2";
+    ledger.execute(open, []).unwrap();
+    let forgotten = "update occurrence set backfill_id = 1 where nominal_at like '2026-06-13%'";
+    ledger.execute(forgotten, []).unwrap();
+    backfill("daily", &["--send"]).ok();
+    assert_eq!(legwork.ask("select count(*) from run"), "15");
+    // Without schedules the period's own unit is the step.
+    let weeks = legwork.run(&["backfill", "demand", "--from", "2026-06-01", "--to", "2026-06-29"]).ok();
+    assert!(weeks.contains("4 made"), "{weeks}");
+    let periods = "select min(period_start) || ' ' || max(period_end) from occurrence join definition using (definition_id) where name = 'demand'";
+    assert_eq!(legwork.ask(periods), "2026-06-01T00:00:00.000Z 2026-06-29T00:00:00.000Z");
+    backfill("nobody", &[]).fails(3);
+    let future = legwork.run(&["backfill", "daily", "--from", "2026-06-08", "--to", "2199-01-01"]).fails(2);
+    assert!(future.contains("in the future"), "{future}");
+}
