@@ -40,12 +40,18 @@ impl Clock {
 
     /// Now, to the millisecond: what the ledger can hold.
     pub fn now(&self) -> Timestamp {
-        let ms = match self {
+        Timestamp::from_millisecond(self.exact().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Now, as exact as the clock is.
+    pub fn exact(&self) -> Timestamp {
+        match self {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
-            Self::System => Timestamp::now().as_millisecond(),
-            Self::Settable(shown) => *shown.borrow(),
-        };
-        Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+            Self::System => Timestamp::now(),
+            Self::Settable(shown) => {
+                Timestamp::from_millisecond(*shown.borrow()).unwrap_or(Timestamp::UNIX_EPOCH)
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::lateness::Lateness;
 use super::planner::Horizon;
 use crate::clock::Clock;
 use crate::config::{Config, Referable};
@@ -68,6 +69,8 @@ pub struct Core {
     pub clock: Clock,
     /// The ways out.
     pub destinations: Destinations,
+    /// How late occurrences were handed over.
+    pub lateness: Lateness,
     /// How far everything is planned.
     pub(super) horizon: Horizon,
     /// The row of the zone data in force; 0 while it is not known.
@@ -90,6 +93,7 @@ impl Core {
             zones: Zones::default(),
             clock,
             destinations,
+            lateness: Lateness::default(),
             horizon: Horizon::default(),
             zone_data: AtomicI64::new(zone_data.unwrap_or(0)),
             parsed: Mutex::new(HashMap::new()),

@@ -154,7 +154,9 @@ async fn hand_over(
                     queue.cancel(entry.occurrence.definition_id);
                 }
                 written.push((occurrence_id, HandOver::Due));
+                let due_at = entry.occurrence.due_at;
                 queue.push(entry.occurrence, entry.overlap == Overlap::Allow);
+                core.lateness.note(due_at, core.clock.exact());
             }
             Decision::Skip(rule) => {
                 tracing::warn!(occurrence_id, rule, "skipped");

@@ -285,7 +285,7 @@ fn revisions(core: &Arc<Core>, folder: &Folder, changes: &Changes, now: Timestam
         .filter(|(_, definition)| touched.contains(&definition.name.to_string()))
         .map(|(job, definition)| Revision {
             name: definition.name.to_string(),
-            file: job.file.clone(),
+            file: Some(job.file.clone()),
             text: job.text.clone(),
             next: next_instants(core, definition, now),
             // What is past and was not refused was asked for.

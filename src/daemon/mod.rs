@@ -16,6 +16,7 @@ mod courier;
 mod dispatcher;
 pub mod generate;
 pub mod housekeeping;
+mod lateness;
 pub mod loader;
 mod lock;
 pub mod planner;
@@ -34,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::core::{Core, CoreError};
 pub use courier::deliver_due;
+pub use lateness::Lateness;
 pub use lock::{Lock, LockError};
 pub use queue::{RunLimits, RunQueue};
 

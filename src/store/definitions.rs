@@ -124,8 +124,8 @@ pub type Replanned = Box<dyn Fn(Timestamp) -> Option<NewOccurrence> + Send>;
 pub struct Revision {
     /// Its name.
     pub name: String,
-    /// The job file it comes from.
-    pub file: String,
+    /// The job file it comes from, if it comes from one.
+    pub file: Option<String>,
     /// The text.
     pub text: String,
     /// The next instant of each schedule.
