@@ -1,6 +1,7 @@
 //! How late occurrences are handed over: the newest of them, for figures.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,21 +11,25 @@ const KEPT: usize = 4_096;
 
 /// The newest lateness values.
 #[derive(Debug, Default)]
-pub struct Lateness(Mutex<VecDeque<SignedDuration>>);
+pub struct Lateness {
+    newest: Mutex<VecDeque<SignedDuration>>,
+    noted: AtomicU64,
+}
 
 impl Lateness {
     /// Notes that something due at one instant was handed over at another.
     pub(super) fn note(&self, due_at: Timestamp, handed_over_at: Timestamp) {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if KEPT <= newest.len() {
             newest.pop_front();
         }
         newest.push_back(handed_over_at.duration_since(due_at));
+        self.noted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The value that this share of the newest ones does not exceed; `None` before the first one.
     pub fn quantile(&self, share: f64) -> Option<SignedDuration> {
-        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sorted: Vec<SignedDuration> = newest.iter().copied().collect();
         sorted.sort_unstable();
         #[expect(
@@ -38,9 +43,9 @@ impl Lateness {
         sorted.get(place).copied()
     }
 
-    /// How many are remembered.
-    pub fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    /// How many were noted.
+    pub fn noted(&self) -> u64 {
+        self.noted.load(Ordering::Relaxed)
     }
 }
 
