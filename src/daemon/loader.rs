@@ -5,8 +5,10 @@
 //! share must not end all reports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -353,14 +355,22 @@ async fn tell_owners(
 pub(super) async fn loader(core: Arc<Core>, wake: Wake, stop: CancellationToken) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     let folder = core.config.jobs.clone();
+    let mut taken_up = None;
     loop {
         // Listening before reading: a change made meanwhile is heard afterwards.
         let watch = Watch::new(&folder);
         let woken = wake.loader.notified();
-        take_up_and_log(&core, &wake, &folder).await;
+        let seen = files_as_they_are(folder.clone()).await;
+        if seen.is_none() || seen != taken_up {
+            let worked = take_up_and_log(&core, &wake, &folder).await;
+            taken_up = seen.filter(|_| worked);
+        }
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = hangup.recv() => tracing::info!("told to load the jobs again"),
+            _ = hangup.recv() => {
+                tracing::info!("told to load the jobs again");
+                taken_up = None;
+            }
             () = woken => {}
             () = watch.changed_and_quiet() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -368,7 +378,25 @@ pub(super) async fn loader(core: Arc<Core>, wake: Wake, stop: CancellationToken)
     }
 }
 
-async fn take_up_and_log(core: &Arc<Core>, wake: &Wake, folder: &Path) {
+/// A folder's files with what changes when they do: name, length, last change, and which file it is. `None` when it
+/// cannot be read.
+type Files = BTreeSet<(OsString, u64, i64, u64)>;
+
+async fn files_as_they_are(folder: PathBuf) -> Option<Files> {
+    let read = move || -> std::io::Result<Files> {
+        let files = std::fs::read_dir(&folder)?.map(|entry| {
+            let entry = entry?;
+            let metadata = std::fs::metadata(entry.path())?;
+            let changed = metadata.mtime().wrapping_mul(1_000_000_000).wrapping_add(metadata.mtime_nsec());
+            Ok((entry.file_name(), metadata.len(), changed, metadata.ino()))
+        });
+        files.collect()
+    };
+    tokio::task::spawn_blocking(read).await.ok()?.ok()
+}
+
+/// Whether it worked.
+async fn take_up_and_log(core: &Arc<Core>, wake: &Wake, folder: &Path) -> bool {
     match take_up(core, folder, Allowed::default()).await {
         Ok(changes) => {
             for problem in &changes.problems {
@@ -384,8 +412,12 @@ async fn take_up_and_log(core: &Arc<Core>, wake: &Wake, folder: &Path) {
                 wake.planner.notify_one();
             }
             wake.courier.notify_one();
+            true
         }
-        Err(error) => tracing::error!(error = chain(&error), "the jobs could not be taken up; trying again"),
+        Err(error) => {
+            tracing::error!(error = chain(&error), "the jobs could not be taken up; trying again");
+            false
+        }
     }
 }
 

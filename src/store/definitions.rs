@@ -136,39 +136,44 @@ pub struct Revision {
     pub at_once: Vec<NewOccurrence>,
 }
 
+/// Executes a statement that is prepared once a connection.
+fn execute(tx: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
+    tx.prepare_cached(sql)?.execute(values)
+}
+
 /// Puts a definition in force: a new one, a new version, or the same version from another file.
 pub fn put(tx: &Transaction<'_>, revision: &Revision, now: Timestamp) -> rusqlite::Result<()> {
-    tx.execute(
+    execute(
+        tx,
         "insert into definition (name, file, state, created_at) values (?1, ?2, 'active', ?3)
          on conflict (name) do update set file = excluded.file",
         params![revision.name, revision.file, stamp(now)],
     )?;
-    let (definition_id, state): (i64, String) = tx.query_row(
-        "select definition_id, state from definition where name = ?1",
-        [&revision.name],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let (definition_id, state): (i64, String) = tx
+        .prepare_cached("select definition_id, state from definition where name = ?1")?
+        .query_row([&revision.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let current: Option<String> = tx
-        .query_row(
+        .prepare_cached(
             "select v.text from definition d join definition_version v on v.version_id = d.version_id
              where d.definition_id = ?1",
-            [definition_id],
-            |row| row.get(0),
-        )
+        )?
+        .query_row([definition_id], |row| row.get(0))
         .optional()?;
     let state = DefinitionState::from_name(&state);
     if state == DefinitionState::Retired {
-        tx.execute("update definition set state = 'active' where definition_id = ?1", [definition_id])?;
+        execute(tx, "update definition set state = 'active' where definition_id = ?1", [definition_id])?;
         end_unplanned(tx, definition_id, now)?;
     }
     if current.as_deref() != Some(revision.text.as_str()) {
-        tx.execute(
+        execute(
+        tx,
             "insert into definition_version (definition_id, number, text, created_at)
              select ?1, coalesce(max(number), 0) + 1, ?2, ?3 from definition_version where definition_id = ?1",
             params![definition_id, revision.text, stamp(now)],
         )?;
         let version_id = tx.last_insert_rowid();
-        tx.execute(
+        execute(
+            tx,
             "update definition set version_id = ?2 where definition_id = ?1",
             [definition_id, version_id],
         )?;
@@ -179,7 +184,8 @@ pub fn put(tx: &Transaction<'_>, revision: &Revision, now: Timestamp) -> rusqlit
     }
     set_next(tx, definition_id, &revision.next)?;
     for new in &revision.at_once {
-        tx.execute(
+        execute(
+        tx,
             "insert into occurrence (definition_id, version_id, nominal_at, due_at, manual, ordinal, period_start,
                                      period_end, state)
              select definition_id, version_id, ?2, ?3, 0, ?4, ?5, ?6, 'planned' from definition where definition_id = ?1
@@ -217,7 +223,8 @@ fn replan(
         .collect::<Result<_, _>>()?;
     for (occurrence_id, nominal) in planned {
         match replanned(nominal) {
-            Some(new) => tx.execute(
+            Some(new) => execute(
+                tx,
                 "update occurrence
                  set version_id = ?2, period_start = ?3, period_end = ?4, due_at = ?5, ordinal = ?6
                  where occurrence_id = ?1",
@@ -230,7 +237,7 @@ fn replan(
                     new.ordinal
                 ],
             )?,
-            None => tx.execute("delete from occurrence where occurrence_id = ?1", [occurrence_id])?,
+            None => execute(tx, "delete from occurrence where occurrence_id = ?1", [occurrence_id])?,
         };
     }
     Ok(())
@@ -239,7 +246,8 @@ fn replan(
 /// Instants that could not be planned before an edit (the version in force was wrong under the config) are not hidden:
 /// one row records the span.
 fn note_unplanned(tx: &Transaction<'_>, definition_id: i64, now: Timestamp) -> rusqlite::Result<()> {
-    tx.execute(
+    execute(
+        tx,
         "insert into unplanned (definition_id, rule, from_at, to_at)
          select definition_id, 'missed', min(next_at), ?2 from schedule
          where definition_id = ?1 and next_at <= ?2 group by definition_id",
@@ -263,7 +271,8 @@ pub fn set_next(tx: &Transaction<'_>, definition_id: i64, next: &NextInstants) -
 
 /// Takes the next instants of a definition that is paused or retired away.
 fn idle(tx: &Transaction<'_>, definition_id: i64, state: DefinitionState) -> rusqlite::Result<()> {
-    tx.execute(
+    execute(
+        tx,
         "update schedule set next_at = null, idle = ?2 where definition_id = ?1",
         params![definition_id, state.name()],
     )?;
@@ -277,17 +286,20 @@ pub fn stop(
     state: DefinitionState,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    tx.execute(
+    execute(
+        tx,
         "update definition set state = ?2 where definition_id = ?1",
         params![definition_id, state.name()],
     )?;
     idle(tx, definition_id, state)?;
-    tx.execute(
+    execute(
+        tx,
         "delete from occurrence where definition_id = ?1 and state = 'planned' and manual = 0 and due_at > ?2",
         params![definition_id, stamp(now)],
     )?;
     end_unplanned(tx, definition_id, now)?;
-    tx.execute(
+    execute(
+        tx,
         "insert into unplanned (definition_id, rule, from_at) values (?1, ?2, ?3)",
         params![definition_id, state.name(), stamp(now)],
     )?;
@@ -302,7 +314,8 @@ pub fn resume(
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let definition_id = stored.definition_id;
-    let resumed = tx.execute(
+    let resumed = execute(
+        tx,
         "update definition set state = 'active' where definition_id = ?1 and version_id = ?2 and state = 'paused'",
         params![definition_id, stored.version_id],
     )?;
@@ -315,7 +328,8 @@ pub fn resume(
 }
 
 fn end_unplanned(tx: &Transaction<'_>, definition_id: i64, now: Timestamp) -> rusqlite::Result<()> {
-    tx.execute(
+    execute(
+        tx,
         "update unplanned set to_at = ?2 where definition_id = ?1 and to_at is null",
         params![definition_id, stamp(now)],
     )?;
@@ -351,10 +365,11 @@ pub fn set_load_problems(
     let kept: Vec<&str> = problems.iter().map(|problem| problem.file.as_str()).collect();
     let known = load_problems(tx)?;
     for gone in known.iter().filter(|known| !kept.contains(&known.file.as_str())) {
-        tx.execute("delete from load_problem where file = ?1", [&gone.file])?;
+        execute(tx, "delete from load_problem where file = ?1", [&gone.file])?;
     }
     for problem in problems {
-        tx.execute(
+        execute(
+            tx,
             "insert into load_problem (file, name, problem, since) values (?1, ?2, ?3, ?4)
              on conflict (file) do update set name = excluded.name, problem = excluded.problem",
             params![problem.file, problem.name, problem.problem, stamp(now)],
@@ -437,7 +452,7 @@ pub fn zone_data(connection: &Connection, version: &str) -> rusqlite::Result<Opt
 
 /// Notes a version of the zone data and returns its key.
 pub fn add_zone_data(tx: &Transaction<'_>, version: &str) -> rusqlite::Result<i64> {
-    tx.execute("insert into zone_data (version) values (?1) on conflict (version) do nothing", [version])?;
+    execute(tx, "insert into zone_data (version) values (?1) on conflict (version) do nothing", [version])?;
     tx.query_row("select zone_data_id from zone_data where version = ?1", [version], |row| row.get(0))
 }
 
@@ -448,7 +463,8 @@ pub fn surrounding(connection: &Connection, name: &str) -> rusqlite::Result<Opti
 
 /// Remembers something of the surroundings.
 pub fn set_surrounding(tx: &Transaction<'_>, name: &str, value: &str) -> rusqlite::Result<()> {
-    tx.execute(
+    execute(
+        tx,
         "insert into surrounding (name, value) values (?1, ?2) on conflict (name) do update set value = excluded.value",
         [name, value],
     )?;
@@ -457,14 +473,16 @@ pub fn set_surrounding(tx: &Transaction<'_>, name: &str, value: &str) -> rusqlit
 
 /// Takes back what a clock that ran ahead has done to instants that are still to come.
 pub fn undo_ahead(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
-    tx.execute(
+    execute(
+        tx,
         "update occurrence set state = 'planned', rule = null, ended_at = null
          where state = 'skipped' and rule = 'missed' and due_at > ?1",
         [stamp(now)],
     )?;
     // No wait of ours is longer than a day.
     let day_ahead = now + jiff::SignedDuration::from_hours(25);
-    tx.execute(
+    execute(
+        tx,
         "update delivery set next_attempt_at = ?1 where state = 'pending' and next_attempt_at > ?2",
         [stamp(now), stamp(day_ahead)],
     )?;

@@ -7,8 +7,10 @@
 mod check;
 mod problem;
 
-use std::collections::BTreeMap;
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -85,6 +87,13 @@ pub fn schema<T: JsonSchema>() -> serde_json::Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
+/// The schema of a type, made once: making it takes longer than checking a file against it.
+fn schema_once<T: JsonSchema + 'static>() -> Arc<serde_json::Value> {
+    static MADE: LazyLock<Mutex<HashMap<TypeId, Arc<serde_json::Value>>>> = LazyLock::new(Mutex::default);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(schema::<T>())).clone()
+}
+
 /// Reads a text from bytes: broken UTF-8 and oversized files are problems with a place.
 pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
     if FILE_BYTES_MAX < bytes.len() {
@@ -101,7 +110,10 @@ pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
 
 /// Reads a value of type `T`. With problems of the text's form there is no value; with others there is what could be
 /// read, so that what the value means can be checked in the same go.
-pub fn parse<T: JsonSchema + DeserializeOwned>(name: &str, text: &str) -> (Source, Option<T>, Vec<Problem>) {
+pub fn parse<T: JsonSchema + DeserializeOwned + 'static>(
+    name: &str,
+    text: &str,
+) -> (Source, Option<T>, Vec<Problem>) {
     let mut source = Source { name: name.to_owned(), text: text.to_owned(), places: BTreeMap::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -111,7 +123,7 @@ pub fn parse<T: JsonSchema + DeserializeOwned>(name: &str, text: &str) -> (Sourc
         });
         return (source, None, problems.collect());
     }
-    let schema = schema::<T>();
+    let schema = schema_once::<T>();
     let mut problems = Vec::new();
     let mut checker = check::Checker { name, text, places: &mut source.places, problems: &mut problems };
     let table = toml::Spanned::new(table.span(), DeValue::Table(table.into_inner()));
