@@ -4,6 +4,7 @@
 //! They are kept for names, suggestions and old links that a slim system does not install.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,17 +15,23 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::domain::nearest::nearest;
 use crate::domain::zone::{Zone, ZoneOrigin};
+use crate::secret::environment;
+
+/// Where hosts keep their zone data, unless $TZDIR says otherwise.
+const HOST_FOLDER: &str = "/usr/share/zoneinfo";
 
 /// The zones of this host, looked up once each.
 #[derive(Debug)]
 pub struct Zones {
     host: TimeZoneDatabase,
+    folder: PathBuf,
     known: Mutex<BTreeMap<String, Zone>>,
 }
 
 impl Default for Zones {
     fn default() -> Self {
-        Self { host: jiff::tz::db().clone(), known: Mutex::new(BTreeMap::new()) }
+        let folder = environment("TZDIR").map_or_else(|| HOST_FOLDER.into(), PathBuf::from);
+        Self { host: jiff::tz::db().clone(), folder, known: Mutex::new(BTreeMap::new()) }
     }
 }
 
@@ -34,7 +41,18 @@ const TABLES_S: (i64, i64) = (0, 4_102_444_800);
 impl Zones {
     /// Zones from a zoneinfo folder other than the host's.
     pub fn from_folder(folder: &std::path::Path) -> Result<Self, jiff::Error> {
-        Ok(Self { host: TimeZoneDatabase::from_dir(folder)?, known: Mutex::new(BTreeMap::new()) })
+        let host = TimeZoneDatabase::from_dir(folder)?;
+        Ok(Self { host, folder: folder.to_owned(), known: Mutex::new(BTreeMap::new()) })
+    }
+
+    /// The version of the zone data, as its own file says, and the instant at which its folder changed.
+    pub fn version(&self) -> String {
+        let said = std::fs::read_to_string(self.folder.join("tzdata.zi")).ok().and_then(|text| {
+            text.lines().next().and_then(|line| line.strip_prefix("# version ")).map(ToOwned::to_owned)
+        });
+        let changed = std::fs::metadata(&self.folder).and_then(|metadata| metadata.modified()).ok();
+        let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        format!("{} ({})", said.unwrap_or_else(|| "unnamed".to_owned()), changed.map_or(0, |at| at.as_secs()))
     }
 
     /// A zone by its IANA name.

@@ -207,20 +207,9 @@ async fn backup(core: &Arc<Core>) -> Result<String, String> {
     made.await.map_err(|error| error.to_string())?
 }
 
-/// The version of the host's zone data, as its own file says; else the instant at which the folder changed.
-fn zone_data_version() -> String {
-    let folder = std::path::Path::new("/usr/share/zoneinfo");
-    let said = std::fs::read_to_string(folder.join("tzdata.zi")).ok().and_then(|text| {
-        text.lines().next().and_then(|line| line.strip_prefix("# version ")).map(ToOwned::to_owned)
-    });
-    let changed = std::fs::metadata(folder).and_then(|metadata| metadata.modified()).ok();
-    let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    format!("{} ({})", said.unwrap_or_else(|| "unnamed".to_owned()), changed.map_or(0, |at| at.as_secs()))
-}
-
 /// Plans everything anew when the zone data has changed.
 async fn zone_data(core: &Arc<Core>) -> Result<String, String> {
-    let version = zone_data_version();
+    let version = core.zones.version();
     let known = core
         .store
         .read("read the surroundings", |connection| definitions::surrounding(connection, "zone-data"));

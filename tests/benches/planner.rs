@@ -16,6 +16,7 @@
     reason = "a benchmark that cannot go on ends"
 )]
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -83,14 +84,15 @@ fn legwork(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// CPU time of a process so far, milliseconds: `/proc/PID/schedstat` of its threads counts in nanoseconds.
-fn cpu_ms(pid: u32) -> f64 {
+/// CPU time of each thread of a process so far, nanoseconds.
+fn cpu_of_threads(pid: u32) -> HashMap<String, f64> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let of = |task: fs::DirEntry| {
         let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0)
+        let ns = text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0);
+        (task.file_name().to_string_lossy().into_owned(), ns)
     };
-    tasks.map(|task| of(task.unwrap())).sum::<f64>() / 1e6
+    tasks.map(|task| of(task.unwrap())).collect()
 }
 
 fn rss_mib(pid: u32) -> f64 {
@@ -118,9 +120,15 @@ fn start(folder: &Path) -> (Child, f64) {
 /// CPU per second and memory of a process that has nothing to do.
 fn idle(what: &str, pid: u32) {
     std::thread::sleep(Duration::from_secs(5));
-    let (before, begun) = (cpu_ms(pid), Instant::now());
-    std::thread::sleep(Duration::from_secs(IDLE));
-    let per_second = (cpu_ms(pid) - before) / begun.elapsed().as_secs_f64();
+    let (mut before, begun, mut used) = (cpu_of_threads(pid), Instant::now(), 0.0);
+    // Threads come and go: looked at each second, hardly anything of one that ends is missed.
+    for _ in 0..IDLE {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = cpu_of_threads(pid);
+        used += now.iter().map(|(thread, ns)| ns - before.get(thread).unwrap_or(&0.0)).sum::<f64>();
+        before = now;
+    }
+    let per_second = used / 1e6 / begun.elapsed().as_secs_f64();
     println!("{what:<44} {per_second:>8.3} ms CPU/s idle  {:>7.1} MiB RSS", rss_mib(pid));
 }
 

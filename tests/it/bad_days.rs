@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::world::World;
-use crate::support::{job, segment};
+use crate::support::{job, segment, variable};
 
 const NOON: &str = "2026-06-10T12:00:00Z";
 
@@ -284,4 +284,64 @@ fn what_is_simulated_is_what_happens() {
     happened.sort();
     assert_eq!(said, happened);
     assert_eq!(simulated["counts"]["late"], 6);
+}
+
+#[test]
+fn a_burst_of_runs_loses_none_and_doubles_none() {
+    let (rounds, burst) = (variable("LEGWORK_TEST_ROUNDS", 1), variable("LEGWORK_TEST_BURST", 300));
+    let jobs: Vec<String> = (0..burst).map(|n| format!("burst-{n}")).collect();
+    let jobs: Vec<(&str, String)> =
+        jobs.iter().map(|name| (name.as_str(), scheduled("cron = \"30 13 12 * * *\"", ""))).collect();
+    let world = World::with("", NOON, &jobs);
+    for round in 1..=rounds {
+        let day = 9 + round;
+        world.set(&format!("2026-06-{day}T12:13:29Z"));
+        world.until("select count(*) from occurrence where state = 'planned'", &burst.to_string());
+        world.set(&format!("2026-06-{day}T12:13:30Z"));
+        world.settled();
+        let all = (round * burst).to_string();
+        assert_eq!(world.ask("select count(*) from occurrence where state = 'done'"), all, "round {round}");
+        assert_eq!(world.ask("select count(*) from run"), all, "round {round}");
+        assert_eq!(world.ask("select count(distinct definition_id) from occurrence"), burst.to_string());
+    }
+}
+
+#[test]
+fn changed_zone_data_moves_the_instants_that_are_to_come() {
+    use std::sync::Arc;
+
+    use legwork::clock::Clock;
+    use legwork::daemon::Core;
+    use legwork::daemon::housekeeping::{Task, run};
+    use legwork::daemon::loader::{Allowed, take_up};
+    use legwork::zones::Zones;
+
+    let legwork = crate::support::Legwork::new("");
+    let host = std::path::Path::new("/usr/share/zoneinfo");
+    let folder = legwork.path("zoneinfo");
+    let install = |rules: &str, version: &str| {
+        fs::create_dir_all(folder.join("America")).unwrap();
+        fs::copy(host.join(rules), folder.join("America/New_York")).unwrap();
+        fs::write(folder.join("tzdata.zi"), format!("# version {version}\n")).unwrap();
+    };
+    install("America/New_York", "1");
+    let text = scheduled("cron = \"0 6 * * *\"\ntime_zone = \"America/New_York\"", "");
+    legwork.job("daily", &text);
+    let config = legwork::config::load(Some(&legwork.path("legwork.toml"))).unwrap();
+    let mut core = Core::open(config, Clock::settable(NOON.parse().unwrap())).unwrap();
+    core.zones = Zones::from_folder(&folder).unwrap();
+    let core = Arc::new(core);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        run(&core, Task::ZoneData).await;
+        take_up(&core, &core.config.jobs, Allowed::default()).await.unwrap();
+    });
+    let next = "select next_at || ' ' || version from schedule join zone_data using (zone_data_id)";
+    assert!(legwork.ask(next).starts_with("2026-06-11T10:00:00.000Z 1 ("), "{}", legwork.ask(next));
+    // The zone's rules change while the daemon runs.
+    install("Asia/Tokyo", "2");
+    runtime.block_on(run(&core, Task::ZoneData));
+    assert!(legwork.ask(next).starts_with("2026-06-10T21:00:00.000Z 2 ("), "{}", legwork.ask(next));
+    // A name that the folder lacks comes from the compiled-in tables.
+    assert_eq!(core.zones.find("US/Arizona").unwrap().name(), "US/Arizona");
 }

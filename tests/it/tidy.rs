@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("chain", &[]),
     ("clock", &[]),
     ("secret", &[]),
-    ("zones", &["domain"]),
+    ("zones", &["domain", "secret"]),
     ("telemetry", &["clock", "domain", "secret"]),
     ("config", &["domain", "jobfile", "secret", "tomlfile", "zones"]),
     // Adapters: each speaks to one thing outside.
