@@ -67,4 +67,6 @@ select occurrence_id, definition_id, version_id, nominal_at, nominal_at, manual,
 from occurrence;
 drop table occurrence;
 alter table occurrence_new rename to occurrence;
+-- A query must repeat the condition: SQLite does not see that one state is among three.
 create index occurrence_open on occurrence (state, due_at) where state in ('planned', 'due', 'running');
+create index occurrence_ended on occurrence (ended_at) where ended_at is not null;

@@ -67,7 +67,8 @@ pub(super) fn run(context: &Context, arguments: &BackfillArguments) -> anyhow::R
     let wanted: Vec<NewOccurrence> = instants.iter().filter_map(new).collect();
     let making = Making { context, core: &core, stored: &stored, backfill_id, send: arguments.send };
     let progress = making.all(&wanted)?;
-    core.store.write_blocking("end a backfill", move |tx| backfill::end(tx, backfill_id, now))?;
+    let ended = context.now();
+    core.store.write_blocking("end a backfill", move |tx| backfill::end(tx, backfill_id, ended))?;
     if context.json {
         json(&progress)?;
     } else {
@@ -157,12 +158,13 @@ impl Making<'_> {
 
     /// No daemon runs: the same code, in this process.
     async fn by_itself(&self) -> anyhow::Result<()> {
-        let (most, definition_id) = (u32::try_from(AT_ONCE)?, self.stored.definition_id);
-        let waiting =
-            self.core.store.read("read the run queue", move |c| occurrences::waiting(c, most)).await?;
-        for mine in waiting.into_iter().filter(|open| open.backfill && open.definition_id == definition_id) {
+        let backfill_id = self.backfill_id;
+        let waiting = self.core.store.read("read the run queue", move |connection| {
+            occurrences::waiting_of_backfill(connection, backfill_id)
+        });
+        for mine in waiting.await? {
             let occurrence_id = mine.occurrence_id;
-            run_one(self.core, mine, &Halt::default()).await?;
+            run_one(self.core, occurrence_id, &Halt::default()).await?;
             let made = self
                 .core
                 .store
@@ -186,7 +188,13 @@ impl Making<'_> {
             if progress.open == 0 {
                 return Ok(progress);
             }
-            if !by_itself && Context::lock_unless_served(&self.core.config)?.is_some() {
+            if by_itself {
+                return Err(told(
+                    Exit::Later,
+                    format!("{} instants could not be made; try again", progress.open),
+                ));
+            }
+            if Context::lock_unless_served(&self.core.config)?.is_some() {
                 let name = &self.stored.name;
                 let now = self.context.now();
                 return Err(told(

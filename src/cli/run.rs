@@ -133,11 +133,7 @@ async fn by_itself(core: &Arc<Core>, occurrence_id: i64) -> anyhow::Result<()> {
     let now = core.now();
     let decisions = vec![(occurrence_id, HandOver::Due)];
     core.store.write("hand over", move |tx| occurrences::hand_over(tx, &decisions, now)).await?;
-    let mine =
-        core.store.read("read the run queue", move |c| occurrences::open_one(c, occurrence_id)).await?;
-    if let Some(mine) = mine {
-        run_one(core, mine, &Halt::default()).await?;
-    }
+    run_one(core, occurrence_id, &Halt::default()).await?;
     let progress = core.store.read("read the run", move |c| occurrences::progress(c, occurrence_id)).await?;
     if let Some(run_id) = progress.run_id {
         deliver_due(core, run_id).await?;

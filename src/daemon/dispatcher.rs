@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::housekeeping::plan_anew;
-use super::planner::{AHEAD, plan};
+use super::planner::{AHEAD, plan, seen};
 use super::queue::RunQueue;
 use super::timer::Timer;
 use super::{Core, CoreError, Wake};
@@ -46,7 +46,11 @@ pub(super) async fn dispatcher(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake
     let timer = Timer::new(core.clock.clone());
     let mut window: VecDeque<Entry> = VecDeque::new();
     let mut read_again = Timestamp::MIN;
-    let mut last = (core.now(), Stopwatch::start());
+    // A clock that ran ahead may have been corrected while no daemon ran.
+    let seen = seen(&core).await.unwrap_or(Timestamp::MIN);
+    let mut last = (core.now().max(seen), Stopwatch::start());
+    // Whether the window ends before what has fallen due does.
+    let mut cut = false;
     loop {
         let woken = wake.dispatcher.notified();
         let now = core.now();
@@ -54,18 +58,19 @@ pub(super) async fn dispatcher(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake
             if notice_jump(&core, last, now).await? {
                 read_again = Timestamp::MIN;
             }
+            last = (now, Stopwatch::start());
             if read_again <= now {
                 window = read_window(&core, now).await?;
-                let complete = window.len() < usize::try_from(WINDOW_MAX).unwrap_or(usize::MAX);
+                cut = window.len() == usize::try_from(WINDOW_MAX).unwrap_or(usize::MAX);
                 let last_due = window.back().map_or(now, |entry| entry.occurrence.due_at);
-                read_again = if complete { now + READ_EVERY } else { last_due };
+                read_again = if cut { last_due } else { now + READ_EVERY };
             }
             let due = window.iter().take_while(|entry| entry.occurrence.due_at <= now).count();
             let due: Vec<Entry> = window.drain(..due).collect();
-            hand_over(&core, &queue, due, now).await
+            let newer = if cut { missed_later(&core, &due, now).await? } else { HashMap::new() };
+            hand_over(&core, &queue, due, newer, now).await
         };
         let looked: Result<usize, CoreError> = looked.await;
-        last = (now, Stopwatch::start());
         if let Err(error) = &looked {
             tracing::error!(error = chain(error), "handing over did not work; trying again");
             read_again = Timestamp::MIN;
@@ -134,18 +139,38 @@ fn entry(core: &Core, occurrence: OpenOccurrence) -> Entry {
     Entry { occurrence, missed, overlap }
 }
 
+/// Missed occurrences that stand behind a window that was cut, by definition: the rules count them, too.
+async fn missed_later(
+    core: &Arc<Core>,
+    due: &[Entry],
+    now: Timestamp,
+) -> Result<HashMap<i64, usize>, CoreError> {
+    let Some(last) = due.last().map(|entry| entry.occurrence.due_at) else { return Ok(HashMap::new()) };
+    let read = move |connection: &rusqlite::Connection| {
+        occurrences::planned_between(connection, last, now - MISSED_AFTER)
+    };
+    let later = core.store.read("count missed occurrences", read).await;
+    Ok(later.map_err(CoreError::store("count missed occurrences"))?.into_iter().collect())
+}
+
 /// Hands over what has fallen due, or skips it. Returns how many occurrences there were.
 async fn hand_over(
     core: &Arc<Core>,
     queue: &RunQueue,
     due: Vec<Entry>,
+    newer: HashMap<i64, usize>,
     now: Timestamp,
 ) -> Result<usize, CoreError> {
     if due.is_empty() {
         return Ok(0);
     }
-    let decisions = decide(&due, &queue.busy(now), now);
-    let mut written = Vec::with_capacity(due.len());
+    // What was handed over already and could not be written must not meet itself.
+    let queued = queue.occurrences();
+    let (known, due): (Vec<Entry>, Vec<Entry>) =
+        due.into_iter().partition(|entry| queued.contains(&entry.occurrence.occurrence_id));
+    let decisions = decide(&due, newer, &queue.busy(now), now);
+    let mut written: Vec<(i64, HandOver)> =
+        known.iter().map(|entry| (entry.occurrence.occurrence_id, HandOver::Due)).collect();
     for (entry, decision) in due.into_iter().zip(decisions) {
         let occurrence_id = entry.occurrence.occurrence_id;
         match decision {
@@ -182,12 +207,15 @@ pub(super) enum Decision {
 /// What becomes of occurrences that have fallen due, oldest first. Pure.
 ///
 /// Overlap is judged against what worked already: of several that are found together each runs, one after the other,
-/// for at their instants no run worked.
-pub(super) fn decide(due: &[Entry], busy: &HashSet<i64>, now: Timestamp) -> Vec<Decision> {
+/// for at their instants no run worked. `newer` counts missed instants of a definition behind these.
+pub(super) fn decide(
+    due: &[Entry],
+    mut newer: HashMap<i64, usize>,
+    busy: &HashSet<i64>,
+    now: Timestamp,
+) -> Vec<Decision> {
     let is_missed =
         |occurrence: &OpenOccurrence| !occurrence.manual && occurrence.due_at + MISSED_AFTER < now;
-    // How many missed instants of a definition come after one, itself counted.
-    let mut newer: HashMap<i64, usize> = HashMap::new();
     let mut decisions = Vec::with_capacity(due.len());
     for entry in due.iter().rev() {
         let occurrence = &entry.occurrence;
@@ -218,7 +246,7 @@ pub(super) fn decide(due: &[Entry], busy: &HashSet<i64>, now: Timestamp) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
 
     use jiff::{SignedDuration, Timestamp};
 
@@ -253,7 +281,7 @@ mod tests {
         let due = [(1, "06:00:00"), (2, "07:00:00"), (3, "08:00:00"), (4, "08:00:01")]
             .map(|(id, time)| entry(id, &format!("2026-11-20T{time}Z"), missed, overlap));
         let now = "2026-11-20T08:00:02Z".parse().unwrap();
-        decide(&due, &busy.iter().copied().collect::<HashSet<_>>(), now)
+        decide(&due, HashMap::new(), &busy.iter().copied().collect::<HashSet<_>>(), now)
     }
 
     fn missed(runs: Missed) -> MissedRule {

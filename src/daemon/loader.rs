@@ -187,24 +187,17 @@ pub struct Allowed {
     pub past: bool,
 }
 
-/// Takes files out of the changes whose `once` is past, unless the version in force names the same instant: then it has
-/// been planned already.
+/// Takes files out of the changes whose `once` is past.
 pub fn refuse_past(core: &Core, folder: &Folder, stored: &[StoredDefinition], changes: &mut Changes) {
     let now = core.now();
     for job in &folder.jobs {
         let Some(definition) = &job.parsed.definition else { continue };
         let name = definition.name.to_string();
         let lists = [&changes.added, &changes.changed, &changes.revived];
-        let past = past_instants(definition, now);
-        if past.is_empty() || !lists.iter().any(|list| list.contains(&name)) {
+        if !lists.iter().any(|list| list.contains(&name)) {
             continue;
         }
-        let in_force =
-            stored.iter().find(|stored| stored.name == name && stored.state != DefinitionState::Retired);
-        let known = in_force.and_then(|stored| core.parse(&stored.name, &stored.text).ok());
-        let known: Vec<Timestamp> =
-            known.map(|known| past_instants(&known, now)).unwrap_or_default().into_values().collect();
-        if let Some(at) = past.values().find(|at| !known.contains(at)) {
+        if let Some((_, at)) = newly_past(core, definition, stored, now).first() {
             let problem = format!(
                 "{}: `once` names {at}, which is past; correct it, or run it now with `legwork apply --now`",
                 job.file
@@ -215,6 +208,26 @@ pub fn refuse_past(core: &Core, folder: &Folder, stored: &[StoredDefinition], ch
             changes.problems.push(LoadProblem { file: job.file.clone(), name: Some(name), problem });
         }
     }
+}
+
+/// Past instants of a definition's `once` schedules, with the schedules' places. Those that the version in force names,
+/// too, have had their turn.
+fn newly_past(
+    core: &Core,
+    definition: &Definition,
+    stored: &[StoredDefinition],
+    now: Timestamp,
+) -> Vec<(usize, Timestamp)> {
+    let past = past_instants(definition, now);
+    if past.is_empty() {
+        return Vec::new();
+    }
+    let name = definition.name.to_string();
+    let in_force =
+        stored.iter().find(|stored| stored.name == name && stored.state != DefinitionState::Retired);
+    let known = in_force.and_then(|stored| core.parse(&stored.name, &stored.text).ok());
+    let known = known.map(|known| past_instants(&known, now)).unwrap_or_default();
+    past.into_iter().filter(|(_, at)| !known.values().any(|known| known == at)).collect()
 }
 
 /// The instants of a definition's `once` schedules that are past, by the schedules' places.
@@ -250,7 +263,7 @@ pub async fn take_up(core: &Arc<Core>, path: &Path, allowed: Allowed) -> Result<
         refuse_past(core, &folder, &stored, &mut changes);
     }
     let now = core.now();
-    let revisions = revisions(core, &folder, &changes, now);
+    let revisions = revisions(core, &folder, &stored, &changes, now);
     let mut problems = changes.problems.clone();
     if changes.retiring_refused {
         let problem = format!(
@@ -279,7 +292,13 @@ pub async fn take_up(core: &Arc<Core>, path: &Path, allowed: Allowed) -> Result<
     Ok(changes)
 }
 
-fn revisions(core: &Arc<Core>, folder: &Folder, changes: &Changes, now: Timestamp) -> Vec<Revision> {
+fn revisions(
+    core: &Arc<Core>,
+    folder: &Folder,
+    stored: &[StoredDefinition],
+    changes: &Changes,
+    now: Timestamp,
+) -> Vec<Revision> {
     let touched: BTreeSet<&String> =
         [&changes.added, &changes.changed, &changes.revived, &changes.moved].into_iter().flatten().collect();
     let wanted = folder.jobs.iter().filter_map(|job| Some((job, job.parsed.definition.as_ref()?)));
@@ -291,7 +310,7 @@ fn revisions(core: &Arc<Core>, folder: &Folder, changes: &Changes, now: Timestam
             text: job.text.clone(),
             next: next_instants(core, definition, now),
             // What is past and was not refused was asked for.
-            at_once: past_instants(definition, now)
+            at_once: newly_past(core, definition, stored, now)
                 .into_iter()
                 .filter_map(|(ordinal, at)| named(core, definition, ordinal, at))
                 .collect(),
@@ -410,6 +429,7 @@ async fn take_up_and_log(core: &Arc<Core>, wake: &Wake, folder: &Path) -> bool {
                 let Changes { added, changed, revived, retired, retiring_refused, .. } = &changes;
                 tracing::info!(?added, ?changed, ?revived, ?retired, retiring_refused, "jobs taken up");
                 wake.planner.notify_one();
+                wake.dispatcher.notify_one();
             }
             wake.courier.notify_one();
             true

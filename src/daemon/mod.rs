@@ -39,7 +39,7 @@ pub use lateness::Lateness;
 pub use lock::{Lock, LockError};
 pub use queue::{RunLimits, RunQueue};
 
-/// Wakes the tasks. A lost wake-up costs a second, never work: each task acts on what the store says.
+/// Wakes the tasks. A lost wake-up costs half a minute, never work: each task acts on what the store says.
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     loader: Arc<Notify>,

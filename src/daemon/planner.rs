@@ -13,6 +13,7 @@ use crate::chain::chain;
 use crate::clock::Clock;
 use crate::domain::definition::Definition;
 use crate::domain::schedule::{MISSED_AFTER, Schedule};
+use crate::domain::text::stamp;
 use crate::store::definitions::{self, Next, NextInstants, Replanned};
 use crate::store::occurrences::{self, DueSchedule, NewOccurrence, Planned, schedules_before};
 
@@ -55,7 +56,10 @@ pub(super) async fn planner(core: Arc<Core>, wake: Wake, stop: CancellationToken
         let woken = wake.planner.notified();
         let now = core.now();
         let planned = plan(&core, now + AHEAD).await;
-        let repaired = repair(&core).await;
+        let repaired = match repair(&core).await {
+            Ok(()) => note_seen(&core, now).await,
+            Err(error) => Err(error),
+        };
         let failed = planned.as_ref().err().or(repaired.as_ref().err());
         if let Some(error) = failed {
             tracing::error!(error = chain(error), "planning did not work; trying again");
@@ -93,10 +97,16 @@ async fn pass(clock: &Clock, since: Timestamp, time: Duration) {
 
 /// Plans every instant before `until` that is not planned yet, a chunk a transaction.
 pub async fn plan(core: &Arc<Core>, until: Timestamp) -> Result<(), CoreError> {
+    let mut last: Option<DueSchedule> = None;
     loop {
-        let read = move |connection: &rusqlite::Connection| schedules_before(connection, until, AT_ONCE);
+        // Each is looked at once: one that cannot be planned keeps nobody behind it.
+        let after = last.take();
+        let read = move |connection: &rusqlite::Connection| {
+            schedules_before(connection, after.as_ref(), until, AT_ONCE)
+        };
         let due = core.store.read("read the schedules", read).await.map_err(CoreError::store("plan"))?;
         let found = due.len();
+        last = due.last().cloned();
         if found == 0 {
             break;
         }
@@ -106,12 +116,12 @@ pub async fn plan(core: &Arc<Core>, until: Timestamp) -> Result<(), CoreError> {
             let each = due.into_iter().filter_map(|schedule| plan_one(&planning, schedule, now, until));
             each.collect::<Vec<_>>()
         });
-        let plan = plan.await.unwrap_or_default();
-        let (now, zone_data, planned) = (core.now(), core.zone_data_id(), plan.len());
+        let plan =
+            plan.await.map_err(|error| CoreError::Definition(format!("planning panicked: {error}")))?;
+        let (now, zone_data) = (core.now(), core.zone_data_id());
         let write = move |tx: &rusqlite::Transaction<'_>| occurrences::plan(tx, &plan, zone_data, now);
         core.store.write("write the plan", write).await.map_err(CoreError::store("plan"))?;
-        // What cannot be planned would be found again and again.
-        if found < usize::try_from(AT_ONCE).unwrap_or(usize::MAX) || planned < found {
+        if found < usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
             break;
         }
     }
@@ -221,6 +231,21 @@ pub fn replanned(core: &Arc<Core>, definition: &Definition) -> Replanned {
         // A planned row is no skipped one: a schedule that no blackout silences is wanted.
         if first.skipped.is_none() { Some(first) } else { found.find(|new| new.skipped.is_none()) }
     })
+}
+
+/// The name under which the newest instant is noted that a daemon has seen.
+const SEEN: &str = "seen";
+
+async fn note_seen(core: &Arc<Core>, now: Timestamp) -> Result<(), CoreError> {
+    let seen = stamp(now);
+    let write = move |tx: &rusqlite::Transaction<'_>| definitions::set_surrounding(tx, SEEN, &seen);
+    core.store.write("note the clock", write).await.map_err(CoreError::store("note the clock"))
+}
+
+/// The newest instant that the daemon before this one has seen: one in the future says that its clock ran ahead.
+pub(super) async fn seen(core: &Arc<Core>) -> Option<Timestamp> {
+    let read = |connection: &rusqlite::Connection| definitions::surrounding(connection, SEEN);
+    core.store.read("read the surroundings", read).await.ok().flatten()?.parse().ok()
 }
 
 /// Gives schedules that have neither a next instant nor an end a next instant. There are none unless something is

@@ -3,7 +3,7 @@
 //! The store has every row of it; this is what the daemon acts on. Oldest nominal instant first, one run a definition
 //! unless its schedule allows more, and never more than the config's limits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -97,23 +97,26 @@ impl RunQueue {
         self.changed.notify_one();
     }
 
-    /// Whether a run of a definition works, or waits for a place.
-    pub fn is_busy(&self, definition_id: i64, now: Timestamp) -> bool {
+    /// The occurrences that wait or run.
+    pub fn occurrences(&self) -> HashSet<i64> {
         let state = self.state();
-        let waits = |waiting: &Waiting| {
-            waiting.occurrence.definition_id == definition_id
-                && waiting.occurrence.retry_at.is_none_or(|at| at <= now)
-        };
-        state.running.values().any(|running| running.definition_id == definition_id)
-            || state.waiting.values().any(waits)
+        state
+            .waiting
+            .keys()
+            .map(|(_, occurrence_id)| occurrence_id)
+            .chain(state.running.keys())
+            .copied()
+            .collect()
     }
 
-    /// Definitions of which a run works or waits for a place.
-    pub fn busy(&self, now: Timestamp) -> std::collections::HashSet<i64> {
+    /// Definitions of which a run works or waits for a place. Backfills do not count: they are in nobody's way.
+    pub fn busy(&self, now: Timestamp) -> HashSet<i64> {
         let state = self.state();
         let waiting = state.waiting.values().map(|waiting| &waiting.occurrence);
-        let waiting = waiting.filter(|occurrence| occurrence.retry_at.is_none_or(|at| at <= now));
-        let running = state.running.values().map(|running| running.definition_id);
+        let waiting = waiting
+            .filter(|occurrence| !occurrence.backfill && occurrence.retry_at.is_none_or(|at| at <= now));
+        let running = state.running.values().filter(|running| !running.backfill);
+        let running = running.map(|running| running.definition_id);
         waiting.map(|occurrence| occurrence.definition_id).chain(running).collect()
     }
 
@@ -143,7 +146,13 @@ impl RunQueue {
                     && (waiting.beside || !runs(occurrence.definition_id))
                     && (!occurrence.backfill || backfills < BACKFILL_RUNS)
             };
-            let found = state.waiting.iter().find(|(_, waiting)| may(waiting)).map(|(key, _)| *key);
+            // The reports of today first, however old the instants of a backfill are.
+            let first = |backfill: bool| {
+                let mut each = state.waiting.iter();
+                let found = each.find(|(_, waiting)| waiting.occurrence.backfill == backfill && may(waiting));
+                found.map(|(key, _)| *key)
+            };
+            let found = first(false).or_else(|| first(true));
             if let Some(taken) = found.and_then(|key| state.waiting.remove(&key)) {
                 let occurrence = taken.occurrence;
                 let cancel = CancellationToken::new();
@@ -233,7 +242,9 @@ mod tests {
         let later = Timestamp::from_second(60).unwrap();
         queue.push(OpenOccurrence { retry_at: Some(later), ..occurrence(1, 7, 10) }, false);
         assert!(matches!(queue.take(NOW), Take::After(at) if at == later));
-        assert!(!queue.is_busy(7, NOW) && queue.is_busy(7, later));
+        assert!(
+            queue.busy(NOW).is_empty() && queue.busy(later).contains(&7) && queue.occurrences().contains(&1)
+        );
         assert!(matches!(queue.take(later), Take::Run(..)));
     }
 
@@ -245,7 +256,7 @@ mod tests {
         for id in [3, 4] {
             queue.push(OpenOccurrence { backfill: true, ..occurrence(id, id, 1) }, false);
         }
-        assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (Some(3), Some(1), Some(2)));
+        assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (Some(1), Some(2), Some(3)));
         queue.finish(1);
         assert_eq!(taken(&queue), None, "another backfill works");
     }

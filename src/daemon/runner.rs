@@ -17,12 +17,16 @@ use super::{Core, CoreError, Stop, Wake};
 use crate::chain::chain;
 use crate::domain::definition::Definition;
 use crate::domain::period::PeriodRule;
+use crate::domain::schedule::Overlap;
 use crate::domain::template::TemplateValues;
 use crate::store::definitions::{self, DefinitionState};
 use crate::store::deliveries::add_notice;
 use crate::store::occurrences::{OpenOccurrence, open_one, waiting};
 use crate::store::runs::{self, NewArtifact, RunCounts};
 use crate::store::segments::coverage;
+
+/// The store's queue is looked at this often when nobody wakes the runner.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Works off the run queue until it is told to stop.
 pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, stop: Stop, work: TaskTracker) {
@@ -36,10 +40,11 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
                 let halt = Halt { stop: stop.clone(), cancel };
                 work.spawn(async move {
                     let occurrence_id = occurrence.occurrence_id;
-                    let again = run_and_follow(&core, *occurrence, &halt).await;
+                    let again = run_and_follow(&core, &queue, *occurrence, &halt).await;
                     queue.finish(occurrence_id);
                     if let Some(again) = again {
-                        queue.push(again, false);
+                        let beside = tokio::task::block_in_place(|| may_run_beside(&core, &again));
+                        queue.push(again, beside);
                     }
                     wake.courier.notify_one();
                 });
@@ -54,9 +59,14 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
                 {
                     Ok(found) => {
                         let full = found.len() == WAITING_MAX;
-                        for occurrence in found {
-                            queue.push(occurrence, false);
-                        }
+                        let (reading, filling) = (core.clone(), queue.clone());
+                        let fill = tokio::task::spawn_blocking(move || {
+                            for occurrence in found {
+                                let beside = may_run_beside(&reading, &occurrence);
+                                filling.push(occurrence, beside);
+                            }
+                        });
+                        drop(fill.await);
                         if full {
                             queue.overflow();
                         }
@@ -84,8 +94,18 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
             // A command may have put something into the store's queue.
             () = wake.runner.notified() => queue.overflow(),
             () = timer.until(until) => {}
+            // A wake-up that got lost costs this much.
+            () = tokio::time::sleep(LOOK_EVERY) => queue.overflow(),
         }
     }
+}
+
+/// Whether an occurrence may run beside another run of its definition. Blocks.
+fn may_run_beside(core: &Core, occurrence: &OpenOccurrence) -> bool {
+    let definition = core.definition(occurrence.version_id).ok();
+    let schedule = definition.as_ref().zip(occurrence.ordinal);
+    let schedule = schedule.and_then(|(definition, ordinal)| definition.schedules.get(ordinal));
+    schedule.is_some_and(|schedule| schedule.overlap == Overlap::Allow)
 }
 
 /// What ends a run early.
@@ -98,33 +118,51 @@ pub struct Halt {
 }
 
 /// Runs one occurrence; returns it where it is to be run again.
-async fn run_and_follow(core: &Arc<Core>, occurrence: OpenOccurrence, halt: &Halt) -> Option<OpenOccurrence> {
+async fn run_and_follow(
+    core: &Arc<Core>,
+    queue: &RunQueue,
+    occurrence: OpenOccurrence,
+    halt: &Halt,
+) -> Option<OpenOccurrence> {
     let occurrence_id = occurrence.occurrence_id;
-    if let Err(error) = run_one(core, occurrence.clone(), halt).await {
+    if let Err(error) = run_one(core, occurrence_id, halt).await {
         tracing::error!(error = chain(&error), "a run could not be recorded; it is taken up again");
         tokio::time::sleep(Duration::from_secs(1)).await;
         return Some(occurrence);
     }
     let left =
         core.store.read("read an occurrence", move |connection| open_one(connection, occurrence_id)).await;
-    left.ok().flatten().filter(|left| left.retry_at.is_some())
+    match left {
+        Ok(left) => left.filter(|left| left.retry_at.is_some()),
+        Err(error) => {
+            tracing::error!(
+                error = chain(&error),
+                "an occurrence could not be read; the queue is read again"
+            );
+            queue.overflow();
+            None
+        }
+    }
 }
 
 /// Runs one occurrence to its end: done or failed, in the ledger either way. A stop leaves it to be interrupted.
-pub async fn run_one(core: &Arc<Core>, mut occurrence: OpenOccurrence, halt: &Halt) -> Result<(), CoreError> {
+pub async fn run_one(core: &Arc<Core>, occurrence_id: i64, halt: &Halt) -> Result<(), CoreError> {
     let now = core.now();
-    let (occurrence_id, version_id) = (occurrence.occurrence_id, occurrence.version_id);
-    let reading = core.clone();
+    let claim = move |tx: &rusqlite::Transaction<'_>| runs::claim(tx, occurrence_id, now);
+    let claimed = core.store.write("claim an occurrence", claim).await;
+    // What to make is what the row says now: an edit may have come since it was handed over.
+    let Some((run_id, mut occurrence)) = claimed.map_err(CoreError::store("claim an occurrence"))? else {
+        return Ok(());
+    };
+    tracing::info!(run_id, occurrence_id, nominal_at = %occurrence.nominal_at, "run started");
+    let (reading, version_id) = (core.clone(), occurrence.version_id);
     let definition = tokio::task::spawn_blocking(move || reading.definition(version_id)).await;
     let definition = definition.map_err(|error| CoreError::Definition(error.to_string())).flatten().ok();
-    let since_last_run =
-        definition.as_ref().is_some_and(|definition| definition.report.period == PeriodRule::SinceLastRun);
-    let claim = move |tx: &rusqlite::Transaction<'_>| runs::claim(tx, occurrence_id, since_last_run, now);
-    let claimed = core.store.write("claim an occurrence", claim).await;
-    let Some(claimed) = claimed.map_err(CoreError::store("claim an occurrence"))? else { return Ok(()) };
-    occurrence.period = claimed.period;
-    let run_id = claimed.run_id;
-    tracing::info!(run_id, occurrence_id, nominal_at = %occurrence.nominal_at, "run started");
+    if definition.as_ref().is_some_and(|definition| definition.report.period == PeriodRule::SinceLastRun) {
+        let begin = move |tx: &rusqlite::Transaction<'_>| runs::begin_since_last_run(tx, occurrence_id, now);
+        let begun = core.store.write("begin a period", begin).await;
+        occurrence.period = begun.map_err(CoreError::store("begin a period"))?;
+    }
     let limit = definition.as_ref().and_then(|definition| definition.run.time_limit);
     let made = make(core, run_id, &occurrence, limit, halt).await;
     let Some(made) = made.transpose() else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! What schedules would do over a span of time: the planner's instants and the dispatcher's rules, without a daemon.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -52,9 +52,13 @@ pub fn simulate(core: &Core, definition: &Definition, plot: &Plot) -> Vec<Simula
         let just_before = plot.from - SignedDuration::from_millis(1);
         for nominal_at in schedule.after(just_before).take_while(|at| *at < plot.to) {
             let Some(new) = named(core, definition, ordinal, nominal_at) else { continue };
-            // Schedules that meet make one occurrence.
+            // Schedules that meet make one occurrence: of one that no blackout silences, if there is such a one.
             if !named_already.insert(nominal_at) {
-                continue;
+                let silenced = |(known, _): &(Simulated, Entry)| {
+                    known.nominal_at == nominal_at && known.skipped.is_some() && new.skipped.is_none()
+                };
+                let Some(place) = each.iter().position(silenced) else { continue };
+                each.remove(place);
             }
             let back = plot.down.iter().find(|(from, to)| *from <= new.due_at && new.due_at < *to);
             let handed_over_at = back.map_or(new.due_at, |(_, to)| *to);
@@ -101,7 +105,7 @@ fn judge(each: &mut [(Simulated, Entry)], run_takes: SignedDuration) {
             .map(|(_, entry)| entry.clone())
             .collect();
         let busy: HashSet<i64> = (now < free_at).then_some(0).into_iter().collect();
-        let mut decisions = decide(&due, &busy, now).into_iter();
+        let mut decisions = decide(&due, HashMap::new(), &busy, now).into_iter();
         for (simulated, entry) in group.iter_mut().filter(|(simulated, _)| simulated.skipped.is_none()) {
             match decisions.next() {
                 Some(Decision::Skip(rule)) => simulated.skipped = Some(rule),

@@ -16,6 +16,8 @@ use crate::domain::zone::Zone;
 
 /// Schedules of a definition at the most.
 const SCHEDULES_MAX: usize = 24;
+/// Missed instants of a schedule beyond this number have one row together and cannot run.
+const CAP_MAX: usize = 1_000;
 /// Longer jitter would move a report into another part of the day.
 const JITTER_MAX: SignedDuration = SignedDuration::from_hours(1);
 
@@ -242,6 +244,13 @@ impl Lowering<'_> {
             None => default.window,
         };
         let cap = table.missed_cap.map_or(default.cap, |cap| usize::try_from(cap).unwrap_or(usize::MAX));
+        if CAP_MAX < cap {
+            self.wrong(
+                &format!("{path}.missed_cap"),
+                format!("a cap of {cap}"),
+                format!("use at most {CAP_MAX}"),
+            );
+        }
         if cap == 0 {
             self.wrong(
                 &format!("{path}.missed_cap"),

@@ -292,6 +292,14 @@ pub fn stop(
         params![definition_id, state.name()],
     )?;
     idle(tx, definition_id, state)?;
+    // An instant that waits for late data lies before now and is taken back, too.
+    let first: Option<String> = tx.query_row(
+        "select min(nominal_at) from occurrence
+         where definition_id = ?1 and state = 'planned' and manual = 0 and due_at > ?2",
+        params![definition_id, stamp(now)],
+        |row| row.get(0),
+    )?;
+    let from = first.filter(|first| *first < stamp(now)).unwrap_or_else(|| stamp(now));
     execute(
         tx,
         "delete from occurrence where definition_id = ?1 and state = 'planned' and manual = 0 and due_at > ?2",
@@ -301,7 +309,7 @@ pub fn stop(
     execute(
         tx,
         "insert into unplanned (definition_id, rule, from_at) values (?1, ?2, ?3)",
-        params![definition_id, state.name(), stamp(now)],
+        params![definition_id, state.name(), from],
     )?;
     Ok(())
 }

@@ -23,17 +23,21 @@ pub struct DueSchedule {
     pub version_id: i64,
 }
 
-/// Up to `most` schedules with an instant before `until`, the earliest first.
+/// Up to `most` schedules with an instant before `until` that stand behind `after`, the earliest first.
 pub fn schedules_before(
     connection: &Connection,
+    after: Option<&DueSchedule>,
     until: Timestamp,
     most: u32,
 ) -> rusqlite::Result<Vec<DueSchedule>> {
     let mut statement = connection.prepare_cached(
         "select s.definition_id, s.ordinal, s.next_at, d.version_id
          from schedule s join definition d using (definition_id)
-         where s.next_at < ?1 and d.state = 'active' order by s.next_at limit ?2",
+         where s.next_at < ?1 and d.state = 'active' and (s.next_at, s.definition_id, s.ordinal) > (?3, ?4, ?5)
+         order by s.next_at, s.definition_id, s.ordinal limit ?2",
     )?;
+    let (at, definition_id, ordinal) =
+        after.map_or((String::new(), 0, 0), |last| (stamp(last.next_at), last.definition_id, last.ordinal));
     let due = |row: &Row<'_>| {
         Ok(DueSchedule {
             definition_id: row.get(0)?,
@@ -42,7 +46,7 @@ pub fn schedules_before(
             version_id: row.get(3)?,
         })
     };
-    statement.query_map(params![stamp(until), most], due)?.collect()
+    statement.query_map(params![stamp(until), most, at, definition_id, ordinal], due)?.collect()
 }
 
 /// An occurrence to be planned.
@@ -95,7 +99,8 @@ pub fn plan(
                                  state, rule, ended_at)
          values (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10)
          on conflict (definition_id, nominal_at) do update
-         set state = excluded.state, rule = null, ended_at = null, ordinal = excluded.ordinal, due_at = excluded.due_at
+         set state = excluded.state, rule = null, ended_at = null, ordinal = excluded.ordinal, due_at = excluded.due_at,
+             version_id = excluded.version_id, period_start = excluded.period_start, period_end = excluded.period_end
          where state = 'skipped' and rule = 'blackout' and excluded.state = 'planned'",
     )?;
     for planned in plan {
@@ -240,21 +245,51 @@ fn open(row: &Row<'_>) -> rusqlite::Result<OpenOccurrence> {
     })
 }
 
+/// What an index of open occurrences asks for; see the migration that makes it.
+const IS_OPEN: &str = "state in ('planned', 'due', 'running')";
+
 /// Up to `most` planned occurrences that fall due before `until`, the earliest first.
 pub fn planned_before(
     connection: &Connection,
     until: Timestamp,
     most: u32,
 ) -> rusqlite::Result<Vec<OpenOccurrence>> {
-    let sql =
-        format!("{OPEN} where state = 'planned' and due_at < ?1 order by due_at, occurrence_id limit ?2");
+    let sql = format!(
+        "{OPEN} where state = 'planned' and {IS_OPEN} and due_at < ?1 order by due_at, occurrence_id limit ?2"
+    );
     connection.prepare_cached(&sql)?.query_map(params![stamp(until), most], open)?.collect()
+}
+
+/// How many scheduled occurrences of each definition are planned and fall due between two instants, both exclusive.
+pub fn planned_between(
+    connection: &Connection,
+    after: Timestamp,
+    before: Timestamp,
+) -> rusqlite::Result<Vec<(i64, usize)>> {
+    let sql = format!(
+        "select definition_id, count(*) from occurrence
+         where state = 'planned' and {IS_OPEN} and manual = 0 and due_at > ?1 and due_at < ?2 group by definition_id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let count = |row: &Row<'_>| Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0)));
+    statement.query_map(params![stamp(after), stamp(before)], count)?.collect()
 }
 
 /// Up to `most` occurrences that wait in the run queue, the oldest first.
 pub fn waiting(connection: &Connection, most: u32) -> rusqlite::Result<Vec<OpenOccurrence>> {
-    let sql = format!("{OPEN} where state = 'due' order by nominal_at, occurrence_id limit ?1");
+    let sql = format!("{OPEN} where state = 'due' and {IS_OPEN} order by nominal_at, occurrence_id limit ?1");
     connection.prepare_cached(&sql)?.query_map([most], open)?.collect()
+}
+
+/// Occurrences of a backfill that wait in the run queue, the oldest first.
+pub fn waiting_of_backfill(
+    connection: &Connection,
+    backfill_id: i64,
+) -> rusqlite::Result<Vec<OpenOccurrence>> {
+    let sql = format!(
+        "{OPEN} where state = 'due' and {IS_OPEN} and backfill_id = ?1 order by nominal_at, occurrence_id"
+    );
+    connection.prepare_cached(&sql)?.query_map([backfill_id], open)?.collect()
 }
 
 /// One occurrence that is not ended.
@@ -279,14 +314,14 @@ pub fn hand_over(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let mut due = tx.prepare_cached(
-        "update occurrence set state = 'due' where occurrence_id = ?1 and state = 'planned'",
+        "update occurrence set state = 'due' where occurrence_id = ?1 and state = 'planned' and due_at <= ?2",
     )?;
     let mut skip = tx.prepare_cached(
         "update occurrence set state = 'skipped', rule = ?2, ended_at = ?3 where occurrence_id = ?1 and state = 'planned'",
     )?;
     for (occurrence_id, decision) in decisions {
         match decision {
-            HandOver::Due => due.execute([occurrence_id])?,
+            HandOver::Due => due.execute(params![occurrence_id, stamp(now)])?,
             HandOver::Skip(rule) => skip.execute(params![occurrence_id, rule, stamp(now)])?,
         };
     }
@@ -326,4 +361,40 @@ pub fn progress(connection: &Connection, occurrence_id: i64) -> rusqlite::Result
             open_deliveries: row.get(4)?,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{IS_OPEN, OPEN};
+    use crate::store::migrate::MIGRATIONS;
+
+    #[test]
+    fn what_is_asked_at_each_look_is_found_by_index() {
+        let connection = Connection::open_in_memory().unwrap();
+        for (_, sql) in MIGRATIONS {
+            connection.execute_batch(sql).unwrap();
+        }
+        for (sql, index) in [
+            (format!("{OPEN} where state = 'planned' and {IS_OPEN} and due_at < ''"), "occurrence_open"),
+            (format!("{OPEN} where state = 'due' and {IS_OPEN}"), "occurrence_open"),
+            (
+                "select occurrence_id from occurrence o where ended_at < '' limit 5".to_owned(),
+                "occurrence_ended",
+            ),
+            (
+                "select definition_id from schedule where next_at < '' order by next_at".to_owned(),
+                "schedule_next",
+            ),
+            (
+                "select definition_id from schedule where next_at is null and idle is null".to_owned(),
+                "schedule_lost",
+            ),
+        ] {
+            let plan: String =
+                connection.query_row(&format!("explain query plan {sql}"), [], |row| row.get(3)).unwrap();
+            assert!(plan.contains(index), "{sql}: {plan}");
+        }
+    }
 }

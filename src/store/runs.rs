@@ -8,37 +8,26 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::deliveries::{NewDelivery, add_deliveries};
 use super::instant;
+use super::occurrences::{OpenOccurrence, open_one};
 use crate::domain::period::Period;
 use crate::domain::text::stamp;
 
 /// Interruptions after which an occurrence is not run again.
 const INTERRUPTIONS_MAX: i64 = 3;
 
-/// A run that was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claimed {
-    /// Its key.
-    pub run_id: i64,
-    /// The period of data.
-    pub period: Period,
-}
-
-/// Claims an occurrence for a run, once: `None` when another claim or an end came first.
-///
-/// A period `since last run` begins here, at the first claim: where the last scheduled occurrence before it that has a
-/// whole file ended, else where the definition began.
+/// Claims an occurrence for a run, once: `None` when another claim or an end came first, or an edit put it off. What to
+/// make stands in its row now; the run's key comes with it.
 pub fn claim(
     tx: &Transaction<'_>,
     occurrence_id: i64,
-    since_last_run: bool,
     now: Timestamp,
-) -> rusqlite::Result<Option<Claimed>> {
+) -> rusqlite::Result<Option<(i64, OpenOccurrence)>> {
     let claimed = tx
         .prepare_cached(
             "update occurrence set state = 'running', retry_at = null
-             where occurrence_id = ?1 and state in ('planned', 'due')",
+             where occurrence_id = ?1 and (state = 'due' or (state = 'planned' and due_at <= ?2))",
         )?
-        .execute([occurrence_id])?;
+        .execute(params![occurrence_id, stamp(now)])?;
     if claimed == 0 {
         return Ok(None);
     }
@@ -48,20 +37,39 @@ pub fn claim(
     )?
     .execute(params![occurrence_id, stamp(now)])?;
     let run_id = tx.last_insert_rowid();
-    if since_last_run {
-        tx.prepare_cached(
-            "update occurrence as o set period_start = min(period_end, coalesce(
-                 (select max(b.period_end) from occurrence b join run r using (occurrence_id) join artifact a using (run_id)
-                  where b.definition_id = o.definition_id and b.manual = 0 and b.nominal_at < o.nominal_at),
-                 (select created_at from definition d where d.definition_id = o.definition_id)))
-             where occurrence_id = ?1 and period_start = period_end",
-        )?
-        .execute([occurrence_id])?;
-    }
-    let period = tx
-        .prepare_cached("select period_start, period_end from occurrence where occurrence_id = ?1")?
-        .query_row([occurrence_id], |row| Ok(Period { start: instant(row, 0)?, end: instant(row, 1)? }))?;
-    Ok(Some(Claimed { run_id, period }))
+    Ok(open_one(tx, occurrence_id)?.map(|occurrence| (run_id, occurrence)))
+}
+
+/// Begins the period `since last run` of an occurrence that was claimed, at its first claim: where the last scheduled
+/// occurrence before it that has a whole file ended, else where the definition began. Older ones that wait for a retry
+/// have failed then: this one covers their time, and periods never overlap.
+pub fn begin_since_last_run(
+    tx: &Transaction<'_>,
+    occurrence_id: i64,
+    now: Timestamp,
+) -> rusqlite::Result<Period> {
+    tx.execute(
+        "update occurrence set state = 'failed', retry_at = null, ended_at = ?2
+         where state = 'due' and retry_at is not null and manual = 0
+           and (definition_id, nominal_at) in
+               (select o.definition_id, o.nominal_at from occurrence o
+                join occurrence mine on mine.definition_id = o.definition_id and o.nominal_at < mine.nominal_at
+                where mine.occurrence_id = ?1)",
+        params![occurrence_id, stamp(now)],
+    )?;
+    tx.execute(
+        "update occurrence as o set period_start = min(period_end, coalesce(
+             (select max(b.period_end) from occurrence b join run r using (occurrence_id) join artifact a using (run_id)
+              where b.definition_id = o.definition_id and b.manual = 0 and b.nominal_at < o.nominal_at),
+             (select created_at from definition d where d.definition_id = o.definition_id)))
+         where occurrence_id = ?1 and period_start = period_end",
+        [occurrence_id],
+    )?;
+    tx.query_row(
+        "select period_start, period_end from occurrence where occurrence_id = ?1",
+        [occurrence_id],
+        |row| Ok(Period { start: instant(row, 0)?, end: instant(row, 1)? }),
+    )
 }
 
 /// A whole file, renamed into place and synced.
@@ -255,7 +263,8 @@ pub fn known_paths(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Forgets up to `most` ended occurrences older than `before` whose file is gone, with all that hangs on them.
+/// Forgets up to `most` ended occurrences older than `before` whose file is gone, with all that hangs on them. A
+/// definition's newest one with a file is remembered: periods since the last run begin at its end.
 /// Returns how many.
 pub fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32) -> rusqlite::Result<usize> {
     let mut statement = tx.prepare_cached(
@@ -263,6 +272,9 @@ pub fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32) -> rusqlite::R
          where ended_at < ?1 and not exists
              (select 1 from run r join artifact a using (run_id)
               where r.occurrence_id = o.occurrence_id and a.removed_at is null)
+           and (state <> 'done' or exists
+               (select 1 from occurrence n where n.definition_id = o.definition_id and n.nominal_at > o.nominal_at
+                and n.state = 'done' and n.manual = o.manual))
          limit ?2",
     )?;
     let old: Vec<i64> =

@@ -345,3 +345,72 @@ fn changed_zone_data_moves_the_instants_that_are_to_come() {
     // A name that the folder lacks comes from the compiled-in tables.
     assert_eq!(core.zones.find("US/Arizona").unwrap().name(), "US/Arizona");
 }
+
+#[test]
+fn definitions_that_cannot_be_planned_keep_nobody_from_being_planned() {
+    let world = World::with("", NOON, &[("healthy", scheduled("cron = \"30 12 * * *\"", ""))]);
+    let ledger = world.legwork.ledger();
+    // More than a transaction of the planner holds, and all of them due before the healthy one.
+    for n in 0..300 {
+        for sql in [
+            format!("insert into definition (name, state, created_at) values ('broken-{n}', 'active', '2026-01-01T00:00:00.000Z')"),
+            "insert into definition_version (definition_id, number, text, created_at)
+             select max(definition_id), 1, 'broken = [', '2026-01-01T00:00:00.000Z' from definition"
+                .to_owned(),
+            "update definition set version_id = (select max(version_id) from definition_version) where version_id is null"
+                .to_owned(),
+            "insert into schedule (definition_id, ordinal, next_at)
+             select max(definition_id), 0, '2026-06-10T12:10:00.000Z' from definition"
+                .to_owned(),
+        ] {
+            ledger.execute(&sql, []).unwrap();
+        }
+    }
+    world.set("2026-06-10T12:29:00Z");
+    world.until("select count(*) from occurrence where state = 'planned'", "1");
+    world.set("2026-06-10T12:30:00Z");
+    world.until("select state from occurrence", "done");
+}
+
+#[test]
+fn an_edit_between_planning_and_the_instant_counts() {
+    let world =
+        World::with("[limits]\nruns = 2\n", NOON, &[("daily", scheduled("cron = \"0 13 * * *\"", ""))]);
+    world.set("2026-06-10T12:59:30Z");
+    world.until("select count(*) from occurrence", "1");
+    // Planned already, and changed before it is due: the new version and its place.
+    let out = world.legwork.path("out").display().to_string();
+    let edited =
+        scheduled("cron = \"0 13 * * *\"", &format!("[[deliver]]\ndirectory = {{ path = \"{out}\" }}\n"));
+    world.legwork.job("daily", &edited);
+    world.until("select count(*) from definition_version", "2");
+    world.set("2026-06-10T13:00:00Z");
+    world.settled();
+    world.until("select state from delivery", "delivered");
+    assert_eq!(
+        world.ask("select v.number from occurrence join definition_version v using (version_id)"),
+        "2"
+    );
+}
+
+#[test]
+fn an_instant_that_waits_for_late_data_is_in_the_span_of_the_pause_that_takes_it_back() {
+    let text = scheduled("cron = \"0 13 * * *\"", "").replace("[report]", "[report]\nsettle = \"3h\"");
+    let world = World::with("", NOON, &[("late", text)]);
+    world.set("2026-06-10T13:30:00Z");
+    world.until("select count(*) from occurrence", "1");
+    // The command has the host's clock: the pause is told by the library, at the test's time.
+    let (core, now) = (world.core(), world.now());
+    core.store
+        .write_blocking("pause", move |tx| {
+            legwork::store::definitions::stop(
+                tx,
+                1,
+                legwork::store::definitions::DefinitionState::Paused,
+                now,
+            )
+        })
+        .unwrap();
+    assert_eq!(world.ask("select count(*) from occurrence"), "0");
+    assert_eq!(world.ask("select from_at from unplanned"), "2026-06-10T13:00:00.000Z");
+}
