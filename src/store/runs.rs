@@ -264,7 +264,7 @@ pub fn known_paths(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// Forgets up to `most` ended occurrences older than `before` whose file is gone, with all that hangs on them. A
-/// definition's newest one with a file is remembered: periods since the last run begin at its end.
+/// definition's newest scheduled one that went well is remembered: periods since the last run begin at its end.
 /// Returns how many.
 pub fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32) -> rusqlite::Result<usize> {
     let mut statement = tx.prepare_cached(
@@ -272,9 +272,9 @@ pub fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32) -> rusqlite::R
          where ended_at < ?1 and not exists
              (select 1 from run r join artifact a using (run_id)
               where r.occurrence_id = o.occurrence_id and a.removed_at is null)
-           and (state <> 'done' or exists
+           and (state <> 'done' or manual = 1 or exists
                (select 1 from occurrence n where n.definition_id = o.definition_id and n.nominal_at > o.nominal_at
-                and n.state = 'done' and n.manual = o.manual))
+                and n.state = 'done' and n.manual = 0))
          limit ?2",
     )?;
     let old: Vec<i64> =
