@@ -305,7 +305,7 @@ pub struct ScheduleTable {
     /// The first instant that does not count any more, written like `start`.
     pub end: Option<String>,
     /// Days whose instants are skipped: "2026-12-25", "2026-12-24..2027-01-02" with TO exclusive, or a list of the
-    /// config's [blackout].
+    /// config's `blackout` table.
     #[serde(default)]
     pub blackout: Vec<String>,
     /// Each occurrence is put off by up to this, always the same for one instant, as "5m".
