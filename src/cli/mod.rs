@@ -5,6 +5,7 @@ mod backfill;
 mod check;
 mod context;
 mod definitions;
+mod deliveries;
 mod demo;
 mod exit;
 mod identity;
@@ -140,6 +141,42 @@ enum Command {
         #[arg(short = 'n', long, default_value_t = 20)]
         count: u32,
     },
+    /// List deliveries, the newest first.
+    Deliveries {
+        /// The definition; all when absent.
+        name: Option<String>,
+        /// Only in this state.
+        #[arg(long, value_enum)]
+        state: Option<deliveries::State>,
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        count: u32,
+    },
+    /// Try the deliveries of a run again that failed; the others are left alone.
+    #[command(after_help = "Examples:\n  legwork deliver 17\n  legwork deliver 17 --only boss@example.com")]
+    Deliver(deliveries::WhichArguments),
+    /// Try the deliveries of a run again whose outcome nobody knows: under the same Message-ID.
+    #[command(after_help = "Examples:\n  legwork release 17\n  legwork release 17 --only boss@example.com")]
+    Release(deliveries::WhichArguments),
+    /// Send the file of a run anew: new mails, to everyone again or to one address.
+    #[command(after_help = "Examples:\n  legwork resend 17 --to boss@example.com\n  legwork resend 17")]
+    Resend {
+        /// The run's number.
+        run: i64,
+        /// Only by mail to this address, whoever got it before.
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
+    },
+    /// Let deliveries of a run be that failed or whose outcome nobody knows.
+    #[command(after_help = "Examples:\n  legwork discard 17 --reason 'it did arrive'")]
+    Discard {
+        /// Which deliveries.
+        #[command(flatten)]
+        which: deliveries::WhichArguments,
+        /// Why, for whoever reads it later.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Tell what happened to a definition's last occurrence, and what to type next.
     Why {
         /// The definition.
@@ -256,6 +293,13 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Backfill(arguments) => backfill::run(&context, &arguments),
         Command::Runs { name, count } => status::runs(&context, name.as_deref(), count),
+        Command::Deliveries { name, state, count } => {
+            deliveries::list(&context, name.as_deref(), state, count)
+        }
+        Command::Deliver(which) => deliveries::again(&context, &which, deliveries::Again::Failed),
+        Command::Release(which) => deliveries::again(&context, &which, deliveries::Again::Unknown),
+        Command::Resend { run, to } => deliveries::resend(&context, run, to.as_deref()),
+        Command::Discard { which, reason } => deliveries::discard(&context, &which, &reason),
         Command::Why { name } => status::why(&context, &name),
         Command::Pause { name } => definitions::pause(&context, &name),
         Command::Resume { name } => definitions::resume(&context, &name),

@@ -367,7 +367,8 @@ fn tell_delivery(delivery: &ToldDelivery, zone: &Zone) -> anyhow::Result<()> {
     let again =
         delivery.next_attempt_at.map(|at| format!(", again at {}", local(at, zone))).unwrap_or_default();
     let state = if delivery.state == "outbox" { "written to outbox, not sent" } else { &delivery.state };
-    say!("  {} {} via {}: {state}{again}", delivery.kind, delivery.address, delivery.target)?;
+    let reason = delivery.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    say!("  {} {} via {}: {state}{reason}{again}", delivery.kind, delivery.address, delivery.target)?;
     for attempt in &delivery.attempts {
         let reply = attempt.reply.as_deref().unwrap_or("under way");
         say!("         {}. {} {reply}", attempt.number, local(attempt.started_at, zone))?;
@@ -392,17 +393,16 @@ fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {
     let name = &found.name;
     let any = |state| sent.iter().any(|delivery| delivery.state == state);
     let period = format!("--period {}..{}", rfc3339(found.period_start), rfc3339(found.period_end));
+    let run = found.run.as_ref().map_or(0, |run| run.run_id);
     match found.state.as_str() {
         "failed" => format!("mend what the run says, then: legwork run {name} {period}"),
         "skipped" => format!("legwork run {name} {period}"),
         "due" | "running" => "wait; the daemon is at it".to_owned(),
         _ if any("unknown") => format!(
-            "ask the recipient whether it arrived (the Message-ID is in `legwork -o json why {name}`); if not: \
-             legwork run {name} {period} --to ADDRESS"
+            "ask the recipient whether it arrived (the Message-ID is in `legwork -o json why {name}`); if it did: \
+             legwork discard {run} --reason arrived; if not: legwork release {run}"
         ),
-        _ if any("failed") => {
-            format!("mend what the far end says, then: legwork run {name} {period} --to ADDRESS")
-        }
+        _ if any("failed") => format!("mend what the far end says, then: legwork deliver {run}"),
         _ if any("pending") => "wait; the next attempt is planned".to_owned(),
         _ => "nothing to do".to_owned(),
     }

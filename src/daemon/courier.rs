@@ -112,7 +112,7 @@ async fn attempt(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<(), Cor
             (core.destinations.send(&parcel, &mark).await, parcel.details.on_unknown())
         }
     };
-    let then = next(&outcome, attempt.number, on_unknown);
+    let then = next(&outcome, attempt.tries, on_unknown);
     log(delivery, &outcome, then);
     finish(core, attempt, outcome, then).await
 }

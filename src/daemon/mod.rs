@@ -20,7 +20,7 @@ mod lateness;
 pub mod loader;
 mod lock;
 pub mod planner;
-mod prepare;
+pub mod prepare;
 mod queue;
 pub mod runner;
 pub mod simulate;

@@ -10,7 +10,7 @@ use crate::domain::definition::{Definition, Destination, EmailDestination, HttpM
 use crate::domain::output::Empty;
 use crate::domain::template::{TemplateError, TemplateValues};
 use crate::domain::{text, units};
-use crate::store::deliveries::NewDelivery;
+use crate::store::deliveries::{NewDelivery, ToldDelivery};
 use crate::store::occurrences::OpenOccurrence;
 use crate::store::runs::{NewArtifact, RunCounts};
 
@@ -166,6 +166,35 @@ impl Made<'_> {
         ]);
         facts.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
     }
+}
+
+/// A delivery made before, anew: under a Message-ID or key of its own, and to another address where one is given.
+/// `None` where the ledger's row cannot be read.
+pub fn anew(core: &Core, run_id: i64, delivery: &ToldDelivery, to: Option<&Address>) -> Option<NewDelivery> {
+    let mut details = Details::from_json(&delivery.details).ok()?;
+    let mut address = delivery.address.clone();
+    let (kind, message_id) = match &mut details {
+        Details::Email(email) => {
+            if let Some(to) = to {
+                to.bare().clone_into(&mut address);
+                (email.to, email.cc) = (vec![to.to_string()], Vec::new());
+            }
+            ("email", Some(message_id(core, &delivery.target, run_id)))
+        }
+        Details::Directory { .. } => ("directory", None),
+        Details::Http { idempotency_key, .. } => {
+            *idempotency_key = format!("legwork-{run_id}-{}", random());
+            ("http", None)
+        }
+        Details::Notice { .. } => return None,
+    };
+    Some(NewDelivery {
+        kind,
+        target: delivery.target.clone(),
+        address,
+        details: details.to_json(),
+        message_id,
+    })
 }
 
 /// A Message-ID that is never given twice, at the sender's domain.

@@ -148,6 +148,8 @@ pub struct OpenAttempt {
     pub delivery_id: i64,
     /// Its number, counted from 1.
     pub number: u32,
+    /// The same without attempts before a person had it tried again: what the end of trying is counted by.
+    pub tries: u32,
 }
 
 /// Writes an attempt before anything is sent; `None` when the delivery has ended or another attempt is open.
@@ -156,18 +158,19 @@ pub fn start_attempt(
     delivery_id: i64,
     now: Timestamp,
 ) -> rusqlite::Result<Option<OpenAttempt>> {
-    let number: Option<u32> = tx
+    let number: Option<(u32, u32)> = tx
         .prepare_cached(
-            "select coalesce((select max(number) from attempt where delivery_id = ?1), 0) + 1 from delivery
+            "select coalesce((select max(number) from attempt where delivery_id = ?1), 0) + 1, forgiven from delivery
              where delivery_id = ?1 and state = 'pending'
                and not exists (select 1 from attempt where delivery_id = ?1 and ended_at is null)",
         )?
-        .query_row([delivery_id], |row| row.get(0))
+        .query_row([delivery_id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(number) = number else { return Ok(None) };
+    let Some((number, forgiven)) = number else { return Ok(None) };
     tx.prepare_cached("insert into attempt (delivery_id, number, started_at) values (?1, ?2, ?3)")?
         .execute(params![delivery_id, number, stamp(now)])?;
-    Ok(Some(OpenAttempt { attempt_id: tx.last_insert_rowid(), delivery_id, number }))
+    let tries = number.saturating_sub(forgiven).max(1);
+    Ok(Some(OpenAttempt { attempt_id: tx.last_insert_rowid(), delivery_id, number, tries }))
 }
 
 /// Marks that the body begins: from here on only the far end can know.
@@ -214,11 +217,13 @@ pub fn finish_attempt(tx: &Transaction<'_>, ended: &EndedAttempt, now: Timestamp
 /// Attempts that a crash left open, with their delivery's details and whether their body had begun.
 pub fn left_open(connection: &Connection) -> rusqlite::Result<Vec<(OpenAttempt, String, bool)>> {
     let mut statement = connection.prepare_cached(
-        "select t.attempt_id, t.delivery_id, t.number, d.details, t.body_begun_at is not null
+        "select t.attempt_id, t.delivery_id, t.number, d.details, t.body_begun_at is not null, d.forgiven
          from attempt t join delivery d using (delivery_id) where t.ended_at is null",
     )?;
     let open = |row: &Row<'_>| {
-        let attempt = OpenAttempt { attempt_id: row.get(0)?, delivery_id: row.get(1)?, number: row.get(2)? };
+        let (number, forgiven): (u32, u32) = (row.get(2)?, row.get(5)?);
+        let tries = number.saturating_sub(forgiven).max(1);
+        let attempt = OpenAttempt { attempt_id: row.get(0)?, delivery_id: row.get(1)?, number, tries };
         Ok((attempt, row.get(3)?, row.get(4)?))
     };
     statement.query_map([], open)?.collect()
@@ -240,7 +245,7 @@ pub fn settle_left_open(
                 retry_after: None,
             }
         };
-        let mut then = next(&outcome, attempt.number, on_unknown(details));
+        let mut then = next(&outcome, attempt.tries, on_unknown(details));
         // Nothing was wrong with the far end: no reason to wait.
         if matches!(then, Next::Again(_)) {
             then = Next::Again(jiff::SignedDuration::ZERO);
@@ -276,8 +281,13 @@ pub struct ToldDelivery {
     pub target: String,
     /// One address, or the file's name at the far end.
     pub address: String,
-    /// pending, delivered, outbox, failed or unknown.
+    /// pending, delivered, outbox, failed, unknown or discarded.
     pub state: String,
+    /// Why it was discarded.
+    pub reason: Option<String>,
+    /// What the destination is, as JSON.
+    #[serde(skip)]
+    pub details: String,
     /// When it is tried next.
     pub next_attempt_at: Option<Timestamp>,
     /// The Message-ID of a mail.
@@ -289,7 +299,7 @@ pub struct ToldDelivery {
 /// The deliveries of a run.
 pub fn of_run(connection: &Connection, run_id: i64) -> rusqlite::Result<Vec<ToldDelivery>> {
     let mut statement = connection.prepare_cached(
-        "select d.delivery_id, d.kind, d.target, d.address, d.state, d.next_attempt_at, d.message_id
+        "select d.delivery_id, d.kind, d.target, d.address, d.state, d.next_attempt_at, d.message_id, d.reason, d.details
          from delivery d join artifact a using (artifact_id) where a.run_id = ?1 order by d.delivery_id",
     )?;
     let told = |row: &Row<'_>| {
@@ -301,6 +311,8 @@ pub fn of_run(connection: &Connection, run_id: i64) -> rusqlite::Result<Vec<Told
             state: row.get(4)?,
             next_attempt_at: optional_instant(row, 5)?,
             message_id: row.get(6)?,
+            reason: row.get(7)?,
+            details: row.get(8)?,
             attempts: Vec::new(),
         })
     };

@@ -184,3 +184,47 @@ fn backfill_makes_what_is_missing_makes_again_what_is_there_and_goes_on_where_it
     let future = legwork.run(&["backfill", "daily", "--from", "2026-06-08", "--to", "2199-01-01"]).fails(2);
     assert!(future.contains("in the future"), "{future}");
 }
+
+#[test]
+fn what_people_answer_about_deliveries_is_done_and_written_down() {
+    let legwork = Legwork::new("[relay.main]\noutbox = \"outbox\"\nfrom = \"Reports <r@x.example>\"\n");
+    let mail = "[[deliver]]\nemail = { to = [\"a@x.example\", \"b@x.example\"] }\n";
+    legwork.job("day", &job("{ from = \"2026-06-10\", to = \"2026-06-11\" }", mail));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "day"]).ok();
+    let ledger = legwork.ledger();
+    let states = || {
+        legwork
+            .ask("select group_concat(substr(address, 1, 1) || number || ' ' || state, ', ') from delivery")
+    };
+    assert_eq!(states(), "a1 outbox, b1 outbox");
+    // The relay refused one, and of the other nobody knows.
+    let refused = "update delivery set state = 'failed' where address = 'a@x.example'";
+    ledger.execute(refused, []).unwrap();
+    ledger.execute("update delivery set state = 'unknown' where address = 'b@x.example'", []).unwrap();
+    let why = legwork.run(&["why", "day"]).fails(1);
+    assert!(why.contains("legwork release 1"), "{why}");
+    legwork.run(&["deliver", "1"]).fails(6);
+    assert_eq!(states(), "a1 outbox, b1 unknown", "only what failed is tried again");
+    let ids = "select count(distinct message_id) from delivery";
+    assert_eq!(legwork.ask(ids), "1", "a retry keeps the Message-ID");
+    legwork.run(&["deliver", "1"]).fails(3);
+    let listed = legwork.run(&["deliveries", "day", "--state", "unknown"]).ok();
+    assert!(listed.contains("b@x.example") && !listed.contains("a@x.example"), "{listed}");
+    legwork.run(&["release", "1", "--only", "b@x.example"]).ok();
+    assert_eq!(states(), "a1 outbox, b1 outbox");
+    // Sent anew: new mails under a Message-ID of their own; the old ones stay as they were.
+    legwork.run(&["resend", "1", "--to", "boss@x.example"]).ok();
+    legwork.run(&["resend", "1"]).ok();
+    assert_eq!(states(), "a1 outbox, b1 outbox, b1 outbox, a2 outbox, b2 outbox, b2 outbox");
+    assert_eq!(legwork.ask(ids), "5");
+    ledger.execute(refused, []).unwrap();
+    legwork.run(&["discard", "1", "--reason", " "]).fails(2);
+    legwork.run(&["discard", "1", "--reason", "told by phone"]).ok();
+    assert_eq!(
+        legwork.ask("select count(*) from delivery where state = 'discarded' and reason = 'told by phone'"),
+        "2"
+    );
+    assert!(legwork.run(&["why", "day"]).ok().contains("discarded: told by phone"));
+    legwork.run(&["resend", "99"]).fails(3);
+}

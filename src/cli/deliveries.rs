@@ -1,0 +1,235 @@
+//! `legwork deliveries`, `deliver`, `release`, `resend`, `discard`: what went out, and what people answer about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::context::{Context, definition, runtime};
+use super::exit::{Exit, told};
+use super::out::{StatusLine, json, say, table};
+use crate::daemon::{Core, deliver_due, prepare};
+use crate::domain::address::Address;
+use crate::domain::text::rfc3339;
+use crate::store::answers::{self, Which};
+use crate::store::deliveries::{self, NewDelivery, ToldDelivery};
+use crate::store::overview;
+
+/// States of a delivery, for `deliveries --state`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum State {
+    /// An attempt is due or waits for its time.
+    Pending,
+    /// The far end has it.
+    Delivered,
+    /// Written to an outbox folder, not sent.
+    Outbox,
+    /// Not tried again by itself.
+    Failed,
+    /// Nobody can know.
+    Unknown,
+    /// A person let it be.
+    Discarded,
+}
+
+/// Arguments that name deliveries of a run.
+#[derive(Debug, Args)]
+pub(super) struct WhichArguments {
+    /// The run's number.
+    run: i64,
+    /// Only to this address, file name, relay, endpoint or folder.
+    #[arg(long, value_name = "WHERE")]
+    only: Option<String>,
+}
+
+impl WhichArguments {
+    fn which(&self) -> Which {
+        Which { run_id: self.run, only: self.only.clone() }
+    }
+}
+
+/// What is asked of deliveries that have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Those that failed are tried again.
+    Failed,
+    /// Those whose outcome nobody knows are tried again.
+    Unknown,
+}
+
+pub(super) fn list(
+    context: &Context,
+    name: Option<&str>,
+    state: Option<State>,
+    count: u32,
+) -> anyhow::Result<Exit> {
+    let (_, store) = context.store()?;
+    if let Some(name) = name {
+        definition(&store, name)?;
+    }
+    let state = state.and_then(|state| state.to_possible_value()).map(|value| value.get_name().to_owned());
+    let found = store.read_blocking("read the deliveries", |connection| {
+        answers::list(connection, name, state.as_deref(), count)
+    })?;
+    if context.json {
+        json(&found)?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|delivery| {
+            vec![
+                delivery.run_id.map_or_else(|| "-".to_owned(), |run_id| run_id.to_string()),
+                delivery.name.clone().unwrap_or_else(|| "notice".to_owned()),
+                format!("{} via {}", delivery.kind, delivery.target),
+                delivery.address.clone(),
+                delivery.state.clone(),
+                rfc3339(delivery.created_at),
+                delivery.reply.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    table(&["RUN", "NAME", "BY", "TO", "STATE", "SINCE (UTC)", "REPLY"], &rows)?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn again(context: &Context, arguments: &WhichArguments, again: Again) -> anyhow::Result<Exit> {
+    let core = Arc::new(context.core()?);
+    let which = arguments.which();
+    let state = match again {
+        Again::Failed => "failed",
+        Again::Unknown => "unknown",
+    };
+    some(&core, &which, |delivery| delivery.state == state, state)?;
+    let (asked, now) = (which.clone(), context.now());
+    let tried = core
+        .store
+        .write_blocking("try deliveries again", move |tx| answers::try_again(tx, &asked, state, now))?;
+    say!("{tried} tried again")?;
+    follow(&core, which.run_id)
+}
+
+pub(super) fn resend(context: &Context, run_id: i64, to: Option<&str>) -> anyhow::Result<Exit> {
+    let core = Arc::new(context.core()?);
+    let which = Which { run_id, only: None };
+    let sent = some(&core, &which, |_| true, "any")?;
+    let anew: Vec<NewDelivery> = match to {
+        None => {
+            let mut seen = Vec::new();
+            let first = |delivery: &&ToldDelivery| {
+                let place = (delivery.kind.clone(), delivery.target.clone(), delivery.address.clone());
+                let new = !seen.contains(&place);
+                seen.push(place);
+                new
+            };
+            sent.iter()
+                .filter(first)
+                .filter_map(|delivery| prepare::anew(&core, run_id, delivery, None))
+                .collect()
+        }
+        Some(to) => {
+            let address: Address = to.parse().map_err(|error| told(Exit::Wrong, format!("--to: {error}")))?;
+            let mail = sent.iter().find(|delivery| delivery.kind == "email").ok_or_else(|| {
+                told(Exit::Wrong, "the run sent no mail whose relay and subject could be used")
+            })?;
+            prepare::anew(&core, run_id, mail, Some(&address)).into_iter().collect()
+        }
+    };
+    let now = context.now();
+    let added =
+        core.store.write_blocking("send anew", move |tx| answers::send_anew(tx, run_id, &anew, now))?;
+    if added == 0 {
+        return Err(told(
+            Exit::Failed,
+            "the file is gone: retention removed it; `legwork run` makes it again",
+        ));
+    }
+    say!("{added} sent anew")?;
+    follow(&core, run_id)
+}
+
+pub(super) fn discard(context: &Context, arguments: &WhichArguments, reason: &str) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    let which = arguments.which();
+    if reason.trim().is_empty() {
+        return Err(told(Exit::Wrong, "--reason is empty; say why, for whoever reads this later"));
+    }
+    let open = |delivery: &ToldDelivery| matches!(delivery.state.as_str(), "failed" | "unknown");
+    some(&core, &which, open, "failed or unknown")?;
+    let (reason, now) = (reason.to_owned(), context.now());
+    let discarded = core
+        .store
+        .write_blocking("discard deliveries", move |tx| answers::discard(tx, &which, &reason, now))?;
+    say!("{discarded} discarded")?;
+    Ok(Exit::Done)
+}
+
+/// The deliveries of a run that are meant, at least one of which fits.
+fn some(
+    core: &Core,
+    which: &Which,
+    fits: impl Fn(&ToldDelivery) -> bool,
+    state: &str,
+) -> anyhow::Result<Vec<ToldDelivery>> {
+    let run_id = which.run_id;
+    let (known, found) = core.store.read_blocking("read the deliveries", |connection| {
+        Ok((overview::occurrence_of_run(connection, run_id)?, which.deliveries(connection)?))
+    })?;
+    if known.is_none() {
+        return Err(told(Exit::NotFound, format!("there is no run {run_id}; `legwork runs` lists them")));
+    }
+    if !found.iter().any(fits) {
+        let help = format!("`legwork show {run_id}` shows what it sent");
+        return Err(told(Exit::NotFound, format!("run {run_id} has no such delivery ({state}); {help}")));
+    }
+    Ok(found)
+}
+
+/// Waits until nothing of a run is under way, with the daemon or without one, and tells how it went.
+fn follow(core: &Arc<Core>, run_id: i64) -> anyhow::Result<Exit> {
+    let lock = Context::lock_unless_served(&core.config)?;
+    if lock.is_some() {
+        let runtime = runtime()?;
+        runtime.block_on(async {
+            core.recover().await?;
+            deliver_due(core, run_id).await?;
+            core.destinations.close().await;
+            Ok::<_, anyhow::Error>(())
+        })?;
+    } else {
+        Context::wake(&core.config);
+    }
+    let line = StatusLine::new();
+    loop {
+        let sent = core.store.read_blocking("read the deliveries", |c| deliveries::of_run(c, run_id))?;
+        let now = core.now();
+        let under_way = |delivery: &&ToldDelivery| {
+            delivery.state == "pending" && delivery.next_attempt_at.is_some_and(|at| at <= now)
+        };
+        let left = sent.iter().filter(under_way).count();
+        if left == 0 || lock.is_some() {
+            line.clear();
+            return tell(&sent);
+        }
+        line.show(&format!("{left} under way …"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn tell(sent: &[ToldDelivery]) -> anyhow::Result<Exit> {
+    for delivery in sent {
+        let reply =
+            delivery.attempts.last().and_then(|attempt| attempt.reply.as_deref()).unwrap_or("not tried yet");
+        say!("{} {}: {} ({reply})", delivery.kind, delivery.address, delivery.state)?;
+    }
+    let any = |state| sent.iter().any(|delivery| delivery.state == state);
+    Ok(if any("failed") {
+        Exit::Failed
+    } else if any("unknown") {
+        Exit::Unknown
+    } else if any("pending") {
+        Exit::Later
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,141 @@
+//! What people answer about deliveries that did not simply go well.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::deliveries::{NewDelivery, ToldDelivery, of_run};
+use super::instant;
+use crate::domain::text::stamp;
+
+/// Which deliveries of a run are meant: all, or those to one address or place.
+#[derive(Debug, Clone)]
+pub struct Which {
+    /// The run.
+    pub run_id: i64,
+    /// An address, a file's name at the far end, or a relay, endpoint or folder.
+    pub only: Option<String>,
+}
+
+impl Which {
+    /// The deliveries that are meant.
+    pub fn deliveries(&self, connection: &Connection) -> rusqlite::Result<Vec<ToldDelivery>> {
+        let mut found = of_run(connection, self.run_id)?;
+        let meant = |delivery: &ToldDelivery| {
+            let Some(only) = &self.only else { return true };
+            delivery.address.eq_ignore_ascii_case(only) || delivery.target == *only
+        };
+        found.retain(meant);
+        Ok(found)
+    }
+}
+
+/// Has deliveries that ended in a state tried again, as if for the first time; returns how many.
+pub fn try_again(
+    tx: &Transaction<'_>,
+    which: &Which,
+    state: &str,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    let mut tried = 0;
+    for delivery in which.deliveries(tx)?.iter().filter(|delivery| delivery.state == state) {
+        tried += tx.execute(
+            "update delivery set state = 'pending', next_attempt_at = ?2, ended_at = null,
+                    forgiven = (select count(*) from attempt t where t.delivery_id = delivery.delivery_id)
+             where delivery_id = ?1 and state = ?3",
+            params![delivery.delivery_id, stamp(now), state],
+        )?;
+    }
+    Ok(tried)
+}
+
+/// Lets deliveries be that failed or whose outcome nobody knows; returns how many.
+pub fn discard(tx: &Transaction<'_>, which: &Which, reason: &str, now: Timestamp) -> rusqlite::Result<usize> {
+    let mut discarded = 0;
+    for delivery in which.deliveries(tx)? {
+        discarded += tx.execute(
+            "update delivery set state = 'discarded', reason = ?2, ended_at = ?3
+             where delivery_id = ?1 and state in ('failed', 'unknown')",
+            params![delivery.delivery_id, reason, stamp(now)],
+        )?;
+    }
+    Ok(discarded)
+}
+
+/// Adds deliveries of a run's file beside those that it has, each with the next number of its address.
+pub fn send_anew(
+    tx: &Transaction<'_>,
+    run_id: i64,
+    deliveries: &[NewDelivery],
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    let mut added = 0;
+    for new in deliveries {
+        added += tx.execute(
+            "insert into delivery (artifact_id, kind, target, address, number, details, state, next_attempt_at, message_id,
+                                   created_at)
+             select a.artifact_id, ?2, ?3, ?4,
+                    1 + coalesce((select max(number) from delivery d where d.artifact_id = a.artifact_id
+                                  and d.kind = ?2 and d.target = ?3 and d.address = ?4), 0),
+                    ?5, 'pending', ?6, ?7, ?6
+             from artifact a where a.run_id = ?1 and a.removed_at is null",
+            params![run_id, new.kind, new.target, new.address, new.details, stamp(now), new.message_id],
+        )?;
+    }
+    Ok(added)
+}
+
+/// A delivery in a list.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ListedDelivery {
+    /// The run whose file it carries; none for a notice.
+    pub run_id: Option<i64>,
+    /// The definition.
+    pub name: Option<String>,
+    /// email, directory, http or notice.
+    pub kind: String,
+    /// The relay's or endpoint's name, or the folder.
+    pub target: String,
+    /// One address, or the file's name at the far end.
+    pub address: String,
+    /// pending, delivered, outbox, failed, unknown or discarded.
+    pub state: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Attempts.
+    pub attempts: i64,
+    /// The far end's last words, or why it was discarded.
+    pub reply: Option<String>,
+}
+
+/// The newest deliveries, of one definition or of all, in one state or in any.
+pub fn list(
+    connection: &Connection,
+    name: Option<&str>,
+    state: Option<&str>,
+    most: u32,
+) -> rusqlite::Result<Vec<ListedDelivery>> {
+    let mut statement = connection.prepare_cached(
+        "select r.run_id, n.name, d.kind, d.target, d.address, d.state, d.created_at,
+                (select count(*) from attempt t where t.delivery_id = d.delivery_id),
+                coalesce(d.reason, (select reply from attempt t where t.delivery_id = d.delivery_id
+                                    order by number desc limit 1))
+         from delivery d left join artifact a using (artifact_id) left join run r using (run_id)
+         left join definition n on n.definition_id = a.definition_id
+         where (?1 is null or n.name = ?1) and (?2 is null or d.state = ?2)
+         order by d.delivery_id desc limit ?3",
+    )?;
+    let listed = |row: &Row<'_>| {
+        Ok(ListedDelivery {
+            run_id: row.get(0)?,
+            name: row.get(1)?,
+            kind: row.get(2)?,
+            target: row.get(3)?,
+            address: row.get(4)?,
+            state: row.get(5)?,
+            created_at: instant(row, 6)?,
+            attempts: row.get(7)?,
+            reply: row.get(8)?,
+        })
+    };
+    statement.query_map(params![name, state, most], listed)?.collect()
+}
