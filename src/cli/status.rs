@@ -309,6 +309,9 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
         found.state,
         found.rule.as_ref().map(|rule| format!(" by the rule `{rule}`")).unwrap_or_default()
     )?;
+    if let Some(at) = found.retry_at {
+        say!("         run again at {}", local(at, &zone))?;
+    }
     if let Some(run) = &found.run {
         tell_run(core, run, found, &zone)?;
     }
@@ -397,6 +400,9 @@ fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {
     match found.state.as_str() {
         "failed" => format!("mend what the run says, then: legwork run {name} {period}"),
         "skipped" => format!("legwork run {name} {period}"),
+        "due" if found.retry_at.is_some() => {
+            format!("wait for the next try, or: legwork run {name} {period}")
+        }
         "due" | "running" => "wait; the daemon is at it".to_owned(),
         _ if any("unknown") => format!(
             "ask the recipient whether it arrived (the Message-ID is in `legwork -o json why {name}`); if it did: \

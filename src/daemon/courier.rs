@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::timer::Timer;
 use super::{Core, CoreError, Wake};
 use crate::chain::chain;
 use crate::destinations::details::Details;
@@ -15,12 +17,15 @@ use crate::domain::delivery::{Next, Outcome, next};
 use crate::store::StoreError;
 use crate::store::deliveries::{self, EndedAttempt, OpenAttempt, PendingDelivery, due, next_attempt};
 
-/// The longest sleep: a clock that was set is noticed after it.
-const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// The ledger is looked at this often when nobody wakes the courier.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(30);
+/// What is due now is under way, or waits for a place: its end wakes the courier, and else it looks after this.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(200);
 
 /// Works off due deliveries until it is told to stop.
 pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken, work: TaskTracker) {
     let under_way: Arc<Mutex<HashSet<i64>>> = Arc::default();
+    let timer = Timer::new(core.clock.clone());
     loop {
         let woken = wake.courier.notified();
         let now = core.now();
@@ -51,11 +56,11 @@ pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken
                 tracing::error!(error = chain(&error), "deliveries could not be read; trying again");
             }
         }
-        let sleep = sleep_until_next(&core).await;
+        let until = next_look(&core).await;
         tokio::select! {
             () = stop.cancelled() => return,
             () = woken => {}
-            () = tokio::time::sleep(sleep) => {}
+            () = timer.until(until) => {}
         }
     }
 }
@@ -65,12 +70,10 @@ fn enter(under_way: &Mutex<HashSet<i64>>, delivery_id: i64, most: usize) -> bool
     under_way.len() < most && under_way.insert(delivery_id)
 }
 
-async fn sleep_until_next(core: &Core) -> Duration {
+async fn next_look(core: &Core) -> Timestamp {
     let next = core.store.read("read the next attempt", next_attempt).await.ok().flatten();
-    let until = next
-        .map_or(SLEEP_MAX, |at| Duration::try_from(at.duration_since(core.now())).unwrap_or(Duration::ZERO));
-    // What is due now is under way, or waits for a place: its end wakes this task.
-    until.clamp(Duration::from_millis(200), SLEEP_MAX)
+    let now = core.now();
+    next.unwrap_or(Timestamp::MAX).clamp(now + LOOK_AGAIN, now + LOOK_EVERY)
 }
 
 /// Makes every attempt of a run that is due now, one after the other: for a command that works without the daemon.

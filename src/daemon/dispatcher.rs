@@ -33,7 +33,8 @@ const JUMP: SignedDuration = SignedDuration::from_secs(90);
 /// How long the next try waits when the store cannot be used.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// An occurrence of the window with the rules of the schedule that named it.
+/// An occurrence that has fallen due with the rules of the schedule that named it. They are looked up only where they
+/// matter: of what was missed, and of what meets a run.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) occurrence: OpenOccurrence,
@@ -44,7 +45,7 @@ pub(super) struct Entry {
 /// Hands over until it is told to stop.
 pub(super) async fn dispatcher(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, stop: CancellationToken) {
     let timer = Timer::new(core.clock.clone());
-    let mut window: VecDeque<Entry> = VecDeque::new();
+    let mut window: VecDeque<OpenOccurrence> = VecDeque::new();
     let mut read_again = Timestamp::MIN;
     // A clock that ran ahead may have been corrected while no daemon ran.
     let seen = seen(&core).await.unwrap_or(Timestamp::MIN);
@@ -62,11 +63,11 @@ pub(super) async fn dispatcher(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake
             if read_again <= now {
                 window = read_window(&core, now).await?;
                 cut = window.len() == usize::try_from(WINDOW_MAX).unwrap_or(usize::MAX);
-                let last_due = window.back().map_or(now, |entry| entry.occurrence.due_at);
+                let last_due = window.back().map_or(now, |occurrence| occurrence.due_at);
                 read_again = if cut { last_due } else { now + READ_EVERY };
             }
-            let due = window.iter().take_while(|entry| entry.occurrence.due_at <= now).count();
-            let due: Vec<Entry> = window.drain(..due).collect();
+            let due = window.iter().take_while(|occurrence| occurrence.due_at <= now).count();
+            let due: Vec<OpenOccurrence> = window.drain(..due).collect();
             let newer = if cut { missed_later(&core, &due, now).await? } else { HashMap::new() };
             hand_over(&core, &queue, due, newer, now).await
         };
@@ -77,7 +78,7 @@ pub(super) async fn dispatcher(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake
             tokio::time::sleep(AFTER_FAILURE).await;
         }
         if matches!(looked, Ok(0)) {
-            let next = window.front().map_or(read_again, |entry| entry.occurrence.due_at.min(read_again));
+            let next = window.front().map_or(read_again, |occurrence| occurrence.due_at.min(read_again));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = woken => read_again = Timestamp::MIN,
@@ -115,19 +116,38 @@ async fn notice_jump(
     Ok(true)
 }
 
-async fn read_window(core: &Arc<Core>, now: Timestamp) -> Result<VecDeque<Entry>, CoreError> {
+async fn read_window(core: &Arc<Core>, now: Timestamp) -> Result<VecDeque<OpenOccurrence>, CoreError> {
     // After a stop or a jump everything up to now must be a row before the rules can look at it.
     if !core.horizon.reaches(now) {
         plan(core, now + AHEAD).await?;
     }
     let read = move |connection: &rusqlite::Connection| planned_before(connection, now + WINDOW, WINDOW_MAX);
-    let planned =
-        core.store.read("read the window", read).await.map_err(CoreError::store("read the window"))?;
+    let planned = core.store.read("read the window", read).await;
+    Ok(planned.map_err(CoreError::store("read the window"))?.into())
+}
+
+/// Looks up the rules of what was missed or meets a run.
+async fn with_rules(
+    core: &Arc<Core>,
+    due: Vec<OpenOccurrence>,
+    busy: &HashSet<i64>,
+    now: Timestamp,
+) -> Vec<Entry> {
+    let without =
+        |occurrence| Entry { occurrence, missed: MissedRule::default(), overlap: Overlap::default() };
+    let matters: Vec<bool> =
+        due.iter().map(|one| is_missed(one, now) || busy.contains(&one.definition_id)).collect();
+    if !matters.contains(&true) {
+        return due.into_iter().map(without).collect();
+    }
     let reading = core.clone();
-    let entries = tokio::task::spawn_blocking(move || {
-        planned.into_iter().map(|occurrence| entry(&reading, occurrence)).collect::<VecDeque<_>>()
+    let looked_up = tokio::task::spawn_blocking(move || {
+        let each = due.into_iter().zip(matters);
+        let each = each.map(|(one, matters)| if matters { entry(&reading, one) } else { without(one) });
+        each.collect::<Vec<_>>()
     });
-    Ok(entries.await.unwrap_or_default())
+    // A panic is logged by its thread; the rows are planned still and are read again.
+    looked_up.await.unwrap_or_default()
 }
 
 fn entry(core: &Core, occurrence: OpenOccurrence) -> Entry {
@@ -142,10 +162,10 @@ fn entry(core: &Core, occurrence: OpenOccurrence) -> Entry {
 /// Missed occurrences that stand behind a window that was cut, by definition: the rules count them, too.
 async fn missed_later(
     core: &Arc<Core>,
-    due: &[Entry],
+    due: &[OpenOccurrence],
     now: Timestamp,
 ) -> Result<HashMap<i64, usize>, CoreError> {
-    let Some(last) = due.last().map(|entry| entry.occurrence.due_at) else { return Ok(HashMap::new()) };
+    let Some(last) = due.last().map(|occurrence| occurrence.due_at) else { return Ok(HashMap::new()) };
     let read = move |connection: &rusqlite::Connection| {
         occurrences::planned_between(connection, last, now - MISSED_AFTER)
     };
@@ -157,7 +177,7 @@ async fn missed_later(
 async fn hand_over(
     core: &Arc<Core>,
     queue: &RunQueue,
-    due: Vec<Entry>,
+    due: Vec<OpenOccurrence>,
     newer: HashMap<i64, usize>,
     now: Timestamp,
 ) -> Result<usize, CoreError> {
@@ -166,11 +186,13 @@ async fn hand_over(
     }
     // What was handed over already and could not be written must not meet itself.
     let queued = queue.occurrences();
-    let (known, due): (Vec<Entry>, Vec<Entry>) =
-        due.into_iter().partition(|entry| queued.contains(&entry.occurrence.occurrence_id));
-    let decisions = decide(&due, newer, &queue.busy(now), now);
+    let (known, due): (Vec<OpenOccurrence>, Vec<OpenOccurrence>) =
+        due.into_iter().partition(|occurrence| queued.contains(&occurrence.occurrence_id));
+    let busy = queue.busy(now);
+    let due = with_rules(core, due, &busy, now).await;
+    let decisions = decide(&due, newer, &busy, now);
     let mut written: Vec<(i64, HandOver)> =
-        known.iter().map(|entry| (entry.occurrence.occurrence_id, HandOver::Due)).collect();
+        known.iter().map(|occurrence| (occurrence.occurrence_id, HandOver::Due)).collect();
     for (entry, decision) in due.into_iter().zip(decisions) {
         let occurrence_id = entry.occurrence.occurrence_id;
         match decision {
@@ -195,6 +217,11 @@ async fn hand_over(
     Ok(count)
 }
 
+/// Whether an occurrence could not be handed over in time; what a person asked for never is.
+fn is_missed(occurrence: &OpenOccurrence, now: Timestamp) -> bool {
+    !occurrence.manual && occurrence.due_at + MISSED_AFTER < now
+}
+
 /// What becomes of an occurrence that has fallen due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decision {
@@ -214,13 +241,11 @@ pub(super) fn decide(
     busy: &HashSet<i64>,
     now: Timestamp,
 ) -> Vec<Decision> {
-    let is_missed =
-        |occurrence: &OpenOccurrence| !occurrence.manual && occurrence.due_at + MISSED_AFTER < now;
     let mut decisions = Vec::with_capacity(due.len());
     for entry in due.iter().rev() {
         let occurrence = &entry.occurrence;
         let definition_id = occurrence.definition_id;
-        let wanted = if is_missed(occurrence) {
+        let wanted = if is_missed(occurrence, now) {
             let place = newer.entry(definition_id).or_default();
             *place += 1;
             let most = match entry.missed.runs {

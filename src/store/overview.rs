@@ -91,6 +91,8 @@ pub struct ToldOccurrence {
     pub rule: Option<String>,
     /// Whether deliveries were asked for.
     pub send: bool,
+    /// When it is run again after a run that failed.
+    pub retry_at: Option<Timestamp>,
     /// The newest run.
     pub run: Option<ToldRun>,
 }
@@ -142,7 +144,7 @@ pub struct ToldFile {
 const OCCURRENCES: &str = "
     select o.occurrence_id, d.name, v.number, o.nominal_at, o.manual, o.period_start, o.period_end, o.state, o.rule,
            o.send, r.run_id, r.number, r.state, r.started_at, r.ended_at, r.error, r.rows_left_out, r.clamped,
-           r.newest_at, a.file_name, a.path, a.bytes, a.rows, a.sha256, a.generated_at, a.removed_at
+           r.newest_at, a.file_name, a.path, a.bytes, a.rows, a.sha256, a.generated_at, a.removed_at, o.retry_at
     from occurrence o
     join definition d on d.definition_id = o.definition_id
     join definition_version v on v.version_id = o.version_id
@@ -189,6 +191,7 @@ fn told(row: &Row<'_>) -> rusqlite::Result<ToldOccurrence> {
         state: row.get(7)?,
         rule: row.get(8)?,
         send: row.get(9)?,
+        retry_at: optional_instant(row, 26)?,
         run,
     })
 }
