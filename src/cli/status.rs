@@ -104,6 +104,8 @@ fn verdict(stored: &StoredDefinition, newest: &Newest, recent: bool, now: Timest
         "failed"
     } else if 0 < newest.unknown {
         "held"
+    } else if 0 < newest.retrying {
+        "retrying"
     } else if newest.next_at.is_some_and(|at| at + MISSED_AFTER < now) {
         "late"
     } else if last == Some("due") {
@@ -328,7 +330,19 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
             }
         )?;
     }
-    say!("\nnext: {}", what_next(found, &sent))?;
+    let waits = |delivery: &ToldDelivery| delivery.state == "pending";
+    let open = matches!(found.state.as_str(), "due" | "running") || sent.iter().any(waits);
+    if open && !control::wake(&core.config.socket()) {
+        let state = core.config.state.display();
+        say!("\nno daemon runs on `{state}`: nothing goes on; start it: systemctl start legwork")?;
+    }
+    let next = what_next(found, &sent);
+    let next = match stored.state {
+        DefinitionState::Paused => format!("{next}; its schedules are paused: legwork resume {}", found.name),
+        DefinitionState::Retired => format!("{next}; it is retired: its job file is gone"),
+        DefinitionState::Active => next,
+    };
+    say!("\nnext: {next}")?;
     Ok(exit)
 }
 

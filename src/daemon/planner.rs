@@ -177,7 +177,9 @@ pub(super) fn named(
     // Late data delays the run and never moves the period; jitter comes on top of that.
     let lag = core.config.sources.get("store").map_or(SignedDuration::ZERO, |source| source.lag);
     let settled = nominal_at.checked_add(definition.report.settle).unwrap_or(nominal_at);
-    let complete = new.period.end.checked_add(lag).unwrap_or(nominal_at);
+    // A period that is not over yet is asked for as it is: only one that is can be waited for.
+    let waits = new.period.end <= nominal_at;
+    let complete = new.period.end.checked_add(lag).ok().filter(|_| waits).unwrap_or(nominal_at);
     let jitter = schedule.jitter_of(&definition.name, nominal_at);
     let due_at = settled.max(complete);
     new.due_at = due_at.checked_add(jitter).unwrap_or(due_at);

@@ -21,8 +21,10 @@ pub struct Newest {
     pub failed: i64,
     /// See `failed`.
     pub unknown: i64,
-    /// See `failed`.
+    /// See `failed`; those of them that were tried and will be again.
     pub pending: i64,
+    /// See `pending`.
+    pub retrying: i64,
     /// The next planned instant.
     pub next_at: Option<Timestamp>,
 }
@@ -48,14 +50,16 @@ pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<N
         .optional()?;
     if let Some((occurrence_id, state, nominal_at)) = last {
         (newest.last_state, newest.last_nominal_at) = (Some(state), Some(nominal_at));
-        (newest.failed, newest.unknown, newest.pending) = connection
+        (newest.failed, newest.unknown, newest.pending, newest.retrying) = connection
             .prepare_cached(
                 "select coalesce(sum(d.state = 'failed'), 0), coalesce(sum(d.state = 'unknown'), 0),
-                        coalesce(sum(d.state = 'pending'), 0)
+                        coalesce(sum(d.state = 'pending'), 0),
+                        coalesce(sum(d.state = 'pending' and exists
+                            (select 1 from attempt t where t.delivery_id = d.delivery_id and t.ended_at is not null)), 0)
                  from delivery d join artifact a using (artifact_id) join run r using (run_id)
                  where r.occurrence_id = ?1",
             )?
-            .query_row([occurrence_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            .query_row([occurrence_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     }
     newest.next_at = connection
         .prepare_cached(

@@ -414,3 +414,15 @@ fn an_instant_that_waits_for_late_data_is_in_the_span_of_the_pause_that_takes_it
     assert_eq!(world.ask("select count(*) from occurrence"), "0");
     assert_eq!(world.ask("select from_at from unplanned"), "2026-06-10T13:00:00.000Z");
 }
+
+#[test]
+fn a_period_that_is_not_over_yet_is_reported_at_its_instant_and_why_knows_of_a_pause() {
+    let text = job("{ from = \"2026-06-01\", to = \"2026-07-01\" }", "[[schedule]]\ncron = \"0 13 * * *\"\n");
+    let world = World::with("[source.store]\nlag = \"1h\"\n", NOON, &[("month", text)]);
+    world.set("2026-06-10T13:00:00Z");
+    world.settled();
+    assert_eq!(world.states(), "done");
+    world.legwork.run(&["pause", "month"]).ok();
+    let why = world.legwork.run(&["why", "month"]).ok();
+    assert!(why.contains("its schedules are paused: legwork resume month"), "{why}");
+}
