@@ -10,7 +10,7 @@ use super::exit::{Exit, told};
 use super::out::{is_terminal, json, say};
 use crate::artifacts::xml;
 use crate::config::{self, Config, Referable, RelayWay};
-use crate::daemon::loader::{Folder, read_folder};
+use crate::daemon::loader::{Folder, JobSource, read_folder};
 use crate::domain::definition::Destination;
 use crate::domain::record::Record;
 use crate::import;
@@ -117,6 +117,11 @@ fn warnings(context: &Context, config: &Config, zones: &Zones, folder: &Folder) 
             ),
         }
     }
+    for job in &folder.jobs {
+        for (message, help) in odd_things(context, job) {
+            warn(&job.file, message, help);
+        }
+    }
     let mut named: BTreeMap<String, (&str, crate::domain::zone::Zone)> = BTreeMap::new();
     for job in &folder.jobs {
         if let Some(definition) = &job.parsed.definition {
@@ -139,6 +144,27 @@ fn warnings(context: &Context, config: &Config, zones: &Zones, folder: &Folder) 
         }
     }
     warnings
+}
+
+/// What is allowed in a job and hardly meant, with the cure.
+fn odd_things(context: &Context, job: &JobSource) -> Vec<(String, &'static str)> {
+    let Some(definition) = &job.parsed.definition else { return Vec::new() };
+    let mut odd = Vec::new();
+    for (number, schedule) in (1..).zip(&definition.schedules) {
+        if schedule.enabled && schedule.next(context.now()).is_none() {
+            let message = format!("schedule {number} never fires again: its last instant is past");
+            odd.push((message, "correct its date, or remove it"));
+        }
+    }
+    for destination in &definition.destinations {
+        if let Destination::Directory(directory) = destination
+            && !std::path::Path::new(&directory.path).is_dir()
+        {
+            let message = format!("the folder `{}` is not there", directory.path);
+            odd.push((message, "make it: until then the files wait"));
+        }
+    }
+    odd
 }
 
 /// Lines that the unit needs for directory destinations.

@@ -105,6 +105,16 @@ impl Lowering<'_> {
     }
 
     fn when(&mut self, path: &str, table: &ScheduleTable, start: Option<Timestamp>) -> Option<When> {
+        let known = [
+            ("cron", table.cron.is_some()),
+            ("once", table.once.is_some()),
+            ("every", table.every.is_some()),
+            ("repeat", table.repeat.is_some()),
+        ];
+        // A value that is wrong was told of already; what seems to be missing because of it is no second mistake.
+        if known.iter().any(|(key, right)| !right && self.source.has(&format!("{path}.{key}"))) {
+            return None;
+        }
         if table.repeat.is_none() {
             let parts = [
                 ("at", table.at.is_some()),
@@ -138,7 +148,11 @@ impl Lowering<'_> {
                 self.wrong(
                     path,
                     "a schedule has exactly one of `cron`, `once`, `every` and `repeat`",
-                    "keep one; add a [[schedule]] for another",
+                    if known.iter().any(|(_, right)| *right) {
+                        "keep one; add a [[schedule]] for another"
+                    } else {
+                        "add one, as cron = \"0 6 * * *\""
+                    },
                 );
                 None
             }

@@ -61,6 +61,11 @@ impl Source {
         Problem::new(&self.name, &self.text, span, path, message.into(), None)
     }
 
+    /// Whether something stands at a path, right or wrong.
+    pub fn has(&self, path: &str) -> bool {
+        self.places.contains_key(path)
+    }
+
     /// The line of a value, counted from 1.
     pub fn line(&self, path: &str) -> usize {
         problem::line_and_column(&self.text, self.place(path).start).0

@@ -208,3 +208,27 @@ fn check_warns_of_an_outbox_and_prints_the_units_lines_for_folders() {
     let out = ran.ok();
     assert!(out.contains(&format!("ReadWritePaths={}", legwork.path("out").display())), "{out}");
 }
+
+#[test]
+fn a_wrong_word_in_a_schedule_is_one_mistake() {
+    let text = job(DAY, "[[schedule]]\nrepeat = \"montly\"\non = \"last\"\nat = \"06:30\"\n");
+    let legwork = Legwork::new("");
+    legwork.job("bad", &text);
+    let told = legwork.run(&["check"]).fails(2);
+    assert!(told.contains("did you mean \"monthly\"?") && told.contains("1 errors"), "{told}");
+    check(&job(DAY, "[[schedule]]\nmissed = \"all\"\n"), &["exactly one of", "add one, as cron"]);
+}
+
+#[test]
+fn what_is_hardly_meant_is_a_warning() {
+    let legwork = Legwork::new("");
+    let deliver = "[[deliver]]\ndirectory = { path = \"/nowhere/at/all\" }\n";
+    legwork.job("old", &job(DAY, &format!("[[schedule]]\nonce = \"2025-12-01T06:00\"\n{deliver}")));
+    let told = legwork.run(&["check"]);
+    assert_eq!(told.code, 0);
+    let told = told.err;
+    assert!(
+        told.contains("schedule 1 never fires again") && told.contains("`/nowhere/at/all` is not there"),
+        "{told}"
+    );
+}
