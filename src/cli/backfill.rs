@@ -65,7 +65,7 @@ pub(super) fn run(context: &Context, arguments: &BackfillArguments) -> anyhow::R
         Some(NewOccurrence { ordinal: *ordinal, ..new })
     };
     let wanted: Vec<NewOccurrence> = instants.iter().filter_map(new).collect();
-    let making = Making { context, core: &core, stored: &stored, backfill_id, send: arguments.send };
+    let making = Making { core: &core, stored: &stored, backfill_id, send: arguments.send };
     let progress = making.all(&wanted)?;
     let ended = context.now();
     core.store.write_blocking("end a backfill", move |tx| backfill::end(tx, backfill_id, ended))?;
@@ -116,7 +116,6 @@ fn instants(parsed: &Definition, span: Period) -> anyhow::Result<BTreeMap<Timest
 }
 
 struct Making<'a> {
-    context: &'a Context,
     core: &'a Arc<Core>,
     stored: &'a StoredDefinition,
     backfill_id: i64,
@@ -138,7 +137,7 @@ impl Making<'_> {
             left = rest;
             let (backfill_id, send, adding) = (self.backfill_id, self.send, chunk.to_vec());
             self.core.store.write_blocking("add to a backfill", move |tx| {
-                adding.iter().try_for_each(|new| backfill::add(tx, backfill_id, new, send).map(|_| ()))
+                adding.iter().try_for_each(|new| backfill::add(tx, backfill_id, new, send))
             })?;
             if lock.is_some() {
                 runtime.block_on(self.by_itself())?;
@@ -196,12 +195,9 @@ impl Making<'_> {
             }
             if Context::lock_unless_served(&self.core.config)?.is_some() {
                 let name = &self.stored.name;
-                let now = self.context.now();
                 return Err(told(
                     Exit::Later,
-                    format!(
-                        "the daemon is gone at {now}; `legwork backfill {name}` with the same span goes on"
-                    ),
+                    format!("the daemon is gone; `legwork backfill {name}` with the same span goes on"),
                 ));
             }
             std::thread::sleep(Duration::from_millis(100));

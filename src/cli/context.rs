@@ -10,6 +10,7 @@ use super::identity::become_owner;
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
 use crate::daemon::{Core, Lock, LockError, control};
+use crate::domain::instant::parse_instant;
 use crate::store::Store;
 use crate::store::definitions::{self, StoredDefinition};
 use crate::tomlfile::render;
@@ -80,16 +81,22 @@ impl Context {
 
 /// A definition by name, or exit 3 with the nearest name.
 pub(super) fn definition(store: &Store, name: &str) -> anyhow::Result<StoredDefinition> {
-    let all = store.read_blocking("read the definitions", definitions::all)?;
-    if let Some(found) = all.iter().find(|stored| stored.name == name) {
-        return Ok(found.clone());
+    if let Some(found) = store.read_blocking("read a definition", |c| definitions::by_name(c, name))? {
+        return Ok(found);
     }
+    let all = store.read_blocking("read the definitions", definitions::all)?;
     let near = crate::domain::nearest::nearest(name, all.iter().map(|stored| stored.name.as_str()));
     let help = match near {
         Some(near) => format!("; did you mean `{near}`?"),
         None => "; `legwork list` shows what there is".to_owned(),
     };
     Err(told(Exit::NotFound, format!("there is no definition `{name}`{help}")))
+}
+
+/// An instant that an argument names.
+pub(super) fn instant(argument: &str, text: &str) -> anyhow::Result<Timestamp> {
+    let ms = parse_instant(text.trim()).map_err(|error| told(Exit::Wrong, format!("{argument}: {error}")))?;
+    Ok(Timestamp::from_millisecond(ms)?)
 }
 
 /// A runtime for commands that send or run.

@@ -209,21 +209,33 @@ fn follow(core: &Arc<Core>, run_id: i64) -> anyhow::Result<Exit> {
         let left = sent.iter().filter(under_way).count();
         if left == 0 || lock.is_some() {
             line.clear();
-            return tell(&sent);
+            tell(&sent)?;
+            return Ok(exit(&sent));
         }
         line.show(&format!("{left} under way …"));
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn tell(sent: &[ToldDelivery]) -> anyhow::Result<Exit> {
+/// Prints each delivery with the far end's last words.
+pub(super) fn tell(sent: &[ToldDelivery]) -> std::io::Result<()> {
     for delivery in sent {
-        let reply =
-            delivery.attempts.last().and_then(|attempt| attempt.reply.as_deref()).unwrap_or("not tried yet");
-        say!("{} {}: {} ({reply})", delivery.kind, delivery.address, delivery.state)?;
+        let reply = delivery.attempts.last().and_then(|attempt| attempt.reply.as_deref());
+        say!(
+            "{} {}: {} ({})",
+            delivery.kind,
+            delivery.address,
+            delivery.state,
+            reply.unwrap_or("not tried yet")
+        )?;
     }
+    Ok(())
+}
+
+/// What deliveries together mean for the exit code.
+pub(super) fn exit(sent: &[ToldDelivery]) -> Exit {
     let any = |state| sent.iter().any(|delivery| delivery.state == state);
-    Ok(if any("failed") {
+    if any("failed") {
         Exit::Failed
     } else if any("unknown") {
         Exit::Unknown
@@ -231,5 +243,5 @@ fn tell(sent: &[ToldDelivery]) -> anyhow::Result<Exit> {
         Exit::Later
     } else {
         Exit::Done
-    })
+    }
 }

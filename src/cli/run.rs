@@ -189,25 +189,9 @@ fn tell(context: &Context, core: &Core, occurrence_id: i64) -> anyhow::Result<Ex
         json(&serde_json::json!({ "occurrence": found, "deliveries": sent }))?;
     } else {
         tell_file(core, &found)?;
-        for delivery in &sent {
-            let reply = delivery
-                .attempts
-                .last()
-                .and_then(|attempt| attempt.reply.as_deref())
-                .unwrap_or("not tried yet");
-            say!("{} {}: {} ({reply})", delivery.kind, delivery.address, delivery.state)?;
-        }
+        super::deliveries::tell(&sent)?;
     }
-    let any = |state| sent.iter().any(|delivery| delivery.state == state);
-    Ok(if found.state != "done" || any("failed") {
-        Exit::Failed
-    } else if any("unknown") {
-        Exit::Unknown
-    } else if any("pending") {
-        Exit::Later
-    } else {
-        Exit::Done
-    })
+    Ok(if found.state == "done" { super::deliveries::exit(&sent) } else { Exit::Failed })
 }
 
 fn tell_file(core: &Core, found: &ToldOccurrence) -> anyhow::Result<()> {

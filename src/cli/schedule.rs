@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use jiff::Timestamp;
 use jiff::civil::Weekday;
 
-use super::context::Context;
+use super::context::{Context, instant};
 use super::exit::{Exit, told};
 use super::out::{is_terminal, json, say};
 use crate::config::{Referable, defaults};
-use crate::domain::instant::parse_instant;
 use crate::domain::period::PeriodRule;
 use crate::domain::schedule::Schedule;
 use crate::domain::text::{local, rfc3339};
@@ -80,7 +78,7 @@ pub(super) struct PeriodArguments {
 
 pub(super) fn next(context: &Context, arguments: &NextArguments) -> anyhow::Result<Exit> {
     let schedule = schedule(arguments)?;
-    let mut at = instant("--after", arguments.after.as_deref(), context)?;
+    let mut at = arguments.after.as_deref().map_or(Ok(context.now()), |text| instant("--after", text))?;
     let mut instants = Vec::new();
     for _ in 0..arguments.count {
         let Some(next) = schedule.next(at) else { break };
@@ -128,7 +126,7 @@ pub(super) fn period(context: &Context, arguments: &PeriodArguments) -> anyhow::
     let zone = Zones::default().find(&arguments.time_zone).map_err(wrong)?;
     let rule: PeriodRule = arguments.rule.parse().map_err(|error| wrong(format!("{error}")))?;
     let week_start = weekday(&arguments.week_starts)?;
-    let nominal = instant("--at", arguments.at.as_deref(), context)?;
+    let nominal = arguments.at.as_deref().map_or(Ok(context.now()), |text| instant("--at", text))?;
     let period = rule.resolve(nominal, &zone, week_start).map_err(|error| wrong(error.to_string()))?;
     let seconds = period.end.duration_since(period.start).as_secs();
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
@@ -152,10 +150,4 @@ fn weekday(text: &str) -> anyhow::Result<Weekday> {
         told(Exit::Wrong, format!("--week-starts: `{text}` is no weekday; write it as monday"))
     })?;
     Ok(*weekday)
-}
-
-fn instant(argument: &str, text: Option<&str>, context: &Context) -> anyhow::Result<Timestamp> {
-    let Some(text) = text else { return Ok(context.now()) };
-    let ms = parse_instant(text).map_err(|error| told(Exit::Wrong, format!("{argument}: {error}")))?;
-    Ok(Timestamp::from_millisecond(ms)?)
 }

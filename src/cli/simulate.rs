@@ -1,13 +1,12 @@
 //! `legwork simulate`: what would run, be skipped, moved or late.
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::context::{Context, definition};
+use super::context::{Context, definition, instant};
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
 use crate::daemon::simulate::{Plot, Simulated, simulate};
-use crate::domain::instant::parse_instant;
 use crate::domain::text::{local, rfc3339};
 use crate::domain::units::{self, grouped};
 use crate::domain::zone::Zone;
@@ -153,9 +152,4 @@ fn plot(arguments: &SimulateArguments) -> anyhow::Result<Plot> {
     let run_takes = units::duration(&arguments.run_takes)
         .map_err(|error| told(Exit::Wrong, format!("--run-takes: {error}")))?;
     Ok(Plot { from, to, down, run_takes: SignedDuration::max(run_takes, SignedDuration::ZERO) })
-}
-
-fn instant(argument: &str, text: &str) -> anyhow::Result<Timestamp> {
-    let ms = parse_instant(text.trim()).map_err(|error| told(Exit::Wrong, format!("{argument}: {error}")))?;
-    Ok(Timestamp::from_millisecond(ms)?)
 }

@@ -12,7 +12,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Referable};
 use crate::destinations::{Destinations, details};
 use crate::domain::definition::Definition;
+use crate::domain::schedule::{MissedRule, Overlap};
 use crate::jobfile;
+use crate::store::occurrences::OpenOccurrence;
 use crate::store::{Store, StoreError, definitions, deliveries, runs};
 use crate::zones::Zones;
 
@@ -54,6 +56,13 @@ impl CoreError {
     pub(super) fn store(what: &'static str) -> impl FnOnce(StoreError) -> Self {
         move |source| Self::Store { what, source }
     }
+}
+
+/// What a schedule says of bad days.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) missed: MissedRule,
+    pub(super) overlap: Overlap,
 }
 
 /// What every task needs.
@@ -146,6 +155,17 @@ impl Core {
         }
         parsed.insert(version_id, definition.clone());
         Ok(definition)
+    }
+
+    /// The rules of the schedule that named an occurrence; the defaults where none did. Blocks.
+    pub(super) fn rules(&self, occurrence: &OpenOccurrence) -> Rules {
+        let definition = self.definition(occurrence.version_id).ok();
+        let schedule = definition.as_ref().zip(occurrence.ordinal);
+        let schedule = schedule.and_then(|(definition, ordinal)| definition.schedules.get(ordinal));
+        schedule.map_or_else(Rules::default, |schedule| Rules {
+            missed: schedule.missed,
+            overlap: schedule.overlap,
+        })
     }
 
     /// Forgets parsed definitions: their zones may have changed.

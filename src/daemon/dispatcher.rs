@@ -15,10 +15,10 @@ use super::housekeeping::plan_anew;
 use super::planner::{AHEAD, plan, seen};
 use super::queue::RunQueue;
 use super::timer::Timer;
-use super::{Core, CoreError, Wake};
+use super::{Core, CoreError, Rules, Wake};
 use crate::chain::chain;
 use crate::clock::{Clock, Stopwatch};
-use crate::domain::schedule::{MISSED_AFTER, Missed, MissedRule, Overlap};
+use crate::domain::schedule::{MISSED_AFTER, Missed, Overlap};
 use crate::store::definitions;
 use crate::store::occurrences::{self, HandOver, OpenOccurrence, planned_before};
 
@@ -33,13 +33,20 @@ const JUMP: SignedDuration = SignedDuration::from_secs(90);
 /// How long the next try waits when the store cannot be used.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// An occurrence that has fallen due with the rules of the schedule that named it. They are looked up only where they
-/// matter: of what was missed, and of what meets a run.
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) occurrence: OpenOccurrence,
-    pub(super) missed: MissedRule,
-    pub(super) overlap: Overlap,
+/// What is judged of an occurrence that has fallen due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    pub(super) definition_id: i64,
+    pub(super) due_at: Timestamp,
+    pub(super) manual: bool,
+    pub(super) rules: Rules,
+}
+
+impl Due {
+    /// Whether it could not be handed over in time; what a person asked for never is missed.
+    fn is_missed(&self, now: Timestamp) -> bool {
+        !self.manual && self.due_at + MISSED_AFTER < now
+    }
 }
 
 /// Hands over until it is told to stop.
@@ -126,37 +133,29 @@ async fn read_window(core: &Arc<Core>, now: Timestamp) -> Result<VecDeque<OpenOc
     Ok(planned.map_err(CoreError::store("read the window"))?.into())
 }
 
-/// Looks up the rules of what was missed or meets a run.
-async fn with_rules(
-    core: &Arc<Core>,
-    due: Vec<OpenOccurrence>,
-    busy: &HashSet<i64>,
-    now: Timestamp,
-) -> Vec<Entry> {
-    let without =
-        |occurrence| Entry { occurrence, missed: MissedRule::default(), overlap: Overlap::default() };
-    let matters: Vec<bool> =
-        due.iter().map(|one| is_missed(one, now) || busy.contains(&one.definition_id)).collect();
-    if !matters.contains(&true) {
-        return due.into_iter().map(without).collect();
+/// What is to be judged of occurrences. Rules are looked up only where they matter: of what was missed, and of what meets
+/// a run.
+fn judged(core: &Core, occurrences: &[OpenOccurrence], busy: &HashSet<i64>, now: Timestamp) -> Vec<Due> {
+    let mut due: Vec<Due> = occurrences
+        .iter()
+        .map(|one| Due {
+            definition_id: one.definition_id,
+            due_at: one.due_at,
+            manual: one.manual,
+            rules: Rules::default(),
+        })
+        .collect();
+    let matters = |due: &Due| due.is_missed(now) || busy.contains(&due.definition_id);
+    if due.iter().any(matters) {
+        tokio::task::block_in_place(|| {
+            for (due, occurrence) in due.iter_mut().zip(occurrences) {
+                if matters(due) {
+                    due.rules = core.rules(occurrence);
+                }
+            }
+        });
     }
-    let reading = core.clone();
-    let looked_up = tokio::task::spawn_blocking(move || {
-        let each = due.into_iter().zip(matters);
-        let each = each.map(|(one, matters)| if matters { entry(&reading, one) } else { without(one) });
-        each.collect::<Vec<_>>()
-    });
-    // A panic is logged by its thread; the rows are planned still and are read again.
-    looked_up.await.unwrap_or_default()
-}
-
-fn entry(core: &Core, occurrence: OpenOccurrence) -> Entry {
-    let definition = core.definition(occurrence.version_id).ok();
-    let schedule = occurrence
-        .ordinal
-        .and_then(|ordinal| definition.as_ref().and_then(|definition| definition.schedules.get(ordinal)));
-    let (missed, overlap) = schedule.map(|schedule| (schedule.missed, schedule.overlap)).unwrap_or_default();
-    Entry { occurrence, missed, overlap }
+    due
 }
 
 /// Missed occurrences that stand behind a window that was cut, by definition: the rules count them, too.
@@ -189,20 +188,19 @@ async fn hand_over(
     let (known, due): (Vec<OpenOccurrence>, Vec<OpenOccurrence>) =
         due.into_iter().partition(|occurrence| queued.contains(&occurrence.occurrence_id));
     let busy = queue.busy(now);
-    let due = with_rules(core, due, &busy, now).await;
-    let decisions = decide(&due, newer, &busy, now);
+    let judged = judged(core, &due, &busy, now);
+    let decisions = decide(&judged, newer, &busy, now);
     let mut written: Vec<(i64, HandOver)> =
         known.iter().map(|occurrence| (occurrence.occurrence_id, HandOver::Due)).collect();
-    for (entry, decision) in due.into_iter().zip(decisions) {
-        let occurrence_id = entry.occurrence.occurrence_id;
+    for ((occurrence, judged), decision) in due.into_iter().zip(judged).zip(decisions) {
+        let (occurrence_id, due_at) = (occurrence.occurrence_id, occurrence.due_at);
         match decision {
             Decision::Run { cancels } => {
                 if cancels {
-                    queue.cancel(entry.occurrence.definition_id);
+                    queue.cancel(occurrence.definition_id);
                 }
                 written.push((occurrence_id, HandOver::Due));
-                let due_at = entry.occurrence.due_at;
-                queue.push(entry.occurrence, entry.overlap == Overlap::Allow);
+                queue.push(occurrence, judged.rules.overlap == Overlap::Allow);
                 core.lateness.note(due_at, core.clock.exact());
             }
             Decision::Skip(rule) => {
@@ -215,11 +213,6 @@ async fn hand_over(
     let write = move |tx: &rusqlite::Transaction<'_>| occurrences::hand_over(tx, &written, now);
     core.store.write("hand over", write).await.map_err(CoreError::store("hand over"))?;
     Ok(count)
-}
-
-/// Whether an occurrence could not be handed over in time; what a person asked for never is.
-fn is_missed(occurrence: &OpenOccurrence, now: Timestamp) -> bool {
-    !occurrence.manual && occurrence.due_at + MISSED_AFTER < now
 }
 
 /// What becomes of an occurrence that has fallen due.
@@ -236,29 +229,26 @@ pub(super) enum Decision {
 /// Overlap is judged against what worked already: of several that are found together each runs, one after the other,
 /// for at their instants no run worked. `newer` counts missed instants of a definition behind these.
 pub(super) fn decide(
-    due: &[Entry],
+    due: &[Due],
     mut newer: HashMap<i64, usize>,
     busy: &HashSet<i64>,
     now: Timestamp,
 ) -> Vec<Decision> {
     let mut decisions = Vec::with_capacity(due.len());
-    for entry in due.iter().rev() {
-        let occurrence = &entry.occurrence;
-        let definition_id = occurrence.definition_id;
-        let wanted = if is_missed(occurrence, now) {
-            let place = newer.entry(definition_id).or_default();
+    for one in due.iter().rev() {
+        let Rules { missed, overlap } = one.rules;
+        let wanted = !one.is_missed(now) || {
+            let place = newer.entry(one.definition_id).or_default();
             *place += 1;
-            let most = match entry.missed.runs {
+            let most = match missed.runs {
                 Missed::None => 0,
                 Missed::Latest => 1,
-                Missed::All => entry.missed.cap,
+                Missed::All => missed.cap,
             };
-            *place <= most && now.duration_since(occurrence.due_at) <= entry.missed.window
-        } else {
-            true
+            *place <= most && now.duration_since(one.due_at) <= missed.window
         };
-        let overlaps = !occurrence.manual && busy.contains(&definition_id);
-        decisions.push(match (wanted, overlaps, entry.overlap) {
+        let overlaps = !one.manual && busy.contains(&one.definition_id);
+        decisions.push(match (wanted, overlaps, overlap) {
             (false, _, _) => Decision::Skip("missed"),
             (true, true, Overlap::Skip) => Decision::Skip("overlap"),
             (true, true, Overlap::CancelRunning) => Decision::Run { cancels: true },
@@ -273,38 +263,22 @@ pub(super) fn decide(
 mod tests {
     use std::collections::{HashMap, HashSet};
 
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::SignedDuration;
 
-    use super::{Decision, Entry, Missed, MissedRule, OpenOccurrence, Overlap, decide};
-    use crate::domain::period::Period;
+    use super::{Decision, Due, Missed, Overlap, Rules, decide};
+    use crate::domain::schedule::MissedRule;
 
     const RUN: Decision = Decision::Run { cancels: false };
     const MISSED: Decision = Decision::Skip("missed");
 
-    fn entry(occurrence_id: i64, due: &str, missed: MissedRule, overlap: Overlap) -> Entry {
-        let due_at: Timestamp = due.parse().unwrap();
-        let occurrence = OpenOccurrence {
-            occurrence_id,
-            definition_id: 1,
-            version_id: 1,
-            nominal_at: due_at,
-            due_at,
-            manual: occurrence_id == 4,
-            ordinal: Some(0),
-            backfill: false,
-            period: Period { start: due_at, end: due_at },
-            send: true,
-            send_to: None,
-            failures: 0,
-            retry_at: None,
-        };
-        Entry { occurrence, missed, overlap }
-    }
-
     /// Two hours missed, one fresh, one by hand.
     fn decided(missed: MissedRule, overlap: Overlap, busy: &[i64]) -> Vec<Decision> {
-        let due = [(1, "06:00:00"), (2, "07:00:00"), (3, "08:00:00"), (4, "08:00:01")]
-            .map(|(id, time)| entry(id, &format!("2026-11-20T{time}Z"), missed, overlap));
+        let due = ["06:00:00", "07:00:00", "08:00:00", "08:00:01"].map(|time| Due {
+            definition_id: 1,
+            due_at: format!("2026-11-20T{time}Z").parse().unwrap(),
+            manual: time == "08:00:01",
+            rules: Rules { missed, overlap },
+        });
         let now = "2026-11-20T08:00:02Z".parse().unwrap();
         decide(&due, HashMap::new(), &busy.iter().copied().collect::<HashSet<_>>(), now)
     }

@@ -33,6 +33,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::core::Rules;
 pub use self::core::{Core, CoreError};
 pub use courier::deliver_due;
 pub use lateness::Lateness;

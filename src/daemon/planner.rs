@@ -8,9 +8,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::timer::Timer;
 use super::{Core, CoreError, Wake};
 use crate::chain::chain;
-use crate::clock::Clock;
 use crate::domain::definition::Definition;
 use crate::domain::schedule::{MISSED_AFTER, Schedule};
 use crate::domain::text::stamp;
@@ -51,6 +51,7 @@ impl Horizon {
 
 /// Plans ahead until it is told to stop.
 pub(super) async fn planner(core: Arc<Core>, wake: Wake, stop: CancellationToken) {
+    let timer = Timer::new(core.clock.clone());
     loop {
         // Registered before looking: a wake-up between the look and the wait is not lost.
         let woken = wake.planner.notified();
@@ -66,31 +67,17 @@ pub(super) async fn planner(core: Arc<Core>, wake: Wake, stop: CancellationToken
         } else {
             wake.dispatcher.notify_one();
         }
-        let again =
-            if failed.is_some() { AFTER_FAILURE } else { Duration::try_from(PLAN_EVERY).unwrap_or_default() };
+        let waited = async {
+            if failed.is_some() {
+                tokio::time::sleep(AFTER_FAILURE).await;
+            } else {
+                timer.until(now + PLAN_EVERY).await;
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             () = woken => {}
-            () = pass(&core.clock, now, again) => {}
-        }
-    }
-}
-
-/// Waits on the host's clock; a settable one ends the wait when it has gone on by as much.
-async fn pass(clock: &Clock, since: Timestamp, time: Duration) {
-    match clock {
-        Clock::System => tokio::time::sleep(time).await,
-        Clock::Settable(_) => {
-            let goal = since + SignedDuration::try_from(time).unwrap_or_default();
-            let mut shown = since;
-            while shown < goal {
-                clock.differs_from(shown).await;
-                shown = clock.now();
-                // Set back: what is planned must be looked at, too.
-                if shown < since {
-                    return;
-                }
-            }
+            () = waited => {}
         }
     }
 }

@@ -120,10 +120,11 @@ impl RunQueue {
         waiting.map(|occurrence| occurrence.definition_id).chain(running).collect()
     }
 
-    /// Ends the runs of a definition.
+    /// Ends the runs of a definition; those of a backfill are in nobody's way.
     pub fn cancel(&self, definition_id: i64) {
-        for running in self.state().running.values().filter(|running| running.definition_id == definition_id)
-        {
+        let state = self.state();
+        let its = |running: &&Running| running.definition_id == definition_id && !running.backfill;
+        for running in state.running.values().filter(its) {
             running.cancel.cancel();
         }
     }

@@ -33,7 +33,7 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
     let timer = Timer::new(core.clock.clone());
     // What waited when the last process ended.
     queue.overflow();
-    loop {
+    while !stop.gently.is_cancelled() {
         let until = match queue.take(core.now()) {
             Take::Run(occurrence, cancel) => {
                 let (core, queue, wake) = (core.clone(), queue.clone(), wake.clone());
@@ -43,46 +43,16 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
                     let again = run_and_follow(&core, &queue, *occurrence, &halt).await;
                     queue.finish(occurrence_id);
                     if let Some(again) = again {
-                        let beside = tokio::task::block_in_place(|| may_run_beside(&core, &again));
+                        let beside =
+                            tokio::task::block_in_place(|| core.rules(&again).overlap == Overlap::Allow);
                         queue.push(again, beside);
                     }
                     wake.courier.notify_one();
                 });
-                if stop.gently.is_cancelled() {
-                    return;
-                }
                 continue;
             }
             Take::Refill => {
-                let most = u32::try_from(WAITING_MAX).unwrap_or(u32::MAX);
-                match core.store.read("read the run queue", move |connection| waiting(connection, most)).await
-                {
-                    Ok(found) => {
-                        let full = found.len() == WAITING_MAX;
-                        let (reading, filling) = (core.clone(), queue.clone());
-                        let fill = tokio::task::spawn_blocking(move || {
-                            for occurrence in found {
-                                let beside = may_run_beside(&reading, &occurrence);
-                                filling.push(occurrence, beside);
-                            }
-                        });
-                        drop(fill.await);
-                        if full {
-                            queue.overflow();
-                        }
-                    }
-                    Err(error) => {
-                        tracing::error!(
-                            error = chain(&error),
-                            "the run queue could not be read; trying again"
-                        );
-                        queue.overflow();
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
-                }
-                if stop.gently.is_cancelled() {
-                    return;
-                }
+                refill(&core, &queue).await;
                 continue;
             }
             Take::After(at) => at,
@@ -100,12 +70,29 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
     }
 }
 
-/// Whether an occurrence may run beside another run of its definition. Blocks.
-fn may_run_beside(core: &Core, occurrence: &OpenOccurrence) -> bool {
-    let definition = core.definition(occurrence.version_id).ok();
-    let schedule = definition.as_ref().zip(occurrence.ordinal);
-    let schedule = schedule.and_then(|(definition, ordinal)| definition.schedules.get(ordinal));
-    schedule.is_some_and(|schedule| schedule.overlap == Overlap::Allow)
+/// Reads what waits in the store into the queue.
+async fn refill(core: &Arc<Core>, queue: &Arc<RunQueue>) {
+    let most = u32::try_from(WAITING_MAX).unwrap_or(u32::MAX);
+    let found = core.store.read("read the run queue", move |connection| waiting(connection, most)).await;
+    match found {
+        Ok(found) => {
+            let full = found.len() == WAITING_MAX;
+            tokio::task::block_in_place(|| {
+                for occurrence in found {
+                    let beside = core.rules(&occurrence).overlap == Overlap::Allow;
+                    queue.push(occurrence, beside);
+                }
+            });
+            if full {
+                queue.overflow();
+            }
+        }
+        Err(error) => {
+            tracing::error!(error = chain(&error), "the run queue could not be read; trying again");
+            queue.overflow();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
 }
 
 /// What ends a run early.
@@ -158,13 +145,17 @@ pub async fn run_one(core: &Arc<Core>, occurrence_id: i64, halt: &Halt) -> Resul
     let (reading, version_id) = (core.clone(), occurrence.version_id);
     let definition = tokio::task::spawn_blocking(move || reading.definition(version_id)).await;
     let definition = definition.map_err(|error| CoreError::Definition(error.to_string())).flatten().ok();
+    let mut begun = Ok(());
     if definition.as_ref().is_some_and(|definition| definition.report.period == PeriodRule::SinceLastRun) {
         let begin = move |tx: &rusqlite::Transaction<'_>| runs::begin_since_last_run(tx, occurrence_id, now);
-        let begun = core.store.write("begin a period", begin).await;
-        occurrence.period = begun.map_err(CoreError::store("begin a period"))?;
+        begun = core.store.write("begin a period", begin).await.map(|period| occurrence.period = period);
     }
     let limit = definition.as_ref().and_then(|definition| definition.run.time_limit);
-    let made = make(core, run_id, &occurrence, limit, halt).await;
+    let made = match begun {
+        Ok(()) => make(core, run_id, &occurrence, limit, halt).await,
+        // The run is claimed: it must have an end.
+        Err(error) => Err(Failure::from(chain(&error))),
+    };
     let Some(made) = made.transpose() else { return Ok(()) };
     // The run's end is known only here. Left unwritten it would block its definition, so a full disk is waited out.
     let mut wait = Duration::from_secs(1);

@@ -4,13 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Core;
-use super::dispatcher::{Decision, Entry, decide};
+use super::dispatcher::{Decision, Due, decide};
 use super::planner::named;
+use super::{Core, Rules};
 use crate::domain::definition::Definition;
 use crate::domain::period::Period;
 use crate::domain::schedule::Overlap;
-use crate::store::occurrences::OpenOccurrence;
 
 /// The span, and what goes wrong in it.
 #[derive(Debug, Clone)]
@@ -46,7 +45,7 @@ pub struct Simulated {
 
 /// What one definition would do, in the order in which its occurrences are handed over.
 pub fn simulate(core: &Core, definition: &Definition, plot: &Plot) -> Vec<Simulated> {
-    let mut each: Vec<(Simulated, Entry)> = Vec::new();
+    let mut each: Vec<(Simulated, Due)> = Vec::new();
     let mut named_already: HashSet<Timestamp> = HashSet::new();
     for (ordinal, schedule) in definition.schedules.iter().enumerate() {
         let just_before = plot.from - SignedDuration::from_millis(1);
@@ -54,7 +53,7 @@ pub fn simulate(core: &Core, definition: &Definition, plot: &Plot) -> Vec<Simula
             let Some(new) = named(core, definition, ordinal, nominal_at) else { continue };
             // Schedules that meet make one occurrence: of one that no blackout silences, if there is such a one.
             if !named_already.insert(nominal_at) {
-                let silenced = |(known, _): &(Simulated, Entry)| {
+                let silenced = |(known, _): &(Simulated, Due)| {
                     known.nominal_at == nominal_at && known.skipped.is_some() && new.skipped.is_none()
                 };
                 let Some(place) = each.iter().position(silenced) else { continue };
@@ -71,46 +70,29 @@ pub fn simulate(core: &Core, definition: &Definition, plot: &Plot) -> Vec<Simula
                 skipped: new.skipped,
                 note: schedule.note(nominal_at),
             };
-            let occurrence = OpenOccurrence {
-                occurrence_id: 0,
-                definition_id: 0,
-                version_id: 0,
-                nominal_at,
-                due_at: new.due_at,
-                manual: false,
-                ordinal: Some(ordinal),
-                backfill: false,
-                period: new.period,
-                send: true,
-                send_to: None,
-                failures: 0,
-                retry_at: None,
-            };
-            each.push((simulated, Entry { occurrence, missed: schedule.missed, overlap: schedule.overlap }));
+            let rules = Rules { missed: schedule.missed, overlap: schedule.overlap };
+            each.push((simulated, Due { definition_id: 0, due_at: new.due_at, manual: false, rules }));
         }
     }
-    each.sort_by_key(|(simulated, entry)| (simulated.handed_over_at, entry.occurrence.due_at));
+    each.sort_by_key(|(simulated, due)| (simulated.handed_over_at, due.due_at));
     judge(&mut each, plot.run_takes);
     each.into_iter().map(|(simulated, _)| simulated).collect()
 }
 
 /// Judges occurrences that are handed over together, group by group.
-fn judge(each: &mut [(Simulated, Entry)], run_takes: SignedDuration) {
+fn judge(each: &mut [(Simulated, Due)], run_takes: SignedDuration) {
     let mut free_at = Timestamp::MIN;
     for group in each.chunk_by_mut(|a, b| a.0.handed_over_at == b.0.handed_over_at) {
         let Some(now) = group.first().map(|(simulated, _)| simulated.handed_over_at) else { continue };
-        let due: Vec<Entry> = group
-            .iter()
-            .filter(|(simulated, _)| simulated.skipped.is_none())
-            .map(|(_, entry)| entry.clone())
-            .collect();
+        let due: Vec<Due> =
+            group.iter().filter(|(simulated, _)| simulated.skipped.is_none()).map(|(_, due)| *due).collect();
         let busy: HashSet<i64> = (now < free_at).then_some(0).into_iter().collect();
         let mut decisions = decide(&due, HashMap::new(), &busy, now).into_iter();
-        for (simulated, entry) in group.iter_mut().filter(|(simulated, _)| simulated.skipped.is_none()) {
+        for (simulated, one) in group.iter_mut().filter(|(simulated, _)| simulated.skipped.is_none()) {
             match decisions.next() {
                 Some(Decision::Skip(rule)) => simulated.skipped = Some(rule),
                 Some(Decision::Run { cancels }) => {
-                    let beside = cancels || entry.overlap == Overlap::Allow;
+                    let beside = cancels || one.rules.overlap == Overlap::Allow;
                     let begins = if beside { now } else { free_at.max(now) };
                     free_at = begins.checked_add(run_takes).unwrap_or(begins);
                 }

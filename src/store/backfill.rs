@@ -21,13 +21,12 @@ pub struct Backfill {
 
 /// Begins a backfill, or goes on with the same one where it was left; returns its key.
 pub fn begin(tx: &Transaction<'_>, backfill: &Backfill, now: Timestamp) -> rusqlite::Result<i64> {
-    let key =
-        params![backfill.definition_id, stamp(backfill.from), stamp(backfill.to), backfill.send, stamp(now)];
+    let (from, to) = (stamp(backfill.from), stamp(backfill.to));
     let open: Option<i64> = tx
         .query_row(
             "select backfill_id from backfill
-             where definition_id = ?1 and from_at = ?2 and to_at = ?3 and send = ?4 and ended_at is null and created_at <= ?5",
-            key,
+             where definition_id = ?1 and from_at = ?2 and to_at = ?3 and send = ?4 and ended_at is null",
+            params![backfill.definition_id, from, to, backfill.send],
             |row| row.get(0),
         )
         .optional()?;
@@ -36,19 +35,14 @@ pub fn begin(tx: &Transaction<'_>, backfill: &Backfill, now: Timestamp) -> rusql
     }
     tx.execute(
         "insert into backfill (definition_id, from_at, to_at, send, created_at) values (?1, ?2, ?3, ?4, ?5)",
-        key,
+        params![backfill.definition_id, from, to, backfill.send, stamp(now)],
     )?;
     Ok(tx.last_insert_rowid())
 }
 
-/// Puts an instant into the run queue: its occurrence again, over its stored period, or a new one. Returns its key;
-/// nothing where this backfill has had it already, or where it waits or works for another reason.
-pub fn add(
-    tx: &Transaction<'_>,
-    backfill_id: i64,
-    new: &NewOccurrence,
-    send: bool,
-) -> rusqlite::Result<Option<i64>> {
+/// Puts an instant into the run queue: its occurrence again, over its stored period, or a new one. One that this backfill
+/// has had already, or that waits or works for another reason, is left alone.
+pub fn add(tx: &Transaction<'_>, backfill_id: i64, new: &NewOccurrence, send: bool) -> rusqlite::Result<()> {
     let known: Option<(i64, bool)> = tx
         .prepare_cached(
             "select occurrence_id, state in ('done', 'failed', 'skipped') and backfill_id is not ?3
@@ -59,7 +53,7 @@ pub fn add(
         })
         .optional()?;
     match known {
-        Some((_, false)) => Ok(None),
+        Some((_, false)) => {}
         Some((occurrence_id, true)) => {
             tx.prepare_cached(
                 "update occurrence
@@ -68,7 +62,6 @@ pub fn add(
                  where occurrence_id = ?1",
             )?
             .execute(params![occurrence_id, backfill_id, send])?;
-            Ok(Some(occurrence_id))
         }
         None => {
             tx.prepare_cached(
@@ -86,9 +79,9 @@ pub fn add(
                 stamp(new.period.end),
                 send
             ])?;
-            Ok(Some(tx.last_insert_rowid()))
         }
     }
+    Ok(())
 }
 
 /// Ends a backfill.

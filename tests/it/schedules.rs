@@ -43,6 +43,9 @@ fn every_instant_is_the_one_that_brute_force_finds() {
                 continue;
             }
         };
+        if case.expected.is_empty() {
+            assert_eq!(schedule.next(case.after), None, "{told}");
+        }
         let mut at = case.after;
         let mut found = Vec::new();
         while let Some(next) = schedule.next(at).filter(|_| found.len() < case.expected.len()) {
