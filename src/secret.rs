@@ -76,6 +76,20 @@ impl SecretName {
             == 1
     }
 
+    /// The file that holds the value, for programs that read it themselves; it is looked at like any other.
+    pub fn path(&self) -> Result<PathBuf, SecretError> {
+        self.read()?;
+        match (&self.credential, &self.file) {
+            (Some(name), _) => {
+                let folder = environment("CREDENTIALS_DIRECTORY");
+                let folder = folder.ok_or_else(|| SecretError::OutsideUnit(name.clone()))?;
+                Ok(Path::new(&folder).join(name))
+            }
+            (None, Some(path)) => Ok(path.clone()),
+            (None, None) => Err(SecretError::Name),
+        }
+    }
+
     /// Reads the value. A trailing line break is not part of it.
     pub fn read(&self) -> Result<Secret, SecretError> {
         let (text, what) = match (&self.credential, &self.file, &self.env) {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 
 use super::cells::CellText;
-use super::encode::{Encoder, FileSpec};
+use super::encode::{Encoder, FileSpec, Rows};
 use crate::domain::output::{CsvDialect, FormulaGuard, LineEnding};
 use crate::domain::table::{Binding, Cell};
 
@@ -43,9 +43,9 @@ impl<'a, W: Write> Delimited<'a, W> {
 }
 
 impl<W: Write> Encoder<W> for Delimited<'_, W> {
-    fn rows(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()> {
+    fn rows(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()> {
         let guard = self.dialect.formula_guard == FormulaGuard::Text;
-        for row in 0..rows {
+        for row in rows {
             for column in columns {
                 self.cell.clear();
                 match column.cell(row) {

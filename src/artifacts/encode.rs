@@ -43,10 +43,38 @@ impl<'a> FileSpec<'a> {
     }
 }
 
+/// Rows of a batch: all of them, or some in their order.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows<'a> {
+    /// So many, from the first on.
+    All(usize),
+    /// These.
+    Some(&'a [usize]),
+}
+
+impl<'a> IntoIterator for Rows<'a> {
+    type Item = usize;
+    type IntoIter = std::iter::Chain<std::ops::Range<usize>, std::iter::Copied<std::slice::Iter<'a, usize>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (all, some) = match self {
+            Self::All(rows) => (0..rows, &[][..]),
+            Self::Some(rows) => (0..0, rows),
+        };
+        all.chain(some.iter().copied())
+    }
+}
+
+/// Sees the cells of a report on their way into the file.
+pub trait Witness {
+    /// The rows of a batch, in the columns of the file.
+    fn rows(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()>;
+}
+
 /// Writes rows in one format.
 pub(super) trait Encoder<W> {
-    /// Writes the rows of a batch.
-    fn rows(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()>;
+    /// Writes rows of a batch.
+    fn rows(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()>;
 
     /// Ends the file; `fit` is how many rows there were before limit and offset.
     fn finish(self: Box<Self>, fit: u64) -> io::Result<W>;
@@ -67,6 +95,20 @@ impl<W> std::fmt::Debug for ReportWriter<'_, W> {
     }
 }
 
+/// The encoder of a file's format.
+pub(super) fn encoder<'a, W: Write + Send + 'a>(
+    out: W,
+    file: &FileSpec<'a>,
+) -> io::Result<Box<dyn Encoder<W> + 'a>> {
+    Ok(match file.output.format {
+        Format::Csv | Format::Tsv => Box::new(Delimited::begin(out, file)?),
+        Format::Json => Box::new(Json::begin(out, file)?),
+        Format::Jsonl => Box::new(JsonLines::begin(out, file)?),
+        Format::Xml => Box::new(Xml::begin(out, file)?),
+        Format::Xlsx => Box::new(Xlsx::begin(out, file)?),
+    })
+}
+
 /// What was written.
 #[derive(Debug)]
 pub struct Written<W> {
@@ -81,18 +123,12 @@ pub struct Written<W> {
 impl<'a, W: Write + Send + 'a> ReportWriter<'a, W> {
     /// Begins the file.
     pub fn begin(out: W, file: FileSpec<'a>) -> io::Result<Self> {
-        let encoder: Box<dyn Encoder<W> + 'a> = match file.output.format {
-            Format::Csv | Format::Tsv => Box::new(Delimited::begin(out, &file)?),
-            Format::Json => Box::new(Json::begin(out, &file)?),
-            Format::Jsonl => Box::new(JsonLines::begin(out, &file)?),
-            Format::Xml => Box::new(Xml::begin(out, &file)?),
-            Format::Xlsx => Box::new(Xlsx::begin(out, &file)?),
-        };
+        let encoder = encoder(out, &file)?;
         Ok(Self { encoder, file, dictionaries: Dictionaries::default(), rows: 0, clamped: Counter::new(0) })
     }
 
-    /// Writes a batch. Batches must come in the order they were read in.
-    pub fn write(&mut self, batch: &mut Batch) -> io::Result<()> {
+    /// Writes a batch, before the eyes of witnesses. Batches must come in the order they were read in.
+    pub fn write(&mut self, batch: &mut Batch, witnesses: &mut [&mut (dyn Witness + '_)]) -> io::Result<()> {
         self.dictionaries.absorb(batch);
         let nominal_ms: Millis = self.file.nominal.as_millisecond();
         let bind = Bind {
@@ -105,7 +141,10 @@ impl<'a, W: Write + Send + 'a> ReportWriter<'a, W> {
         };
         let bound: Vec<Binding<'_>> =
             self.file.columns.iter().map(|picked| (picked.column.bind)(&bind)).collect();
-        self.encoder.rows(batch.rows, &bound)?;
+        self.encoder.rows(Rows::All(batch.rows), &bound)?;
+        for witness in witnesses {
+            witness.rows(batch.rows, &bound)?;
+        }
         self.rows += u64::try_from(batch.rows).unwrap_or(0);
         Ok(())
     }

@@ -6,7 +6,7 @@
 use std::io::{self, BufWriter, Write};
 
 use super::cells::CellText;
-use super::encode::{Encoder, FileSpec};
+use super::encode::{Encoder, FileSpec, Rows};
 use crate::domain::report::{Envelope, Frame};
 use crate::domain::table::{Binding, Cell, DurationStyle, Picked};
 
@@ -112,8 +112,8 @@ impl<'a, W: Write> Json<'a, W> {
 }
 
 impl<W: Write> Encoder<W> for Json<'_, W> {
-    fn rows(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()> {
-        for row in 0..rows {
+    fn rows(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()> {
+        for row in rows {
             if self.any {
                 self.objects.out.write_all(b",")?;
             }
@@ -149,8 +149,8 @@ impl<'a, W: Write> JsonLines<'a, W> {
 }
 
 impl<W: Write> Encoder<W> for JsonLines<'_, W> {
-    fn rows(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()> {
-        for row in 0..rows {
+    fn rows(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()> {
+        for row in rows {
             self.0.object(row, columns)?;
             self.0.out.write_all(b"\n")?;
         }

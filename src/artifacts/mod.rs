@@ -3,8 +3,11 @@
 mod cells;
 mod delimited;
 pub mod encode;
+pub mod examine;
+pub mod first_rows;
 mod json;
 pub mod pack;
+pub mod split;
 mod xlsx;
 pub mod xml;
 

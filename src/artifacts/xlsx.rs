@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use super::cells::CellText;
-use super::encode::{Encoder, FileSpec};
+use super::encode::{Encoder, FileSpec, Rows};
 use crate::domain::record::Millis;
 use crate::domain::table::{Binding, Cell, DurationStyle, InstantStyle, quotient};
 
@@ -118,10 +118,10 @@ impl<'a, W: Write> Xlsx<'a, W> {
     }
 
     /// Widths by the header and the first rows.
-    fn measure(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()> {
+    fn measure(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()> {
         for ((at, binding), picked) in (0_u16..).zip(columns).zip(self.file.columns) {
             let mut widest = picked.header.chars().count();
-            for row in 0..rows.min(200) {
+            for row in rows.into_iter().take(200) {
                 self.cell.clear();
                 self.text.push(&mut self.cell, binding.cell(row));
                 widest = widest.max(String::from_utf8_lossy(&self.cell).chars().count());
@@ -140,11 +140,11 @@ fn width(characters: usize) -> f64 {
 }
 
 impl<W: Write + Send> Encoder<W> for Xlsx<'_, W> {
-    fn rows(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()> {
+    fn rows(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()> {
         if !self.measured {
             self.measure(rows, columns)?;
         }
-        for row in 0..rows {
+        for row in rows {
             if self.row == SHEET_ROWS {
                 if !self.file.output.split_sheets {
                     return Err(io::Error::other(format!(

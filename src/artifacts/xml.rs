@@ -6,7 +6,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::cells::CellText;
-use super::encode::{Encoder, FileSpec};
+use super::encode::{Encoder, FileSpec, Rows};
 use crate::domain::table::{Binding, Picked};
 
 /// Text is handed to the file in pieces of this size.
@@ -42,8 +42,8 @@ impl<'a, W: Write> Xml<'a, W> {
 }
 
 impl<W: Write> Encoder<W> for Xml<'_, W> {
-    fn rows(&mut self, rows: usize, columns: &[Binding<'_>]) -> io::Result<()> {
-        for row in 0..rows {
+    fn rows(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()> {
+        for row in rows {
             self.writer.write_event(Event::Start(BytesStart::new("row")))?;
             for (binding, picked) in columns.iter().zip(self.columns) {
                 self.cell.clear();

@@ -11,7 +11,7 @@ use super::out::{is_terminal, json, say};
 use crate::artifacts::xml;
 use crate::config::{self, Config, Referable, RelayWay};
 use crate::daemon::loader::{Folder, JobSource, read_folder};
-use crate::domain::definition::Destination;
+use crate::domain::definition::{Destination, FileDestination, Place};
 use crate::domain::record::Record;
 use crate::import;
 use crate::jobfile;
@@ -157,14 +157,22 @@ fn odd_things(context: &Context, job: &JobSource) -> Vec<(String, &'static str)>
         }
     }
     for destination in &definition.destinations {
-        if let Destination::Directory(directory) = destination
-            && !std::path::Path::new(&directory.path).is_dir()
+        if let Some(folder) = folder_of(destination)
+            && !std::path::Path::new(folder).is_dir()
         {
-            let message = format!("the folder `{}` is not there", directory.path);
+            let message = format!("the folder `{folder}` is not there");
             odd.push((message, "make it: until then the files wait"));
         }
     }
     odd
+}
+
+/// The folder of this machine that a destination is.
+fn folder_of(destination: &Destination) -> Option<&str> {
+    match destination {
+        Destination::File(FileDestination { place: Place::Directory { .. }, target, .. }) => Some(target),
+        Destination::File(_) | Destination::Email(_) | Destination::Webhook(_) => None,
+    }
 }
 
 /// Lines that the unit needs for directory destinations.
@@ -172,10 +180,10 @@ fn unit_lines(folder: &Folder) -> Vec<String> {
     let mut paths: Vec<&str> = Vec::new();
     for definition in folder.jobs.iter().filter_map(|job| job.parsed.definition.as_ref()) {
         for destination in &definition.destinations {
-            if let Destination::Directory(directory) = destination
-                && !paths.contains(&directory.path.as_str())
+            if let Some(folder) = folder_of(destination)
+                && !paths.contains(&folder)
             {
-                paths.push(&directory.path);
+                paths.push(folder);
             }
         }
     }

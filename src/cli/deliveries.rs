@@ -11,7 +11,7 @@ use super::out::{StatusLine, json, say, table};
 use crate::daemon::{Core, deliver_due, prepare};
 use crate::domain::address::Address;
 use crate::domain::text::rfc3339;
-use crate::store::answers::{self, Which};
+use crate::store::answers::{self, NOBODY, Which};
 use crate::store::deliveries::{self, NewDelivery, ToldDelivery};
 use crate::store::overview;
 
@@ -28,6 +28,8 @@ pub(super) enum State {
     Failed,
     /// Nobody can know.
     Unknown,
+    /// Waits for a person before its first attempt.
+    Held,
     /// A person let it be.
     Discarded,
 }
@@ -37,7 +39,7 @@ pub(super) enum State {
 pub(super) struct WhichArguments {
     /// The run's number.
     run: i64,
-    /// Only to this address, file name, relay, endpoint or folder.
+    /// Only to this address, of this file, or by this destination's name or folder.
     #[arg(long, value_name = "WHERE")]
     only: Option<String>,
 }
@@ -46,15 +48,6 @@ impl WhichArguments {
     fn which(&self) -> Which {
         Which { run_id: self.run, only: self.only.clone() }
     }
-}
-
-/// What is asked of deliveries that have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
-    /// Those that failed are tried again.
-    Failed,
-    /// Those whose outcome nobody knows are tried again.
-    Unknown,
 }
 
 pub(super) fn list(
@@ -93,51 +86,91 @@ pub(super) fn list(
     Ok(Exit::Done)
 }
 
-pub(super) fn again(context: &Context, arguments: &WhichArguments, again: Again) -> anyhow::Result<Exit> {
+/// `deliver`: tries again what failed.
+pub(super) fn deliver(context: &Context, arguments: &WhichArguments) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
     let which = arguments.which();
-    let state = match again {
-        Again::Failed => "failed",
-        Again::Unknown => "unknown",
-    };
-    some(&core, &which, |delivery| delivery.state == state, state)?;
+    some(&core, &which, |delivery| delivery.state == "failed", "failed")?;
     let (asked, now) = (which.clone(), context.now());
     let tried = core
         .store
-        .write_blocking("try deliveries again", move |tx| answers::try_again(tx, &asked, state, now))?;
+        .write_blocking("try deliveries again", move |tx| answers::try_again(tx, &asked, "failed", now))?;
     say!("{tried} tried again")?;
     follow(&core, which.run_id)
 }
 
-pub(super) fn resend(context: &Context, run_id: i64, to: Option<&str>) -> anyhow::Result<Exit> {
+/// `release`: sends what is held, and tries again what nobody knows about.
+pub(super) fn release(context: &Context, arguments: &WhichArguments) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
-    let which = Which { run_id, only: None };
+    let which = arguments.which();
+    let held_file = held_file(&core, &which)?;
+    let waits = |delivery: &ToldDelivery| matches!(delivery.state.as_str(), "held" | "unknown");
+    if !held_file {
+        some(&core, &which, waits, "held or unknown")?;
+    }
+    let (asked, now) = (which.clone(), context.now());
+    let (released, tried) = core.store.write_blocking("release deliveries", move |tx| {
+        Ok((answers::release(tx, &asked, now)?, answers::try_again(tx, &asked, "unknown", now)?))
+    })?;
+    say!("{released} released, {tried} tried again")?;
+    follow(&core, which.run_id)
+}
+
+/// Whether a check holds the run's file.
+fn held_file(core: &Core, which: &Which) -> anyhow::Result<bool> {
+    let found = core.store.read_blocking("read the run", |c| overview::occurrence_of_run(c, which.run_id))?;
+    let file = found.and_then(|found| found.run).and_then(|run| run.file);
+    Ok(which.only.is_none() && file.is_some_and(|file| file.verdict == "held"))
+}
+
+pub(super) fn resend(
+    context: &Context,
+    arguments: &WhichArguments,
+    to: Option<&str>,
+) -> anyhow::Result<Exit> {
+    let core = Arc::new(context.core()?);
+    let which = arguments.which();
+    let run_id = which.run_id;
     let sent = some(&core, &which, |_| true, "any")?;
-    let anew: Vec<NewDelivery> = match to {
+    let fits = |delivery: &ToldDelivery, to| {
+        prepare::anew(&core, run_id, delivery, to).map(|new| (delivery.artifact_id, new))
+    };
+    let anew: Vec<(i64, NewDelivery)> = match to {
         None => {
             let mut seen = Vec::new();
             let first = |delivery: &&ToldDelivery| {
-                let place = (delivery.kind.clone(), delivery.target.clone(), delivery.address.clone());
-                let new = !seen.contains(&place);
+                let place = (
+                    delivery.artifact_id,
+                    delivery.kind.clone(),
+                    delivery.target.clone(),
+                    delivery.address.clone(),
+                );
+                let new = !seen.contains(&place) && delivery.address != NOBODY;
                 seen.push(place);
                 new
             };
-            sent.iter()
-                .filter(first)
-                .filter_map(|delivery| prepare::anew(&core, run_id, delivery, None))
-                .collect()
+            sent.iter().filter(first).filter_map(|delivery| fits(delivery, None)).collect()
         }
         Some(to) => {
             let address: Address = to.parse().map_err(|error| told(Exit::Wrong, format!("--to: {error}")))?;
             let mail = sent.iter().find(|delivery| delivery.kind == "email").ok_or_else(|| {
                 told(Exit::Wrong, "the run sent no mail whose relay and subject could be used")
             })?;
-            prepare::anew(&core, run_id, mail, Some(&address)).into_iter().collect()
+            fits(mail, Some(&address)).into_iter().collect()
         }
     };
     let now = context.now();
-    let added =
-        core.store.write_blocking("send anew", move |tx| answers::send_anew(tx, run_id, &anew, now))?;
+    // A file without recipients waits for this.
+    let answer = to.map(|to| format!("sent to {to}"));
+    let waiting: Vec<i64> =
+        sent.iter().filter(|d| d.address == NOBODY && d.state == "held").map(|d| d.delivery_id).collect();
+    let added = core.store.write_blocking("send anew", move |tx| {
+        let added = answers::send_anew(tx, &anew, now)?;
+        if let Some(answer) = answer.filter(|_| 0 < added) {
+            answers::settle(tx, &waiting, &answer, now)?;
+        }
+        Ok(added)
+    })?;
     if added == 0 {
         return Err(told(
             Exit::Failed,
@@ -154,8 +187,10 @@ pub(super) fn discard(context: &Context, arguments: &WhichArguments, reason: &st
     if reason.trim().is_empty() {
         return Err(told(Exit::Wrong, "--reason is empty; say why, for whoever reads this later"));
     }
-    let open = |delivery: &ToldDelivery| matches!(delivery.state.as_str(), "failed" | "unknown");
-    some(&core, &which, open, "failed or unknown")?;
+    let open = |delivery: &ToldDelivery| matches!(delivery.state.as_str(), "held" | "failed" | "unknown");
+    if !held_file(&core, &which)? {
+        some(&core, &which, open, "held, failed or unknown")?;
+    }
     let (reason, now) = (reason.to_owned(), context.now());
     let discarded = core
         .store
@@ -221,6 +256,7 @@ fn follow(core: &Arc<Core>, run_id: i64) -> anyhow::Result<Exit> {
 pub(super) fn tell(sent: &[ToldDelivery]) -> std::io::Result<()> {
     for delivery in sent {
         let reply = delivery.attempts.last().and_then(|attempt| attempt.reply.as_deref());
+        let reply = reply.or(delivery.reason.as_deref());
         say!(
             "{} {}: {} ({})",
             delivery.kind,
@@ -237,6 +273,8 @@ pub(super) fn exit(sent: &[ToldDelivery]) -> Exit {
     let any = |state| sent.iter().any(|delivery| delivery.state == state);
     if any("failed") {
         Exit::Failed
+    } else if any("held") {
+        Exit::Held
     } else if any("unknown") {
         Exit::Unknown
     } else if any("pending") {

@@ -11,6 +11,7 @@ pub(super) enum Exit {
     Wrong,
     NotFound,
     Pending,
+    Held,
     Unknown,
     Later,
 }
@@ -36,6 +37,7 @@ impl Exit {
             Self::Wrong => 2,
             Self::NotFound => 3,
             Self::Pending => 4,
+            Self::Held => 5,
             Self::Unknown => 6,
             Self::Later => 75,
         }

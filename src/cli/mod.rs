@@ -7,6 +7,7 @@ mod context;
 mod definitions;
 mod deliveries;
 mod demo;
+mod doctor;
 mod exit;
 mod identity;
 mod import;
@@ -155,19 +156,30 @@ enum Command {
     /// Try the deliveries of a run again that failed; the others are left alone.
     #[command(after_help = "Examples:\n  legwork deliver 17\n  legwork deliver 17 --only boss@example.com")]
     Deliver(deliveries::WhichArguments),
-    /// Try the deliveries of a run again whose outcome nobody knows: under the same Message-ID.
+    /// Send what a check holds; try again what nobody knows the outcome of, under the same Message-ID.
     #[command(after_help = "Examples:\n  legwork release 17\n  legwork release 17 --only boss@example.com")]
     Release(deliveries::WhichArguments),
     /// Send the file of a run anew: new mails, to everyone again or to one address.
-    #[command(after_help = "Examples:\n  legwork resend 17 --to boss@example.com\n  legwork resend 17")]
+    #[command(
+        after_help = "Examples:\n  legwork resend 17 --to boss@example.com\n  legwork resend 17\n  legwork resend 17 --only day_Support.csv --to boss@example.com"
+    )]
     Resend {
-        /// The run's number.
-        run: i64,
+        /// Which deliveries.
+        #[command(flatten)]
+        which: deliveries::WhichArguments,
         /// Only by mail to this address, whoever got it before.
         #[arg(long, value_name = "ADDRESS")]
         to: Option<String>,
     },
-    /// Let deliveries of a run be that failed or whose outcome nobody knows.
+    /// Make the report of a run again, over the same period and today's data; the same bytes change nothing.
+    #[command(
+        after_help = "Examples:\n  legwork rerun 17\n\nOther bytes are a new revision. It is sent where the job says correction = \"send\", else by\n`legwork resend`."
+    )]
+    Rerun {
+        /// The run's number.
+        run: i64,
+    },
+    /// Let deliveries of a run be that are held, failed, or whose outcome nobody knows.
     #[command(after_help = "Examples:\n  legwork discard 17 --reason 'it did arrive'")]
     Discard {
         /// Which deliveries.
@@ -182,6 +194,11 @@ enum Command {
         /// The definition.
         name: String,
     },
+    /// Look at every destination: name, certificate, login, the right to write, free space, clock. Sends nothing.
+    #[command(
+        after_help = "Examples:\n  legwork doctor\n  legwork -o json doctor\n\nThe daemon does the same for each report an hour before it is due, and tells its owner."
+    )]
+    Doctor,
     /// Stop a definition's schedules; it can still be run by hand.
     Pause {
         /// The definition.
@@ -296,11 +313,13 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Deliveries { name, state, count } => {
             deliveries::list(&context, name.as_deref(), state, count)
         }
-        Command::Deliver(which) => deliveries::again(&context, &which, deliveries::Again::Failed),
-        Command::Release(which) => deliveries::again(&context, &which, deliveries::Again::Unknown),
-        Command::Resend { run, to } => deliveries::resend(&context, run, to.as_deref()),
+        Command::Deliver(which) => deliveries::deliver(&context, &which),
+        Command::Release(which) => deliveries::release(&context, &which),
+        Command::Resend { which, to } => deliveries::resend(&context, &which, to.as_deref()),
+        Command::Rerun { run } => run::rerun(&context, run),
         Command::Discard { which, reason } => deliveries::discard(&context, &which, &reason),
         Command::Why { name } => status::why(&context, &name),
+        Command::Doctor => doctor::doctor(&context),
         Command::Pause { name } => definitions::pause(&context, &name),
         Command::Resume { name } => definitions::resume(&context, &name),
         Command::Import(arguments) => import::import(&context, &arguments),

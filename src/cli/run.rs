@@ -17,6 +17,7 @@ use crate::domain::definition::{Definition, Destination};
 use crate::domain::period::{Period, PeriodRule};
 use crate::domain::units::grouped;
 use crate::secret::SecretError;
+use crate::store::answers;
 use crate::store::deliveries;
 use crate::store::occurrences::{self, HandOver, ManualRequest, Progress};
 use crate::store::overview::{self, ToldOccurrence};
@@ -63,6 +64,39 @@ pub(super) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result
     tell(context, &core, occurrence_id)
 }
 
+/// `rerun`: the same occurrence again, over its stored period.
+pub(super) fn rerun(context: &Context, run_id: i64) -> anyhow::Result<Exit> {
+    let core = Arc::new(context.core()?);
+    let found = core.store.read_blocking("read the run", |c| overview::occurrence_of_run(c, run_id))?;
+    let Some(found) = found else {
+        return Err(told(Exit::NotFound, format!("there is no run {run_id}; `legwork runs` lists them")));
+    };
+    let stored = definition(&core.store, &found.name)?;
+    let parsed = core.parse(&stored.name, &stored.text)?;
+    let lock = Context::lock_unless_served(&core.config)?;
+    if lock.is_some() {
+        refuse_without_credentials(&core, &parsed)?;
+    }
+    let asked = core.store.write_blocking("ask for a run", move |tx| answers::rerun(tx, run_id))?;
+    let Some(occurrence_id) = asked else {
+        return Err(told(Exit::Later, format!("run {run_id} is {}; wait for its end", found.state)));
+    };
+    if lock.is_some() {
+        runtime()?.block_on(by_itself(&core, occurrence_id))?;
+    } else {
+        Context::wake(&core.config);
+        follow(&core, occurrence_id)?;
+    }
+    let newest = core.store.read_blocking("read the run", |c| overview::newest_run(c, occurrence_id))?;
+    match newest {
+        Some(newest) if newest.same_as.is_some() => {
+            say!("run {}: the same bytes as before; nothing changes", newest.run_id)?;
+            Ok(Exit::Done)
+        }
+        _ => tell(context, &core, occurrence_id),
+    }
+}
+
 fn request(
     parsed: &Definition,
     definition_id: i64,
@@ -94,8 +128,8 @@ fn refuse_without_credentials(core: &Core, parsed: &Definition) -> anyhow::Resul
     let used = |key: &str| {
         parsed.destinations.iter().any(|destination| match destination {
             Destination::Email(email) => key.starts_with(&format!("relay.{}.", email.relay)),
-            Destination::Http(http) => key.starts_with(&format!("http.{}.", http.endpoint)),
-            Destination::Directory(_) => false,
+            Destination::File(file) => key.starts_with(&format!("{}.{}.", file.place.name(), file.target)),
+            Destination::Webhook(webhook) => key.starts_with(&format!("webhook.{}.", webhook.target)),
         })
     };
     for (key, secret) in core.config.secrets().into_iter().filter(|(key, _)| used(key)) {
@@ -191,7 +225,13 @@ fn tell(context: &Context, core: &Core, occurrence_id: i64) -> anyhow::Result<Ex
         tell_file(core, &found)?;
         super::deliveries::tell(&sent)?;
     }
-    Ok(if found.state == "done" { super::deliveries::exit(&sent) } else { Exit::Failed })
+    let run = found.run.as_ref();
+    let held = run.and_then(|run| run.file.as_ref()).is_some_and(|file| file.verdict == "held");
+    Ok(match (found.state.as_str(), run.is_some_and(|run| run.error.is_some())) {
+        ("done", false) if held => Exit::Held,
+        ("done", false) => super::deliveries::exit(&sent),
+        _ => Exit::Failed,
+    })
 }
 
 fn tell_file(core: &Core, found: &ToldOccurrence) -> anyhow::Result<()> {
@@ -213,6 +253,12 @@ fn tell_file(core: &Core, found: &ToldOccurrence) -> anyhow::Result<()> {
                 grouped(rows),
                 file.bytes
             )?;
+            if let Some(findings) = file.findings.as_ref().filter(|_| file.verdict == "held") {
+                say!(
+                    "held: {findings}; `legwork release {0}` sends it, `legwork discard {0} --reason …` does not",
+                    run.run_id
+                )?;
+            }
         }
         (None, Some(error)) => say!("run {} failed: {error}", run.run_id)?,
         (None, None) => say!("run {}: {}", run.run_id, run.state)?,

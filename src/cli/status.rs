@@ -102,7 +102,7 @@ fn verdict(stored: &StoredDefinition, newest: &Newest, recent: bool, now: Timest
         "running"
     } else if last == Some("failed") || 0 < newest.failed {
         "failed"
-    } else if 0 < newest.unknown {
+    } else if 0 < newest.unknown + newest.held {
         "held"
     } else if 0 < newest.retrying {
         "retrying"
@@ -372,6 +372,12 @@ fn tell_run(core: &Core, run: &overview::ToldRun, found: &ToldOccurrence, zone: 
             file.bytes
         )?;
         say!("         sha256 {}", file.sha256)?;
+        if 1 < file.revision {
+            say!("         revision {}", file.revision)?;
+        }
+        if let Some(findings) = &file.findings {
+            say!("         {} by the checks: {findings}", file.verdict)?;
+        }
         say!("         completeness: {completeness}")?;
         if let Some(removed) = file.removed_at {
             say!("         removed by retention {}", local(removed, zone))?;
@@ -397,6 +403,8 @@ fn exit_of(found: &ToldOccurrence, sent: &[ToldDelivery]) -> Exit {
     let any = |state| sent.iter().any(|delivery| delivery.state == state);
     if found.state == "failed" || any("failed") {
         Exit::Failed
+    } else if any("held") || held_file(found) {
+        Exit::Held
     } else if any("unknown") {
         Exit::Unknown
     } else if any("pending") || matches!(found.state.as_str(), "due" | "running") {
@@ -404,6 +412,11 @@ fn exit_of(found: &ToldOccurrence, sent: &[ToldDelivery]) -> Exit {
     } else {
         Exit::Done
     }
+}
+
+/// Whether a check holds the file.
+fn held_file(found: &ToldOccurrence) -> bool {
+    found.run.as_ref().and_then(|run| run.file.as_ref()).is_some_and(|file| file.verdict == "held")
 }
 
 fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {
@@ -418,6 +431,11 @@ fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {
             format!("wait for the next try, or: legwork run {name} {period}")
         }
         "due" | "running" => "wait; the daemon is at it".to_owned(),
+        _ if held_file(found) => format!(
+            "look at the file; if it is right: legwork release {run}; if not: legwork discard {run} --reason …, or mend \
+             the data and: legwork rerun {run}"
+        ),
+        _ if any("held") => "say whom it is for, with the command that stands beside it".to_owned(),
         _ if any("unknown") => format!(
             "ask the recipient whether it arrived (the Message-ID is in `legwork -o json why {name}`); if it did: \
              legwork discard {run} --reason arrived; if not: legwork release {run}"

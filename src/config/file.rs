@@ -34,9 +34,33 @@ pub struct ConfigFile {
     /// Where segments come from, by name; `store` is the segment store.
     #[serde(default)]
     pub source: BTreeMap<String, SourceTable>,
+    /// Who is told of what goes wrong, besides each job's owner.
+    #[serde(default)]
+    pub alerts: AlertsTable,
+    /// URLs that watch over runs, by name: told of start, success and failure.
+    #[serde(default)]
+    pub ping: BTreeMap<String, PingTable>,
     /// HTTP endpoints by name.
     #[serde(default)]
     pub http: BTreeMap<String, EndpointTable>,
+    /// `WebDAV` servers by name.
+    #[serde(default)]
+    pub webdav: BTreeMap<String, EndpointTable>,
+    /// Programs that are told of events, by name.
+    #[serde(default)]
+    pub webhook: BTreeMap<String, WebhookTable>,
+    /// Buckets of Amazon S3, and of what speaks like it, by name.
+    #[serde(default)]
+    pub s3: BTreeMap<String, S3Table>,
+    /// Buckets of Google Cloud Storage by name.
+    #[serde(default)]
+    pub gcs: BTreeMap<String, GcsTable>,
+    /// Containers of Azure Blob Storage by name.
+    #[serde(default)]
+    pub azure: BTreeMap<String, AzureTable>,
+    /// Hosts that speak SFTP, by name.
+    #[serde(default)]
+    pub sftp: BTreeMap<String, SftpTable>,
 }
 
 /// Folders.
@@ -79,6 +103,41 @@ pub struct LimitsTable {
     pub stop: Option<String>,
 }
 
+/// Who is told of what goes wrong, besides each job's owner.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertsTable {
+    /// Addresses and names of address lists that get one mail a day, also when all is well.
+    #[serde(default)]
+    pub summary_to: Vec<String>,
+    /// The local time of that mail, as "07:00".
+    pub summary_at: Option<String>,
+    /// The zone of that time; UTC when absent.
+    pub time_zone: Option<String>,
+    /// How long after its due instant a run without a file is late, as "15m".
+    pub late_after: Option<String>,
+    /// How long after the last word an owner is reminded, as "1d".
+    pub remind_after: Option<String>,
+    /// The relay that notices go by; the one named default, or the first, when absent.
+    pub relay: Option<String>,
+    /// A webhook that gets each alert as an event.
+    pub webhook: Option<String>,
+}
+
+/// A URL that watches over runs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PingTable {
+    /// The URL, by name, for it is a secret itself: { credential = "…" }, { file = "…" } or { env = "…" }. A start is
+    /// told to URL/start, a failure to URL/fail.
+    #[schemars(required)]
+    pub url: Option<SecretName>,
+    /// A file with certificates to trust besides the host's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
+}
+
 /// Where segments come from.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -116,6 +175,8 @@ pub struct RelayTable {
     pub timeout: Option<String>,
     /// Connections at the same time.
     pub connections: Option<u32>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
 }
 
 /// How a relay is spoken to.
@@ -147,4 +208,123 @@ pub struct EndpointTable {
     pub ca_file: Option<PathBuf>,
     /// How long the far end may be silent.
     pub timeout: Option<String>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
+}
+
+/// A program that is told of events by POST.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookTable {
+    /// Where it listens, as "<https://ops.example.com/legwork>".
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// What events are signed with (HMAC-SHA-256), by name.
+    pub secret: Option<SecretName>,
+    /// The bearer token, by name.
+    pub token: Option<SecretName>,
+    /// A file with certificates to trust besides the host's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// How long the far end may be silent.
+    pub timeout: Option<String>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
+}
+
+/// A bucket of Amazon S3, or of what speaks like it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct S3Table {
+    /// The bucket's name.
+    #[schemars(required)]
+    pub bucket: Option<String>,
+    /// Its region; us-east-1 when absent.
+    pub region: Option<String>,
+    /// The service's URL where it is not Amazon's.
+    pub endpoint: Option<String>,
+    /// Whether the bucket stands in the path instead of the host's name; true with an `endpoint`.
+    pub path_style: Option<bool>,
+    /// The access key's id.
+    #[schemars(required)]
+    pub access_key_id: Option<String>,
+    /// The access key's secret, by name.
+    #[schemars(required)]
+    pub secret_access_key: Option<SecretName>,
+    /// The token of a key that is lent, by name.
+    pub session_token: Option<SecretName>,
+    /// A file with certificates to trust besides the host's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// How long a request may take; its body gets another second for each 10 kB.
+    pub timeout: Option<String>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
+}
+
+/// A bucket of Google Cloud Storage.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GcsTable {
+    /// The bucket's name.
+    #[schemars(required)]
+    pub bucket: Option<String>,
+    /// The service account's key file (JSON), by name.
+    pub service_account: Option<SecretName>,
+    /// The service's URL where it is not Google's.
+    pub endpoint: Option<String>,
+    /// A file with certificates to trust besides the host's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// How long a request may take; its body gets another second for each 10 kB.
+    pub timeout: Option<String>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
+}
+
+/// A container of Azure Blob Storage.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AzureTable {
+    /// The storage account.
+    #[schemars(required)]
+    pub account: Option<String>,
+    /// The container's name.
+    #[schemars(required)]
+    pub container: Option<String>,
+    /// The account's key, by name; or `sas`.
+    pub key: Option<SecretName>,
+    /// A shared access signature, by name; or `key`.
+    pub sas: Option<SecretName>,
+    /// The service's URL where it is not Microsoft's.
+    pub endpoint: Option<String>,
+    /// A file with certificates to trust besides the host's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// How long a request may take; its body gets another second for each 10 kB.
+    pub timeout: Option<String>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
+}
+
+/// A host that speaks SFTP.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SftpTable {
+    /// The host, as its key stands under in `known_hosts`.
+    #[schemars(required)]
+    pub host: Option<String>,
+    /// The port; 22 when absent.
+    pub port: Option<u16>,
+    /// The login name.
+    #[schemars(required)]
+    pub user: Option<String>,
+    /// The private key, by name: { credential = "…" } or { file = "…" }.
+    #[schemars(required)]
+    pub key: Option<SecretName>,
+    /// The file with the keys of hosts that are trusted, as `ssh-keyscan` prints them.
+    #[schemars(required)]
+    pub known_hosts: Option<PathBuf>,
+    /// The folder that paths are below; the login's own when absent.
+    pub folder: Option<String>,
+    /// How long the far end may take for an answer; a file gets another second for each 10 kB.
+    pub timeout: Option<String>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
 }

@@ -1,7 +1,10 @@
 //! Settings of the daemon: `legwork.toml`. Jobs are not settings.
 
+mod alerts;
 pub mod file;
+mod places;
 mod read;
+mod read_places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +19,9 @@ use crate::secret::{SecretName, environment};
 use crate::tomlfile::{self, Problem};
 use crate::zones::Zones;
 
+pub use alerts::{Alerts, Ping, Summary};
 pub use file::TlsWord;
+pub use places::{BucketAt, BucketLogin, BucketTarget, Endpoint, EndpointLogin, SftpHost, WebhookTarget};
 pub use read::parse;
 
 /// The shipped config: every setting with its default, its unit and its reason.
@@ -45,8 +50,20 @@ pub struct Config {
     pub blackouts: BTreeMap<String, Blackout>,
     /// What is to be heeded of each source, by name.
     pub sources: BTreeMap<String, SourceLimits>,
+    /// Who is told of what goes wrong.
+    pub alerts: Alerts,
+    /// URLs that watch over runs, by name.
+    pub pings: BTreeMap<String, Ping>,
     /// HTTP endpoints by name.
-    pub endpoints: BTreeMap<String, Endpoint>,
+    pub http: BTreeMap<String, Endpoint>,
+    /// `WebDAV` servers by name.
+    pub webdav: BTreeMap<String, Endpoint>,
+    /// Webhooks by name.
+    pub webhooks: BTreeMap<String, WebhookTarget>,
+    /// Buckets by kind (s3, gcs, azure) and name.
+    pub buckets: BTreeMap<(String, String), BucketTarget>,
+    /// SFTP hosts by name.
+    pub sftp: BTreeMap<String, SftpHost>,
 }
 
 /// What is kept, and how long.
@@ -121,30 +138,8 @@ pub struct SmtpServer {
     pub ca_file: Option<PathBuf>,
     /// Connections at the same time.
     pub connections: usize,
-}
-
-/// An HTTP endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// The base, without a slash at its end.
-    pub url: String,
-    /// How requests are authorised.
-    pub login: EndpointLogin,
-    /// Certificates to trust besides the host's.
-    pub ca_file: Option<PathBuf>,
-    /// How long the far end may be silent.
-    pub timeout: SignedDuration,
-}
-
-/// How requests are authorised.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EndpointLogin {
-    /// Not at all.
-    None,
-    /// A bearer token.
-    Bearer(SecretName),
-    /// Basic authentication.
-    Basic(String, SecretName),
+    /// Whether its name may lead into a private network.
+    pub private_network: bool,
 }
 
 /// Why there is no config.
@@ -214,37 +209,64 @@ pub fn defaults() -> Config {
         lists: BTreeMap::new(),
         blackouts: BTreeMap::new(),
         sources: BTreeMap::new(),
-        endpoints: BTreeMap::new(),
+        alerts: Alerts::default(),
+        pings: BTreeMap::new(),
+        http: BTreeMap::new(),
+        webdav: BTreeMap::new(),
+        webhooks: BTreeMap::new(),
+        buckets: BTreeMap::new(),
+        sftp: BTreeMap::new(),
     }
 }
 
 impl Config {
+    /// Paths of the file are below its own folder.
     fn make_absolute(&mut self, folder: &Path) {
-        for path in [&mut self.jobs, &mut self.state, &mut self.runtime] {
-            *path = folder.join(&*path);
-        }
+        let mut paths: Vec<&mut PathBuf> = vec![&mut self.jobs, &mut self.state, &mut self.runtime];
+        let mut secrets: Vec<&mut SecretName> = Vec::new();
         for relay in self.relays.values_mut() {
             match &mut relay.way {
-                RelayWay::Outbox(path) => *path = folder.join(&*path),
+                RelayWay::Outbox(path) => paths.push(path),
                 RelayWay::Smtp(server) => {
-                    if let Some(path) = &mut server.ca_file {
-                        *path = folder.join(&*path);
-                    }
-                    if let Some((_, SecretName { file: Some(path), .. })) = &mut server.login {
-                        *path = folder.join(&*path);
-                    }
+                    paths.extend(&mut server.ca_file);
+                    secrets.extend(server.login.as_mut().map(|(_, secret)| secret));
                 }
             }
         }
-        for endpoint in self.endpoints.values_mut() {
-            if let Some(path) = &mut endpoint.ca_file {
-                *path = folder.join(&*path);
+        let webhooks = self.webhooks.values_mut().map(|webhook| {
+            secrets.extend(&mut webhook.secret);
+            &mut webhook.endpoint
+        });
+        for endpoint in
+            webhooks.chain(self.http.values_mut()).chain(self.webdav.values_mut()).collect::<Vec<_>>()
+        {
+            paths.extend(&mut endpoint.ca_file);
+            match &mut endpoint.login {
+                EndpointLogin::None => {}
+                EndpointLogin::Bearer(secret) | EndpointLogin::Basic(_, secret) => secrets.push(secret),
             }
-            if let EndpointLogin::Bearer(SecretName { file: Some(path), .. })
-            | EndpointLogin::Basic(_, SecretName { file: Some(path), .. }) = &mut endpoint.login
-            {
-                *path = folder.join(&*path);
+        }
+        for bucket in self.buckets.values_mut() {
+            paths.extend(&mut bucket.ca_file);
+            match &mut bucket.login {
+                BucketLogin::None => {}
+                BucketLogin::Key { secret, session_token, .. } => {
+                    secrets.push(secret);
+                    secrets.extend(session_token);
+                }
+                BucketLogin::Account(secret) | BucketLogin::Sas(secret) => secrets.push(secret),
             }
+        }
+        for ping in self.pings.values_mut() {
+            paths.extend(&mut ping.ca_file);
+            secrets.push(&mut ping.url);
+        }
+        for host in self.sftp.values_mut() {
+            paths.push(&mut host.known_hosts);
+            secrets.push(&mut host.key);
+        }
+        for path in paths.into_iter().chain(secrets.into_iter().filter_map(|secret| secret.file.as_mut())) {
+            *path = folder.join(&*path);
         }
     }
 
@@ -278,13 +300,22 @@ impl Config {
                 secrets.push((format!("relay.{name}.password"), secret));
             }
         }
-        for (name, endpoint) in &self.endpoints {
-            match &endpoint.login {
-                EndpointLogin::None => {}
-                EndpointLogin::Bearer(secret) => secrets.push((format!("http.{name}.token"), secret)),
-                EndpointLogin::Basic(_, secret) => secrets.push((format!("http.{name}.password"), secret)),
+        for (kind, table) in [("http", &self.http), ("webdav", &self.webdav)] {
+            for (name, endpoint) in table {
+                secrets
+                    .extend(endpoint.secret().map(|(key, secret)| (format!("{kind}.{name}.{key}"), secret)));
             }
         }
+        for (name, webhook) in &self.webhooks {
+            let own = webhook.secret.as_ref().map(|secret| ("secret", secret));
+            let all = own.into_iter().chain(webhook.endpoint.secret());
+            secrets.extend(all.map(|(key, secret)| (format!("webhook.{name}.{key}"), secret)));
+        }
+        for ((kind, name), bucket) in &self.buckets {
+            secrets.extend(bucket.secrets().map(|(key, secret)| (format!("{kind}.{name}.{key}"), secret)));
+        }
+        secrets.extend(self.pings.iter().map(|(name, ping)| (format!("ping.{name}.url"), &ping.url)));
+        secrets.extend(self.sftp.iter().map(|(name, host)| (format!("sftp.{name}.key"), &host.key)));
         secrets
     }
 }
@@ -315,7 +346,20 @@ impl Surroundings for Referable<'_> {
         self.config.relays.keys().map(String::as_str).collect()
     }
 
-    fn endpoints(&self) -> Vec<&str> {
-        self.config.endpoints.keys().map(String::as_str).collect()
+    fn places(&self, kind: &str) -> Vec<&str> {
+        fn names<T>(table: &BTreeMap<String, T>) -> Vec<&str> {
+            table.keys().map(String::as_str).collect()
+        }
+        match kind {
+            "http" => names(&self.config.http),
+            "webdav" => names(&self.config.webdav),
+            "webhook" => names(&self.config.webhooks),
+            "ping" => names(&self.config.pings),
+            "sftp" => names(&self.config.sftp),
+            _ => {
+                let buckets = self.config.buckets.keys().filter(|(of, _)| of == kind);
+                buckets.map(|(_, name)| name.as_str()).collect()
+            }
+        }
     }
 }

@@ -2,10 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::file::{ConfigFile, EndpointTable, RelayTable, SourceTable, TlsWord};
-use super::{
-    Config, Endpoint, EndpointLogin, Keep, Limits, Relay, RelayWay, SmtpServer, SourceLimits, defaults,
-};
+use super::file::{ConfigFile, RelayTable, SourceTable, TlsWord};
+use super::{Config, Keep, Limits, Relay, RelayWay, SmtpServer, SourceLimits, defaults};
 use crate::domain::address::Address;
 use crate::domain::blackout::Blackout;
 use crate::domain::units;
@@ -27,17 +25,17 @@ pub fn parse(name: &str, text: &str) -> Result<Config, Vec<Problem>> {
 /// The source that is always there.
 const STORE: &str = "store";
 
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     source: &'a Source,
     problems: Vec<Problem>,
 }
 
 impl Reading<'_> {
-    fn wrong(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn wrong(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(self.source.problem(path, message, help));
     }
 
-    fn take<T>(&mut self, path: &str, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, path: &str, result: Result<T, String>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(text) => {
@@ -48,7 +46,12 @@ impl Reading<'_> {
         }
     }
 
-    fn duration(&mut self, path: &str, text: Option<&String>, default: SignedDuration) -> SignedDuration {
+    pub(super) fn duration(
+        &mut self,
+        path: &str,
+        text: Option<&String>,
+        default: SignedDuration,
+    ) -> SignedDuration {
         text.and_then(|text| self.take(path, units::duration(text))).unwrap_or(default)
     }
 
@@ -57,7 +60,8 @@ impl Reading<'_> {
         let at_least_one = |n: Option<u32>, default: usize| {
             n.map_or(default, |n| usize::try_from(n.max(1)).unwrap_or(default))
         };
-        Config {
+        let alerts = file.alerts;
+        let mut config = Config {
             file: None,
             jobs: file.paths.jobs.unwrap_or(default.jobs),
             state: file.paths.state.unwrap_or(default.state),
@@ -78,8 +82,20 @@ impl Reading<'_> {
             lists: file.list.into_iter().map(|(name, texts)| self.list(name, &texts)).collect(),
             blackouts: file.blackout.into_iter().map(|(name, texts)| self.blackout(name, &texts)).collect(),
             sources: file.source.into_iter().filter_map(|(name, table)| self.source(name, &table)).collect(),
-            endpoints: file.http.into_iter().filter_map(|(name, table)| self.endpoint(name, table)).collect(),
-        }
+            http: self.endpoints("http", file.http),
+            webdav: self.endpoints("webdav", file.webdav),
+            webhooks: file
+                .webhook
+                .into_iter()
+                .filter_map(|(name, table)| self.webhook(name, table))
+                .collect(),
+            buckets: self.buckets(file.s3, file.gcs, file.azure),
+            sftp: file.sftp.into_iter().filter_map(|(name, table)| self.sftp(name, table)).collect(),
+            alerts: default.alerts,
+            pings: file.ping.into_iter().filter_map(|(name, table)| self.ping(name, table)).collect(),
+        };
+        config.alerts = self.alerts(&alerts, &config);
+        config
     }
 
     fn list(&mut self, name: String, texts: &[String]) -> (String, Vec<Address>) {
@@ -122,7 +138,7 @@ impl Reading<'_> {
         Some((name, SourceLimits { runs, lag }))
     }
 
-    fn secret(&mut self, path: &str, name: Option<SecretName>) -> Option<SecretName> {
+    pub(super) fn secret(&mut self, path: &str, name: Option<SecretName>) -> Option<SecretName> {
         let name = name?;
         if !name.is_valid() {
             let help = "write { credential = \"…\" }, { file = \"…\" } or { env = \"…\" }";
@@ -183,43 +199,11 @@ impl Reading<'_> {
             login,
             ca_file: table.ca_file,
             connections: usize::try_from(table.connections.unwrap_or(4).max(1)).unwrap_or(4),
+            private_network: table.private_network.unwrap_or(false),
         })
-    }
-
-    fn endpoint(&mut self, name: String, table: EndpointTable) -> Option<(String, Endpoint)> {
-        let path = format!("http.{name}");
-        let url = table.url?;
-        let base = url.trim_end_matches('/');
-        let host = base.split("://").nth(1).unwrap_or("").split(['/', ':']).next().unwrap_or("");
-        let secure = base.starts_with("https://") || (base.starts_with("http://") && is_loopback(host));
-        if !secure || base.contains(['?', '#', '@']) {
-            let help =
-                "write https://host/path without login, query or fragment; http:// only to loopback hosts";
-            // The text is not repeated: a login may stand in it.
-            self.wrong(&format!("{path}.url"), "this cannot be an endpoint", help);
-            return None;
-        }
-        let token = self.secret(&format!("{path}.token"), table.token);
-        let password = self.secret(&format!("{path}.password"), table.password);
-        let login = match (token, table.user, password) {
-            (None, None, None) => EndpointLogin::None,
-            (Some(token), None, None) => EndpointLogin::Bearer(token),
-            (None, Some(user), Some(password)) => EndpointLogin::Basic(user, password),
-            _ => {
-                self.wrong(
-                    &path,
-                    "an endpoint has `token`, or `user` and `password`, or none",
-                    "keep one of the ways",
-                );
-                return None;
-            }
-        };
-        let timeout =
-            self.duration(&format!("{path}.timeout"), table.timeout.as_ref(), SignedDuration::from_secs(60));
-        Some((name, Endpoint { url: base.to_owned(), login, ca_file: table.ca_file, timeout }))
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

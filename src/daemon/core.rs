@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
 
 use super::lateness::Lateness;
 use super::planner::Horizon;
@@ -80,6 +81,8 @@ pub struct Core {
     pub destinations: Destinations,
     /// How late occurrences were handed over.
     pub lateness: Lateness,
+    /// Pings under way.
+    pub(super) pings: TaskTracker,
     /// How far everything is planned.
     pub(super) horizon: Horizon,
     /// The row of the zone data in force; 0 while it is not known.
@@ -103,6 +106,7 @@ impl Core {
             clock,
             destinations,
             lateness: Lateness::default(),
+            pings: TaskTracker::new(),
             horizon: Horizon::default(),
             zone_data: AtomicI64::new(zone_data.unwrap_or(0)),
             parsed: Mutex::new(HashMap::new()),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::timer::Timer;
-use super::{Core, CoreError, Wake};
+use super::{Core, CoreError, Wake, ping};
 use crate::chain::chain;
 use crate::destinations::details::Details;
 use crate::destinations::{Parcel, ParcelFile};
@@ -102,22 +102,67 @@ async fn attempt(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<(), Cor
     let (outcome, on_unknown) = match parcel(core, delivery) {
         Err(reply) => (Outcome::Lasting { reply }, crate::domain::definition::OnUnknown::Hold),
         Ok(parcel) => {
-            let mark = || -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
-                let core = core.clone();
-                Box::pin(async move {
-                    let (attempt_id, now) = (attempt.attempt_id, core.now());
-                    let marked = core
-                        .store
-                        .write("mark the body", move |tx| deliveries::body_begins(tx, attempt_id, now));
-                    marked.await.map_err(|error| chain(&error))
-                })
+            let mark =
+                |upload: Option<&str>| -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
+                    let (core, upload) = (core.clone(), upload.map(ToOwned::to_owned));
+                    Box::pin(async move {
+                        let (attempt_id, now) = (attempt.attempt_id, core.now());
+                        let marked = core.store.write("mark the body", move |tx| {
+                            deliveries::body_begins(tx, attempt_id, upload.as_deref(), now)
+                        });
+                        marked.await.map_err(|error| chain(&error))
+                    })
+                };
+            let outcome = match not_there_yet(core, delivery, &parcel).await? {
+                Some(outcome) => outcome,
+                None => core.destinations.send(&parcel, &mark).await,
             };
-            (core.destinations.send(&parcel, &mark).await, parcel.details.on_unknown())
+            (outcome, parcel.details.on_unknown())
         }
     };
     let then = next(&outcome, attempt.tries, on_unknown);
     log(delivery, &outcome, then);
-    finish(core, attempt, outcome, then).await
+    finish(core, attempt, outcome, then).await?;
+    if let (Next::End(_), Some(file)) = (then, &delivery.file) {
+        told(core, file.run_id, file.version_id).await;
+    }
+    Ok(())
+}
+
+/// A mail whose file is fetched by a link waits until the file is where the link leads.
+async fn not_there_yet(
+    core: &Arc<Core>,
+    delivery: &PendingDelivery,
+    parcel: &Parcel,
+) -> Result<Option<Outcome>, CoreError> {
+    let Some(link) = core.destinations.link_of(parcel).cloned() else { return Ok(None) };
+    let delivery_id = delivery.delivery_id;
+    let wanted = link.clone();
+    let read = move |connection: &rusqlite::Connection| {
+        deliveries::state_beside(connection, delivery_id, &wanted.place, &wanted.target, &wanted.address)
+    };
+    let state = core.store.read("read the upload of a linked file", read).await;
+    let state = state.map_err(CoreError::store("read the upload of a linked file"))?;
+    let place = format!("{} `{}`", link.place, link.target);
+    Ok(match state.as_deref() {
+        Some("delivered") => None,
+        Some("pending") => {
+            Some(Outcome::passing(format!("the file is too large for a mail, and not at {place} yet")))
+        }
+        state => Some(Outcome::lasting(format!(
+            "the file is too large for a mail, and it did not get to {place} ({}); mend that, then: legwork deliver",
+            state.unwrap_or("it was not sent there")
+        ))),
+    })
+}
+
+/// Tells the job's ping once the last delivery of a scheduled run has ended.
+async fn told(core: &Arc<Core>, run_id: i64, version_id: Option<i64>) {
+    let Some(version_id) = version_id.filter(|_| !core.config.pings.is_empty()) else { return };
+    let definition = tokio::task::block_in_place(|| core.definition(version_id));
+    if let Ok(definition) = definition {
+        ping::tell_when_settled(core, run_id, definition.run.ping.as_ref()).await;
+    }
 }
 
 /// Writes how an attempt ended. What happened is known only here, so a full disk is waited out.
@@ -163,6 +208,10 @@ fn parcel(core: &Core, delivery: &PendingDelivery) -> Result<Parcel, String> {
         details,
         message_id: delivery.message_id.clone(),
         file,
+        repeated: delivery.earlier.begun,
+        unsure: delivery.earlier.unsure,
+        uploads: delivery.earlier.uploads.clone(),
+        now: core.now(),
     })
 }
 

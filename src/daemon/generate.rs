@@ -3,20 +3,27 @@
 //! One thread steps through the store, the other encodes and writes. Memory holds a few batches, however long the
 //! report is.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::artifacts::encode::{FileSpec, ReportWriter, Written};
+use crate::artifacts::encode::{FileSpec, ReportWriter, Witness, Written};
+use crate::artifacts::examine::Examine;
+use crate::artifacts::first_rows::FirstRows;
 use crate::artifacts::pack::Packed;
+use crate::artifacts::split::Split;
 use crate::artifacts::{ArtifactError, Finished, PartFile};
 use crate::domain::batch::{Batch, Dictionaries, Field};
-use crate::domain::definition::Definition;
-use crate::domain::output::Format;
+use crate::domain::checks::Seen;
+use crate::domain::definition::{Definition, Destination};
+use crate::domain::output::{Format, Output};
 use crate::domain::period::Period;
 use crate::domain::report::{Reads, SegmentRows};
 use crate::domain::table;
@@ -59,6 +66,34 @@ pub struct Generated {
     pub clamped: u64,
     /// What the reading counted.
     pub counts: ReadCounts,
+    /// What was seen of the rows on their way.
+    pub seen: Sights,
+}
+
+/// What was seen of the rows on their way.
+#[derive(Debug, Default)]
+pub struct Sights {
+    /// For the job's checks.
+    pub checked: Seen,
+    /// The first rows' cells, as many as a mail of the job shows.
+    pub first_rows: Vec<Vec<String>>,
+    /// Files for some recipients.
+    pub parts: Vec<PartMade>,
+}
+
+/// A file with the rows of one value of a column.
+#[derive(Debug)]
+pub struct PartMade {
+    /// The column's header.
+    pub column: String,
+    /// The value.
+    pub value: String,
+    /// The file's name, in the folder of the whole one.
+    pub name: String,
+    /// The file.
+    pub file: Finished,
+    /// Its rows.
+    pub rows: u64,
 }
 
 /// How far a generation is, and how it is stopped.
@@ -105,7 +140,7 @@ pub fn generate(
     let made = match report.kind.reads {
         Reads::Segments(rows) => {
             let query = segment_query(&order, rows, &fields);
-            stream(out, file, progress, move |sink| read::read(&connection, &query, sink))
+            stream(out, file, &order, progress, move |sink| read::read(&connection, &query, sink))
         }
         Reads::Sessions => {
             let query = SessionQuery {
@@ -116,16 +151,16 @@ pub fn generate(
                 filters: &report.filters,
                 fields: &fields,
             };
-            stream(out, file, progress, move |sink| sessions::read(&connection, &query, sink))
+            stream(out, file, &order, progress, move |sink| sessions::read(&connection, &query, sink))
         }
         Reads::Metrics(rows) => {
             let query = segment_query(&order, rows, &metrics::FIELDS);
             let (intervals, counts) = count(&connection, &query, &order, progress)?;
             if output.format == Format::Json {
-                document(out, &intervals, &order).map(|written| (written, counts))
+                document(out, &intervals, &order).map(|written| (written, counts, Sights::default()))
             } else {
                 let choice = &report.metrics;
-                stream(out, file, progress, |sink| {
+                stream(out, file, &order, progress, |sink| {
                     flat(&intervals, choice, &fields, sink);
                     Ok(counts)
                 })
@@ -136,9 +171,9 @@ pub fn generate(
     if progress.stop.load(Ordering::Relaxed) {
         return Err(GenerateError::Stopped);
     }
-    let (Written { out, rows, clamped }, counts) = made?;
+    let (Written { out, rows, clamped }, counts, seen) = made?;
     let part = out.finish().map_err(GenerateError::Write)?;
-    Ok(Generated { file: part.out.finish()?, rows, clamped, counts })
+    Ok(Generated { file: part.out.finish()?, rows, clamped, counts, seen })
 }
 
 /// A file that takes no more once a stop was asked for, whoever writes into it.
@@ -179,29 +214,120 @@ fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) 
     }
 }
 
-type File<'a> = (Written<Out<'a>>, ReadCounts);
+type File<'a> = (Written<Out<'a>>, ReadCounts, Sights);
 
 /// One thread reads, this one encodes and writes, a short queue between them.
 fn stream<'a>(
     out: Out<'a>,
-    file: FileSpec<'_>,
-    progress: &Progress,
+    file: FileSpec<'a>,
+    order: &Order<'a>,
+    progress: &'a Progress,
     read: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> Result<ReadCounts, ReadError> + Send,
 ) -> Result<File<'a>, GenerateError> {
     let mut writer = ReportWriter::begin(out, file).map_err(GenerateError::Write)?;
+    let mut watching = Watching::new(order, file, progress);
     let counts = std::thread::scope(|scope| {
         let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
         let reader = scope.spawn(move || {
             read(&mut |batch| !progress.stop.load(Ordering::Relaxed) && sender.send(batch).is_ok())
         });
+        let mut witnesses = watching.witnesses();
         for mut batch in batches {
-            writer.write(&mut batch).map_err(GenerateError::Write)?;
+            writer.write(&mut batch, &mut witnesses).map_err(GenerateError::Write)?;
             progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
         }
         Ok::<_, GenerateError>(reader.join().map_err(|_| GenerateError::Panicked)??)
     })?;
     let written = writer.finish(counts.fit).map_err(GenerateError::Write)?;
-    Ok((written, counts))
+    Ok((written, counts, watching.finish()?))
+}
+
+/// What a job wants to know of its rows besides the file.
+struct Watching<'a> {
+    first_rows: Option<FirstRows<'a>>,
+    examine: Option<Examine<'a>>,
+    splits: Vec<(&'a str, Split<'a, Out<'a>>)>,
+    /// Names of the parts by column and value.
+    names: Rc<RefCell<BTreeMap<(&'a str, String), String>>>,
+}
+
+impl<'a> Watching<'a> {
+    fn new(order: &Order<'a>, file: FileSpec<'a>, progress: &'a Progress) -> Self {
+        let definition = order.definition;
+        let emails = definition.destinations.iter().filter_map(|destination| match destination {
+            Destination::Email(email) => Some(email),
+            Destination::File(_) | Destination::Webhook(_) => None,
+        });
+        let wanted = emails.clone().map(|email| email.first_rows).max().unwrap_or(0);
+        let names = Rc::new(RefCell::new(BTreeMap::new()));
+        let mut columns: Vec<&str> =
+            emails.filter_map(|email| Some(email.split_by.as_ref()?.column.as_str())).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let splits = columns.into_iter().filter_map(|column| {
+            let at = file.columns.iter().position(|picked| picked.header == column)?;
+            let (target, names, nominal) = (order.target, names.clone(), order.nominal);
+            let begin = move |value: &str| {
+                let mut names = names.borrow_mut();
+                let name = part_name(target, file.output, value, &names.values().collect::<Vec<_>>());
+                let part = PartFile::create(&target.with_file_name(&name)).map_err(io::Error::other)?;
+                let part = Stoppable { out: part, stop: &progress.stop };
+                let inner = name.strip_suffix(file.output.compress.suffix()).unwrap_or(&name);
+                let out = Packed::begin(part, file.output.compress, inner, nominal)?;
+                names.insert((column, value.to_owned()), name);
+                Ok(out)
+            };
+            Some((column, Split::new(file, at, begin)))
+        });
+        Self {
+            first_rows: (0 < wanted).then(|| FirstRows::new(&file, wanted)),
+            examine: (!definition.checks.is_empty()).then(|| Examine::new(&file, &definition.checks)),
+            splits: splits.collect(),
+            names,
+        }
+    }
+
+    fn witnesses(&mut self) -> Vec<&mut dyn Witness> {
+        let mut witnesses: Vec<&mut dyn Witness> = Vec::new();
+        witnesses.extend(self.first_rows.iter_mut().map(|witness| -> &mut dyn Witness { witness }));
+        witnesses.extend(self.examine.iter_mut().map(|witness| -> &mut dyn Witness { witness }));
+        witnesses.extend(self.splits.iter_mut().map(|(_, witness)| -> &mut dyn Witness { witness }));
+        witnesses
+    }
+
+    fn finish(self) -> Result<Sights, GenerateError> {
+        let mut parts = Vec::new();
+        for (column, split) in self.splits {
+            for (value, out, rows) in split.finish().map_err(GenerateError::Write)? {
+                let file = out.finish().map_err(GenerateError::Write)?.out.finish()?;
+                let name = self.names.borrow_mut().remove(&(column, value.clone())).unwrap_or_default();
+                parts.push(PartMade { column: column.to_owned(), value, name, file, rows });
+            }
+        }
+        let checked = self.examine.map(Examine::finish).transpose().map_err(GenerateError::Write)?;
+        Ok(Sights {
+            checked: checked.unwrap_or_default(),
+            first_rows: self.first_rows.map(FirstRows::into_rows).unwrap_or_default(),
+            parts,
+        })
+    }
+}
+
+/// The name of a value's file: the whole one's with the value before its ending, and a number where two look alike.
+fn part_name(whole: &Path, output: &Output, value: &str, taken: &[&String]) -> String {
+    let whole = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let ending = format!(".{}{}", output.format.extension(), output.compress.suffix());
+    let stem = whole.strip_suffix(&ending).unwrap_or(&whole);
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let word: String = value.chars().take(40).map(plain).collect();
+    let word = if word.is_empty() { "blank".to_owned() } else { word };
+    let mut name = format!("{stem}_{word}{ending}");
+    let mut number = 2;
+    while taken.iter().any(|taken| taken.eq_ignore_ascii_case(&name)) {
+        name = format!("{stem}_{word}_{number}{ending}");
+        number += 1;
+    }
+    name
 }
 
 /// Counts segments in groups; memory holds the groups.

@@ -361,7 +361,7 @@ async fn tell_owners(
     for owner in owners.values() {
         let subject = "Legwork: the jobs folder was not taken up";
         if let Some(notice) = notice(core, owner, subject, &body, now) {
-            let write = move |tx: &rusqlite::Transaction<'_>| add_notice(tx, &notice, now);
+            let write = move |tx: &rusqlite::Transaction<'_>| add_notice(tx, None, &notice, now);
             core.store.write("tell an owner", write).await.map_err(CoreError::store("tell the owners"))?;
         } else {
             tracing::warn!(owner = owner.bare(), "no relay to tell the owner by");

@@ -10,20 +10,25 @@
 //! start. Order: planner, runner and courier stop taking work; then running work is waited for; then connections are
 //! closed; then the store.
 
+mod alerts;
+mod changes;
 pub mod control;
 mod core;
 mod courier;
 mod dispatcher;
+pub mod doctor;
 pub mod generate;
 pub mod housekeeping;
 mod lateness;
 pub mod loader;
 mod lock;
+mod ping;
 pub mod planner;
 pub mod prepare;
 mod queue;
 pub mod runner;
 pub mod simulate;
+mod summary;
 pub mod systemd;
 mod timer;
 
@@ -87,6 +92,7 @@ pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
     tasks.spawn(courier::courier(core.clone(), wake.clone(), stop.gently.clone(), work.clone()));
     tasks.spawn(loader::loader(core.clone(), wake.clone(), stop.gently.clone()));
     tasks.spawn(control::control(listener, wake.clone(), stop.gently.clone()));
+    tasks.spawn(alerts::alerts(core.clone(), wake.clone(), stop.gently.clone()));
     tasks.spawn(systemd::watchdog(core.clone(), stop.gently.clone()));
     let mut housekeeper = housekeeping::start(&core).await?;
     systemd::ready();
@@ -97,9 +103,10 @@ pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
     tasks.close();
     tasks.wait().await;
     work.close();
+    core.pings.close();
     let limit = std::time::Duration::try_from(core.config.limits.stop).unwrap_or_default();
     tokio::select! {
-        () = work.wait() => {}
+        () = async { tokio::join!(work.wait(), core.pings.wait()); } => {}
         () = stop.now.cancelled() => tracing::warn!("told to stop now"),
         () = tokio::time::sleep(limit) => tracing::warn!(running = work.len(), "running work did not end in time"),
     }

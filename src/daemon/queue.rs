@@ -209,6 +209,7 @@ mod tests {
             manual: false,
             ordinal: Some(0),
             backfill: false,
+            rerun: false,
             period: Period { start: nominal_at, end: nominal_at },
             send: true,
             send_to: None,

@@ -9,20 +9,25 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::changes::Changes;
 use super::generate::{GenerateError, Generated, Order, Progress, generate};
+use super::ping::{self, Told};
 use super::prepare::{Made, notice};
 use super::queue::{RunQueue, Take, WAITING_MAX};
 use super::timer::Timer;
 use super::{Core, CoreError, Stop, Wake};
+use crate::artifacts;
 use crate::chain::chain;
+use crate::domain::checks::{Facts, OnFail, Usual};
 use crate::domain::definition::Definition;
+use crate::domain::output::Correction;
 use crate::domain::period::PeriodRule;
 use crate::domain::schedule::Overlap;
 use crate::domain::template::TemplateValues;
 use crate::store::definitions::{self, DefinitionState};
-use crate::store::deliveries::add_notice;
+use crate::store::deliveries::{NewDelivery, add_notice};
 use crate::store::occurrences::{OpenOccurrence, open_one, waiting};
-use crate::store::runs::{self, NewArtifact, RunCounts};
+use crate::store::runs::{self, MadeFile, NewArtifact, RunCounts};
 use crate::store::segments::coverage;
 
 /// The store's queue is looked at this often when nobody wakes the runner.
@@ -151,6 +156,9 @@ pub async fn run_one(core: &Arc<Core>, occurrence_id: i64, halt: &Halt) -> Resul
         begun = core.store.write("begin a period", begin).await.map(|period| occurrence.period = period);
     }
     let limit = definition.as_ref().and_then(|definition| definition.run.time_limit);
+    let watched = definition.as_ref().and_then(|definition| definition.run.ping.clone());
+    let watched = watched.filter(|_| !occurrence.manual && !occurrence.backfill);
+    ping::tell(core, watched.as_ref(), Told::Start);
     let made = match begun {
         Ok(()) => make(core, run_id, &occurrence, limit, halt).await,
         // The run is claimed: it must have an end.
@@ -166,6 +174,10 @@ pub async fn run_one(core: &Arc<Core>, occurrence_id: i64, halt: &Halt) -> Resul
             () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_mins(1)),
         }
     }
+    match made {
+        Ok(_) => ping::tell_when_settled(core, run_id, watched.as_ref()).await,
+        Err(_) => ping::tell(core, watched.as_ref(), Told::Fail),
+    }
     Ok(())
 }
 
@@ -179,22 +191,27 @@ async fn record(
 ) -> Result<(), CoreError> {
     let now = core.now();
     let failure = match made.clone() {
-        Ok((artifact, counts, deliveries)) => {
-            tracing::info!(
-                run_id,
-                rows = artifact.rows,
-                file = artifact.path,
-                deliveries = deliveries.len(),
-                "run done"
-            );
+        Ok(Finished::Same { as_run }) => {
+            tracing::info!(run_id, as_run, "run done: the same bytes as before");
+            let end = move |tx: &rusqlite::Transaction<'_>| runs::finish_same(tx, run_id, as_run, now);
+            return core.store.write("end a run", end).await.map_err(CoreError::store("end a run"));
+        }
+        Ok(Finished::New { files, counts, notices }) => {
+            if let Some(whole) = files.first() {
+                let (rows, file, held) = (whole.artifact.rows, &whole.artifact.path, &whole.artifact.held);
+                let deliveries: usize = files.iter().map(|file| file.deliveries.len()).sum();
+                tracing::info!(run_id, rows, file, deliveries, held, "run done");
+            }
+            let definition_id = occurrence.definition_id;
             let end = move |tx: &rusqlite::Transaction<'_>| {
-                runs::finish(tx, run_id, &artifact, &counts, &deliveries, now)
+                runs::finish(tx, run_id, &files, &counts, now)?;
+                notices.iter().try_for_each(|notice| add_notice(tx, Some(definition_id), notice, now))
             };
             return core.store.write("end a run", end).await.map_err(CoreError::store("end a run"));
         }
         Err(failure) => failure,
     };
-    let rules = definition.map(|definition| definition.run).unwrap_or_default();
+    let rules = definition.map(|definition| definition.run.clone()).unwrap_or_default();
     let wait = rules.wait_after(occurrence.failures + 1);
     // Whoever asks for a run by hand is there to ask again.
     let wait = wait.filter(|_| failure.may_repeat && !occurrence.manual && !occurrence.backfill);
@@ -228,7 +245,7 @@ async fn record(
             tracing::warn!(definition_id, count, "paused: it failed too often");
             definitions::stop(tx, definition_id, DefinitionState::Paused, now)?;
             if let Some(notice) = &told {
-                add_notice(tx, notice, now)?;
+                add_notice(tx, Some(definition_id), notice, now)?;
             }
         }
         Ok(())
@@ -236,7 +253,14 @@ async fn record(
     core.store.write("end a run", end).await.map_err(CoreError::store("end a run"))
 }
 
-type Finished = (NewArtifact, RunCounts, Vec<crate::store::deliveries::NewDelivery>);
+/// What a run made.
+#[derive(Debug, Clone)]
+enum Finished {
+    /// The bytes of an earlier run of the same occurrence.
+    Same { as_run: i64 },
+    /// Files, the whole report's first; and notices beside their deliveries.
+    New { files: Vec<MadeFile>, counts: RunCounts, notices: Vec<NewDelivery> },
+}
 
 /// Why a run made no file.
 #[derive(Debug, Clone)]
@@ -301,6 +325,10 @@ async fn make(
 }
 
 const STOPPED: &str = "stopped";
+/// Earlier reports that make the usual range, unless the job's checks say how many.
+const USUAL_BACK: usize = 8;
+/// Weeks that are looked back at the most.
+const USUAL_WEEKS_MAX: i64 = 104;
 
 fn make_file(
     core: &Core,
@@ -329,30 +357,120 @@ fn make_file(
         Err(error) => return Err(chain(&error)),
         Ok(generated) => generated,
     };
-    let Generated { file, rows, clamped, counts } = generated;
-    let artifact = NewArtifact {
-        file_name,
-        path,
-        bytes: file.bytes,
-        rows,
-        sha256: file.sha256,
-        generated_at: core.now(),
-    };
+    let earlier = core
+        .store
+        .read_blocking("read the earlier file", |c| runs::earlier_file(c, occurrence.occurrence_id));
+    // Only a person who asks for the same report again wants to know whether anything changed.
+    let earlier = earlier.map_err(|error| chain(&error))?.filter(|_| occurrence.rerun);
+    if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.sha256 == generated.file.sha256) {
+        for name in generated.seen.parts.iter().map(|part| &part.name).chain([&file_name]) {
+            artifacts::remove(&target.with_file_name(name)).map_err(|error| chain(&error))?;
+        }
+        return Ok(Finished::Same { as_run: earlier.run_id });
+    }
+    let changes = earlier.as_ref().map(|earlier| {
+        let before = core.config.artifacts().join(&earlier.path);
+        Changes::between(earlier, Some(&before), &target, generated.rows, &definition.output)
+    });
+    let outcome =
+        Outcome { generated, file_name, path, changes, revision: earlier.map_or(1, |e| e.revision + 1) };
+    gather(core, run_id, occurrence, &definition, outcome, &completeness)
+}
+
+/// What a generation left, before it is judged.
+struct Outcome {
+    generated: Generated,
+    file_name: String,
+    path: String,
+    changes: Option<Changes>,
+    revision: u32,
+}
+
+/// Judges what was made, and says what follows from it.
+fn gather(
+    core: &Core,
+    run_id: i64,
+    occurrence: &OpenOccurrence,
+    definition: &Definition,
+    outcome: Outcome,
+    completeness: &str,
+) -> Result<Finished, String> {
+    let Outcome { generated, file_name, path, changes, revision } = outcome;
+    let Generated { file, rows, clamped, counts, seen } = generated;
     let counts = RunCounts {
         rows_left_out: counts.left_out,
         clamped,
         newest_at: counts.newest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
     };
+    let usual = usual(core, occurrence, definition)?;
+    let checks = &definition.checks;
+    let facts = Facts {
+        rows,
+        period: occurrence.period,
+        zone: &definition.report.zone,
+        usual,
+        newest_at: counts.newest_at,
+    };
+    let findings = checks.findings(&seen.checked, &facts);
+    let held = (!findings.is_empty() && checks.on_fail == OnFail::Hold).then(|| findings.join("; "));
+    let generated_at = core.now();
+    let new =
+        |part: String, file_name: String, path: String, file: artifacts::Finished, rows: u64| NewArtifact {
+            part,
+            revision,
+            held: held.clone(),
+            file_name,
+            path,
+            bytes: file.bytes,
+            rows,
+            sha256: file.sha256,
+            generated_at,
+        };
+    let whole = new(String::new(), file_name, path, file, rows);
     let made = Made {
         run_id,
-        definition: &definition,
+        definition,
         occurrence,
-        artifact: &artifact,
+        artifact: &whole,
+        part: None,
         counts: &counts,
         completeness,
+        usual,
+        findings: &findings,
+        first_rows: &seen.first_rows,
+        changes: changes.as_ref(),
     };
-    let deliveries = made.deliveries(core).map_err(|error| chain(&error))?;
-    Ok((artifact, counts, deliveries))
+    // Changed data makes a new revision; it is sent only where the job says so.
+    let send = changes.is_none() || definition.output.correction == Correction::Send;
+    let deliveries = |made: &Made<'_>| {
+        if send { made.deliveries(core).map_err(|error| chain(&error)) } else { Ok(Vec::new()) }
+    };
+    let mut all = deliveries(&made)?;
+    let mut files = vec![MadeFile { artifact: whole.clone(), deliveries: all.clone() }];
+    for part in seen.parts {
+        let path = format!("{run_id}/{}", part.name);
+        let artifact = new(format!("{}={}", part.column, part.value), part.name, path, part.file, part.rows);
+        let of_part = Made { artifact: &artifact, part: Some((&part.column, &part.value)), ..made };
+        let of_part = deliveries(&of_part)?;
+        all.extend(of_part.iter().cloned());
+        files.push(MadeFile { artifact, deliveries: of_part });
+    }
+    let notices = if held.is_some() && checks.tell { made.delayed(core, &all) } else { Vec::new() };
+    Ok(Finished::New { files, counts, notices })
+}
+
+/// Rows of earlier reports of the same weekday and time.
+fn usual(core: &Core, occurrence: &OpenOccurrence, definition: &Definition) -> Result<Option<Usual>, String> {
+    let back = definition.checks.volume.map_or(USUAL_BACK, |volume| volume.back);
+    let weeks = i64::try_from(back).unwrap_or(USUAL_WEEKS_MAX).min(USUAL_WEEKS_MAX) + 1;
+    let nominal = occurrence.nominal_at;
+    let since =
+        nominal.checked_sub(SignedDuration::from_hours(weeks * 7 * 24)).unwrap_or(Timestamp::UNIX_EPOCH);
+    let earlier = core.store.read_blocking("read earlier reports", |connection| {
+        runs::earlier_rows(connection, occurrence.definition_id, since, nominal)
+    });
+    let earlier = earlier.map_err(|error| chain(&error))?;
+    Ok(Usual::of(&earlier, nominal, &definition.report.zone, back))
 }
 
 fn file_name(
@@ -369,5 +487,6 @@ fn file_name(
         nominal: occurrence.nominal_at,
         rows: 0,
         run: run_id,
+        part: "",
     })
 }

@@ -2,33 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::definition::{HttpMethod, OnUnknown};
+use crate::domain::definition::{Exists, OnUnknown, Place};
 
 /// The destination of one delivery, as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Details {
     /// Mail with the file attached.
-    Email(EmailDetails),
-    /// A file in a folder.
-    Directory {
-        /// Permission bits.
-        mode: u32,
-        /// Whether an unknowable outcome is tried again.
-        resend_unknown: bool,
-    },
-    /// An upload.
-    Http {
-        /// Whether it is a POST; else a PUT.
-        post: bool,
-        /// The same over all tries, for far ends that look at it.
-        idempotency_key: String,
-        /// Whether an unknowable outcome is tried again.
-        resend_unknown: bool,
-        /// The file's media type.
-        #[serde(default = "csv")]
-        media_type: String,
-    },
+    Email(Box<EmailDetails>),
+    /// A place that keeps the file.
+    File(FileDetails),
+    /// A program that is told of something.
+    Webhook(WebhookDetails),
     /// Mail to an owner, without a file.
     Notice {
         /// The subject.
@@ -47,19 +32,91 @@ pub struct EmailDetails {
     pub to: Vec<String>,
     /// Visible copies.
     pub cc: Vec<String>,
+    /// Where answers go; the sender when empty.
+    #[serde(default)]
+    pub reply_to: Vec<String>,
     /// The subject.
     pub subject: String,
     /// Lines of the body, the first of each pair in front.
     pub facts: Vec<(String, String)>,
     /// Sentences above the facts.
     pub lead: Vec<String>,
+    /// The first rows of the file, below the facts.
+    #[serde(default)]
+    pub rows: Option<Preview>,
     /// The Date header, RFC 3339.
     pub date: jiff::Timestamp,
-    /// Whether an unknowable outcome is tried again.
-    pub resend_unknown: bool,
+    /// By which mail programs sort a report's mails (RFC 2919).
+    #[serde(default)]
+    pub list_id: Option<String>,
+    /// What to do when nobody can know whether it was sent.
+    pub on_unknown: OnUnknown,
     /// The file's media type.
     #[serde(default = "csv")]
     pub media_type: String,
+    /// Whether the file stays at home: the mail says what there is to say.
+    #[serde(default)]
+    pub without_file: bool,
+    /// Where the recipient fetches a file that is too large to be attached.
+    #[serde(default)]
+    pub link: Option<Link>,
+}
+
+/// The first rows of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The header's cells.
+    pub headers: Vec<String>,
+    /// The rows' cells.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// Where a file lies that is too large to be attached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// s3, gcs or azure.
+    pub place: String,
+    /// Its name in the config.
+    pub target: String,
+    /// The file's path there.
+    pub address: String,
+    /// How long the link works, in seconds from the sending.
+    pub expires_s: u64,
+}
+
+/// A file at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDetails {
+    /// The kind of place.
+    pub place: Place,
+    /// What to do when the name is taken.
+    #[serde(default)]
+    pub exists: Exists,
+    /// What to do when nobody can know whether it arrived.
+    pub on_unknown: OnUnknown,
+    /// The file's media type.
+    #[serde(default = "csv")]
+    pub media_type: String,
+    /// The same over all tries, for far ends that look at it.
+    #[serde(default)]
+    pub idempotency_key: String,
+    /// Whether an empty file `NAME.ok` follows.
+    #[serde(default)]
+    pub marker: bool,
+    /// The text of `NAME.json`.
+    #[serde(default)]
+    pub manifest: Option<String>,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookDetails {
+    /// What happened, as JSON.
+    pub body: String,
+    /// The event's id: the same over all tries.
+    pub id: String,
+    /// What to do when nobody can know whether it arrived.
+    pub on_unknown: OnUnknown,
 }
 
 /// What every file was before there were other formats.
@@ -81,27 +138,13 @@ impl Details {
 
     /// What to do when the outcome cannot be known.
     pub fn on_unknown(&self) -> OnUnknown {
-        let resend = match self {
-            Self::Email(email) => email.resend_unknown,
-            Self::Directory { resend_unknown, .. } | Self::Http { resend_unknown, .. } => *resend_unknown,
-            // A notice twice is better than none.
-            Self::Notice { .. } => true,
-        };
-        if resend { OnUnknown::Resend } else { OnUnknown::Hold }
-    }
-
-    /// The media type of an upload's file.
-    pub fn media_type(&self) -> &str {
         match self {
-            Self::Http { media_type, .. } => media_type,
-            Self::Email(email) => &email.media_type,
-            Self::Directory { .. } | Self::Notice { .. } => "application/octet-stream",
+            Self::Email(email) => email.on_unknown,
+            Self::File(file) => file.on_unknown,
+            Self::Webhook(webhook) => webhook.on_unknown,
+            // A notice twice is better than none.
+            Self::Notice { .. } => OnUnknown::Resend,
         }
-    }
-
-    /// The method of an upload.
-    pub fn method(&self) -> HttpMethod {
-        if matches!(self, Self::Http { post: true, .. }) { HttpMethod::Post } else { HttpMethod::Put }
     }
 }
 

@@ -3,20 +3,40 @@
 //! Every destination keeps one contract: whole file or none; the outcome says whether trying again can help; `Unsure`
 //! exactly when nobody but the far end can know.
 
+mod bucket;
+mod client;
 pub mod details;
 mod directory;
+pub mod examine;
+mod guard;
 mod http;
 mod mail;
 mod outbox;
+mod places;
+mod sftp;
 mod smtp;
+mod stores;
+mod webdav;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-use crate::config::{Config, Endpoint, Relay, RelayWay};
+use jiff::Timestamp;
+
+use crate::config::{BucketTarget, Config, Endpoint, Relay, RelayWay, SftpHost, WebhookTarget};
+use crate::domain::definition::Place;
 use crate::domain::delivery::Outcome;
-use details::Details;
+use bucket::Bucket;
+use client::Client;
+use details::{Details, FileDetails, Link};
+use directory::Directory;
+use http::Http;
+use places::Way;
+use sftp::Sftp;
+use webdav::Webdav;
+use webhook::Webhook;
 
 pub use smtp::SmtpPool;
 
@@ -35,6 +55,14 @@ pub struct Parcel {
     pub message_id: Option<String>,
     /// The file; a notice has none.
     pub file: Option<ParcelFile>,
+    /// Whether the body of an earlier attempt had begun: what stands at the far end may be ours.
+    pub repeated: bool,
+    /// Whether nobody knows how the last attempt ended.
+    pub unsure: bool,
+    /// Uploads in parts that earlier attempts began.
+    pub uploads: Vec<String>,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// The file of a parcel.
@@ -50,14 +78,20 @@ pub struct ParcelFile {
     pub sha256: String,
 }
 
-/// Writes the durable mark that the body begins. Nothing of the body may be sent when it fails.
-pub type Mark<'a> = &'a (dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync);
+/// Writes the durable mark that the body begins, and the id of an upload in parts that begins with it. Nothing of the
+/// body may be sent when it fails.
+pub type Mark<'a> =
+    &'a (dyn Fn(Option<&str>) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync);
 
 /// The ways out: connections to relays are kept for a while.
 #[derive(Debug)]
 pub struct Destinations {
     relays: BTreeMap<String, (Relay, Option<SmtpPool>)>,
-    endpoints: BTreeMap<String, Endpoint>,
+    http: BTreeMap<String, Endpoint>,
+    webdav: BTreeMap<String, Endpoint>,
+    webhooks: BTreeMap<String, WebhookTarget>,
+    buckets: BTreeMap<(String, String), BucketTarget>,
+    sftp: BTreeMap<String, SftpHost>,
 }
 
 impl Destinations {
@@ -70,30 +104,108 @@ impl Destinations {
             };
             (name.clone(), (relay.clone(), pool))
         };
-        Self { relays: config.relays.iter().map(relay).collect(), endpoints: config.endpoints.clone() }
+        Self {
+            relays: config.relays.iter().map(relay).collect(),
+            http: config.http.clone(),
+            webdav: config.webdav.clone(),
+            webhooks: config.webhooks.clone(),
+            buckets: config.buckets.clone(),
+            sftp: config.sftp.clone(),
+        }
     }
 
     /// Makes one attempt.
     pub async fn send(&self, parcel: &Parcel, mark: Mark<'_>) -> Outcome {
         match &parcel.details {
             Details::Email(_) | Details::Notice { .. } => self.mail(parcel, mark).await,
-            Details::Directory { mode, .. } => directory::send(parcel, *mode, mark).await,
-            Details::Http { .. } => match self.endpoints.get(&parcel.target) {
-                Some(endpoint) => http::send(endpoint, parcel, mark).await,
-                None => gone("HTTP endpoint", &parcel.target),
+            Details::File(details) => {
+                self.file(parcel, details, mark).await.unwrap_or_else(|outcome| outcome)
+            }
+            Details::Webhook(details) => match self.webhooks.get(&parcel.target) {
+                None => gone("webhook", &parcel.target),
+                Some(target) => match Client::new(&target.endpoint) {
+                    Err(outcome) => outcome,
+                    Ok(client) => {
+                        let webhook = Webhook { client, secret: target.secret.clone() };
+                        webhook.send(parcel, details, mark).await
+                    }
+                },
             },
         }
+    }
+
+    async fn file(&self, parcel: &Parcel, details: &FileDetails, mark: Mark<'_>) -> Result<Outcome, Outcome> {
+        let target = parcel.target.as_str();
+        let endpoint = |table: &BTreeMap<String, Endpoint>, what| {
+            table.get(target).ok_or_else(|| gone(what, target)).and_then(Client::new)
+        };
+        let (client, bucket, sftp);
+        let way = match &details.place {
+            Place::Directory { mode } => Way::Directory(Directory { folder: target, mode: *mode }),
+            Place::Http { .. } => {
+                client = endpoint(&self.http, "HTTP endpoint")?;
+                Way::Http(Http { client: &client })
+            }
+            Place::Webdav => {
+                client = endpoint(&self.webdav, "WebDAV server")?;
+                Way::Webdav(Webdav { client: &client })
+            }
+            place @ (Place::S3 | Place::Gcs | Place::Azure) => {
+                bucket = self.bucket(place.name(), target)?;
+                Way::Bucket(&bucket)
+            }
+            Place::Sftp { mode } => {
+                let host = self.sftp.get(target).ok_or_else(|| gone("SFTP host", target))?;
+                sftp = Sftp { host: host.clone(), mode: *mode };
+                Way::Sftp(&sftp)
+            }
+        };
+        Ok(places::send(&way, parcel, details, mark).await)
+    }
+
+    fn bucket(&self, place: &str, target: &str) -> Result<Bucket, Outcome> {
+        let key = (place.to_owned(), target.to_owned());
+        Bucket::new(self.buckets.get(&key).ok_or_else(|| gone("bucket", target))?)
+    }
+
+    /// A URL by which whoever has it can fetch a file for a while.
+    async fn signed_url(&self, link: &Link) -> Result<String, Outcome> {
+        let bucket = self.bucket(&link.place, &link.target)?;
+        bucket.signed_url(&link.address, std::time::Duration::from_secs(link.expires_s)).await
+    }
+
+    /// The link by which a mail's file is fetched, where the file is too large to be attached.
+    pub fn link_of<'a>(&self, parcel: &'a Parcel) -> Option<&'a Link> {
+        let Details::Email(details) = &parcel.details else { return None };
+        let (relay, _) = self.relays.get(&parcel.target)?;
+        let attached = parcel.file.as_ref().map_or(0, |file| file.bytes);
+        let too_large = !details.without_file && relay.size_limit < mail_bytes(attached);
+        details.link.as_ref().filter(|_| too_large)
     }
 
     async fn mail(&self, parcel: &Parcel, mark: Mark<'_>) -> Outcome {
         let Some((relay, pool)) = self.relays.get(&parcel.target) else {
             return gone("relay", &parcel.target);
         };
-        let attached = parcel.file.as_ref().map_or(0, |file| file.bytes);
-        if let Some(outcome) = too_large(mail_bytes(attached), relay.size_limit, "the config's size_limit") {
-            return outcome;
+        let mut link = None;
+        if let Details::Email(details) = &parcel.details
+            && !details.without_file
+        {
+            let attached = parcel.file.as_ref().map_or(0, |file| file.bytes);
+            match (
+                too_large(mail_bytes(attached), relay.size_limit, "the config's size_limit"),
+                &details.link,
+            ) {
+                (None, _) => {}
+                (Some(outcome), None) => return outcome,
+                // Signed when it is sent: a link in the ledger would be a key for whoever reads it.
+                (Some(_), Some(place)) => match self.signed_url(place).await {
+                    Ok(url) => link = Some(url),
+                    Err(outcome) => return outcome,
+                },
+            }
         }
-        let message = match mail::build(&relay.from, parcel).await {
+        let message = match mail::build(&relay.from, parcel, link.as_deref()).await {
             Ok(message) => message,
             Err(outcome) => return outcome,
         };
@@ -147,8 +259,8 @@ fn mail_bytes(attached: u64) -> u64 {
 fn too_large(mail: u64, limit: u64, whose: &str) -> Option<Outcome> {
     (limit < mail).then(|| Outcome::Lasting {
         reply: format!(
-            "the mail would have about {} MiB and {whose} is {} MiB: nothing was sent; send the file to a directory or \
-             an HTTP endpoint instead",
+            "the mail would have about {} MiB and {whose} is {} MiB: nothing was sent; send the file to a place \
+             instead, or name a bucket that it goes to in the email's `link`",
             mail.div_ceil(1 << 20),
             limit >> 20
         ),

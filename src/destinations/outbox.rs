@@ -6,7 +6,7 @@ use super::{Mark, Parcel, from_io};
 use crate::domain::delivery::Outcome;
 
 pub(super) async fn write(folder: &Path, parcel: &Parcel, message: &[u8], mark: Mark<'_>) -> Outcome {
-    if let Err(reply) = mark().await {
+    if let Err(reply) = mark(None).await {
         return Outcome::Passing { reply, retry_after: None };
     }
     let address: String = parcel

@@ -16,11 +16,12 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use lettre::transport::smtp::response::Response;
 use tokio::sync::Semaphore;
 
+use super::guard::Guard;
 use super::{Mark, too_large};
 use crate::chain::chain;
 use crate::clock::Stopwatch;
 use crate::config::{SmtpServer, TlsWord};
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{Outcome, Receipt};
 
 /// An idle connection is kept this long: servers close theirs after 30 s and more.
 const IDLE_MAX: Duration = Duration::from_secs(20);
@@ -107,6 +108,18 @@ impl SmtpPool {
         }
     }
 
+    /// Connects and logs in; says what was seen, and the server's certificate.
+    pub(super) async fn examine(&self) -> Result<(String, Option<Vec<u8>>), Outcome> {
+        let connected = tokio::time::timeout(self.timeout, self.connect()).await;
+        let mut session =
+            connected.map_err(|_| passing(format!("no answer of {} within its timeout", self.place())))??;
+        let certificate = session.connection.peer_certificate().ok();
+        drop(session.connection.quit().await);
+        let login = if self.server.login.is_some() { "logged in" } else { "answers" };
+        let limit = session.size_limit.map(|limit| format!(", takes mails up to {} MiB", limit >> 20));
+        Ok((format!("{}: {login}{}", self.place(), limit.unwrap_or_default()), certificate))
+    }
+
     fn place(&self) -> String {
         format!("{}:{}", self.server.host, self.server.port)
     }
@@ -136,9 +149,17 @@ impl SmtpPool {
         let hello = ClientId::default();
         let tls = if server.tls == TlsWord::None { None } else { Some(self.tls()?) };
         let (first, then) = if server.tls == TlsWord::Implicit { (tls, None) } else { (None, tls) };
-        let address = (server.host.as_str(), server.port);
-        let connected =
-            AsyncSmtpConnection::connect_tokio1(address, Some(self.timeout), &hello, first, None).await;
+        let guard = Guard { private_network: server.private_network };
+        let addresses = guard.addresses(&server.host, server.port).await;
+        let addresses = addresses.map_err(|error| passing(chain(&error)))?;
+        let connected = AsyncSmtpConnection::connect_tokio1(
+            addresses.as_slice(),
+            Some(self.timeout),
+            &hello,
+            first,
+            None,
+        )
+        .await;
         let mut connection = connected.map_err(|error| self.before_body("connect to", &error))?;
         if let Some(tls) = then {
             if !connection.can_starttls() {
@@ -200,7 +221,7 @@ impl SmtpPool {
             }
             return Err(failure);
         }
-        if let Err(reply) = mark().await {
+        if let Err(reply) = mark(None).await {
             // After 354 the server waits for a body; only closing the connection takes the transaction back.
             return Err(Failure::Broken(passing(reply)));
         }
@@ -208,7 +229,9 @@ impl SmtpPool {
         match session.connection.message(&body).await {
             Ok(response) => {
                 self.keep(session);
-                Ok(Outcome::Done { reply: words(&response) })
+                let reply = words(&response);
+                let receipt = Receipt { queue_id: queue_id(&reply), ..Receipt::default() };
+                Ok(Outcome::done(reply, receipt))
             }
             Err(error) => Err(Failure::Broken(self.after_body(&error))),
         }
@@ -279,6 +302,12 @@ impl SmtpPool {
 
 fn passing(reply: String) -> Outcome {
     Outcome::Passing { reply, retry_after: None }
+}
+
+/// The name under which the server queued a mail: what its administrator can search the log for.
+fn queue_id(reply: &str) -> Option<String> {
+    let (_, behind) = reply.split_once("queued as ")?;
+    behind.split_whitespace().next().map(ToOwned::to_owned)
 }
 
 /// The server's own words, on one line.

@@ -1,8 +1,12 @@
 //! A definition: what to report, when, and to whom. Valid by construction; built by `jobfile` only.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use super::address::Address;
+use super::checks::Checks;
 use super::name::DefinitionName;
 use super::output::Output;
 use super::report::Report;
@@ -10,7 +14,7 @@ use super::schedule::Schedule;
 use super::template::Template;
 
 /// The checked meaning of a job file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
     /// Its identity.
     pub name: DefinitionName,
@@ -22,6 +26,8 @@ pub struct Definition {
     pub report: Report,
     /// How the file looks.
     pub output: Output,
+    /// What is asked of the report before it is sent.
+    pub checks: Checks,
     /// Limits and retries of a run.
     pub run: RunRules,
     /// When; none means on demand only.
@@ -31,7 +37,7 @@ pub struct Definition {
 }
 
 /// Limits and retries of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRules {
     /// The longest that it may take.
     pub time_limit: Option<SignedDuration>,
@@ -41,11 +47,19 @@ pub struct RunRules {
     pub retry_after: SignedDuration,
     /// The schedules are paused after so many occurrences in a row that failed.
     pub pause_after: Option<u32>,
+    /// The config's ping that is told of start, success and failure.
+    pub ping: Option<String>,
 }
 
 impl Default for RunRules {
     fn default() -> Self {
-        Self { time_limit: None, retries: 2, retry_after: SignedDuration::from_secs(60), pause_after: None }
+        Self {
+            time_limit: None,
+            retries: 2,
+            retry_after: SignedDuration::from_secs(60),
+            pause_after: None,
+            ping: None,
+        }
     }
 }
 
@@ -65,10 +79,10 @@ impl RunRules {
 pub enum Destination {
     /// Mail, one delivery an address.
     Email(EmailDestination),
-    /// A folder of this machine or a mounted share.
-    Directory(DirectoryDestination),
-    /// An HTTP endpoint.
-    Http(HttpDestination),
+    /// A place that keeps the file.
+    File(FileDestination),
+    /// A program that is told of the file.
+    Webhook(WebhookDestination),
 }
 
 /// Mail to people.
@@ -82,38 +96,124 @@ pub struct EmailDestination {
     pub cc: Vec<Address>,
     /// Copies that stand in no header.
     pub bcc: Vec<Address>,
+    /// Where answers go; the sender when empty.
+    pub reply_to: Vec<Address>,
     /// The subject.
     pub subject: Template,
+    /// Paragraphs of the body, in the place of the description.
+    pub body: Option<Template>,
+    /// How many rows of the file stand in the mail.
+    pub first_rows: usize,
+    /// The bucket of the job from which the recipient fetches what is too large to be attached.
+    pub link: Option<LinkTo>,
+    /// One file for each value of a column, each to its own recipients.
+    pub split_by: Option<SplitBy>,
     /// What to do when nobody can know whether it was sent.
     pub on_unknown: OnUnknown,
 }
 
-/// A folder.
+/// A destination of the same job from which a file is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryDestination {
-    /// An absolute path.
-    pub path: String,
-    /// Permission bits of the file.
-    pub mode: u32,
-    /// What to do when nobody can know whether it was written.
-    pub on_unknown: OnUnknown,
+pub struct LinkTo {
+    /// The bucket.
+    pub place: Place,
+    /// Its name in the config.
+    pub target: String,
+    /// The file's path there.
+    pub path: Template,
+    /// How long a link works.
+    pub expires: SignedDuration,
 }
 
-/// An HTTP endpoint.
+/// One file for each value of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpDestination {
-    /// The endpoint's name in the config.
-    pub endpoint: String,
-    /// Path below the endpoint's URL.
-    pub path: Template,
-    /// PUT or POST.
-    pub method: HttpMethod,
+pub struct SplitBy {
+    /// The column's header.
+    pub column: String,
+    /// Recipients by value.
+    pub to: BTreeMap<String, Vec<Address>>,
+    /// Recipients of every other value; held for a person where there are none.
+    pub other: Vec<Address>,
+}
+
+/// A place that keeps the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDestination {
+    /// What kind of place.
+    pub place: Place,
+    /// Its name in the config; of a directory the absolute path.
+    pub target: String,
+    /// The file's path there; the artifact's own name when absent.
+    pub path: Option<Template>,
+    /// What to do when the name is taken.
+    pub exists: Exists,
+    /// What to do when nobody can know whether it arrived.
+    pub on_unknown: OnUnknown,
+    /// Whether an empty file `NAME.ok` follows when everything else is there.
+    pub marker: bool,
+    /// Whether `NAME.json` says what the file holds.
+    pub manifest: bool,
+}
+
+/// A program that is told of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookDestination {
+    /// Its name in the config.
+    pub target: String,
     /// What to do when nobody can know whether it arrived.
     pub on_unknown: OnUnknown,
 }
 
+/// A kind of place that keeps files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Place {
+    /// A folder of this machine or a mounted share.
+    Directory {
+        /// Permission bits of the file.
+        mode: u32,
+    },
+    /// An HTTP endpoint.
+    Http {
+        /// PUT or POST.
+        method: HttpMethod,
+        /// Headers besides our own.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+    },
+    /// A `WebDAV` server.
+    Webdav,
+    /// A bucket of Amazon S3 or of something that speaks like it.
+    S3,
+    /// A bucket of Google Cloud Storage.
+    Gcs,
+    /// A container of Azure Blob Storage.
+    Azure,
+    /// A host that speaks SFTP.
+    Sftp {
+        /// Permission bits of the file.
+        mode: u32,
+    },
+}
+
+impl Place {
+    /// The word in TOML, SQL, logs and pages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Directory { .. } => "directory",
+            Self::Http { .. } => "http",
+            Self::Webdav => "webdav",
+            Self::S3 => "s3",
+            Self::Gcs => "gcs",
+            Self::Azure => "azure",
+            Self::Sftp { .. } => "sftp",
+        }
+    }
+}
+
 /// How a file is uploaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HttpMethod {
     /// The same URL holds the same file afterwards, however often it is repeated.
     Put,
@@ -121,9 +221,25 @@ pub enum HttpMethod {
     Post,
 }
 
+/// What to do when the name is taken at the far end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exists {
+    /// The delivery fails. A file that an earlier try of the same delivery left there is no clash.
+    Fail,
+    /// A file with the same bytes counts as delivered; another one makes the delivery fail.
+    SameIsFine,
+    /// It is replaced.
+    #[default]
+    Replace,
+}
+
 /// What to do with a delivery whose outcome cannot be known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnUnknown {
+    /// Ask the far end, and try again where it does not have the file.
+    Check,
     /// Try again: right where a repeat overwrites the same thing.
     Resend,
     /// Leave it to a person.

@@ -1,6 +1,7 @@
 //! Outcomes of attempts, and what follows from them.
 
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use super::backoff;
 use super::definition::OnUnknown;
@@ -12,6 +13,8 @@ pub enum Outcome {
     Done {
         /// The far end's own words.
         reply: String,
+        /// What the far end calls it.
+        receipt: Receipt,
     },
     /// It stands in an outbox folder: written, not sent.
     Written {
@@ -48,16 +51,56 @@ impl Outcome {
         }
     }
 
+    /// The far end took it, and said so in these words.
+    pub fn done(reply: String, receipt: Receipt) -> Self {
+        Self::Done { reply, receipt }
+    }
+
+    /// Whether the far end has it.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+
+    /// It may work later; the far end said nothing of when.
+    pub fn passing(reply: String) -> Self {
+        Self::Passing { reply, retry_after: None }
+    }
+
+    /// It will not work, however often it is tried.
+    pub fn lasting(reply: impl Into<String>) -> Self {
+        Self::Lasting { reply: reply.into() }
+    }
+
     /// What happened, in words.
     pub fn reply(&self) -> &str {
         match self {
-            Self::Done { reply }
+            Self::Done { reply, .. }
             | Self::Written { reply }
             | Self::Passing { reply, .. }
             | Self::Lasting { reply }
             | Self::Unsure { reply } => reply,
         }
     }
+}
+
+/// What the far end calls a delivery that it took: what a person quotes when asking there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The mail server's queue id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_id: Option<String>,
+    /// The path or URL at the far end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The length at the far end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The entity tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// The version of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// The state of a delivery.
@@ -73,6 +116,8 @@ pub enum DeliveryState {
     Failed,
     /// Nobody can know; waits for a person.
     Unknown,
+    /// Nothing was tried: a person is to look at the file first, or to say whom it is for.
+    Held,
 }
 
 impl DeliveryState {
@@ -84,6 +129,7 @@ impl DeliveryState {
             Self::Outbox => "outbox",
             Self::Failed => "failed",
             Self::Unknown => "unknown",
+            Self::Held => "held",
         }
     }
 }
@@ -107,7 +153,7 @@ pub fn next(outcome: &Outcome, attempt: u32, on_unknown: OnUnknown) -> Next {
         Outcome::Lasting { .. } => Next::End(DeliveryState::Failed),
         Outcome::Unsure { .. } => match on_unknown {
             OnUnknown::Hold => Next::End(DeliveryState::Unknown),
-            OnUnknown::Resend => again(None, DeliveryState::Unknown),
+            OnUnknown::Resend | OnUnknown::Check => again(None, DeliveryState::Unknown),
         },
     }
 }

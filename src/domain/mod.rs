@@ -9,6 +9,7 @@ pub mod address;
 pub mod backoff;
 pub mod batch;
 pub mod blackout;
+pub mod checks;
 pub mod cron;
 pub mod definition;
 pub mod delivery;

@@ -19,6 +19,8 @@ pub struct Output {
     pub date_format: String,
     /// What to do when the report has no rows.
     pub empty: Empty,
+    /// What to do when it is made again with other bytes.
+    pub correction: Correction,
 }
 
 /// A dialect of delimited text.
@@ -99,6 +101,18 @@ pub enum Empty {
     Send,
     /// Keep the file, send nothing.
     Skip,
+    /// Keep the file; mails say that there was nothing, other places get nothing.
+    Notice,
+}
+
+/// What happens when a report is made again and its bytes have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Correction {
+    /// The new revision is kept; a person may send it.
+    #[default]
+    Keep,
+    /// It is sent, and says what changed.
+    Send,
 }
 
 /// What a file is.

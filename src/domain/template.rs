@@ -32,7 +32,7 @@ pub enum TemplateError {
     },
 }
 
-/// What a template may name: `name`, `description`, `report`, `zone`, `rows`, `run`, and the instants `period.start`,
+/// What a template may name: `name`, `description`, `report`, `zone`, `rows`, `run`, `part`, and the instants `period.start`,
 /// `period.end` and `nominal` with the filters `date`, `time` and `format("%Y…")`.
 #[derive(Debug, Clone)]
 pub struct TemplateValues<'a> {
@@ -52,6 +52,8 @@ pub struct TemplateValues<'a> {
     pub rows: u64,
     /// The run's number.
     pub run: i64,
+    /// The value whose rows a file for some recipients holds; empty for the whole report.
+    pub part: &'a str,
 }
 
 /// An instant inside a template: prints as local date and time, takes the filters.
@@ -101,6 +103,12 @@ impl Template {
 
     /// Renders to one line of text: control characters become blanks.
     pub fn render(&self, values: &TemplateValues<'_>) -> Result<String, TemplateError> {
+        let text = self.render_lines(values)?;
+        Ok(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+    }
+
+    /// Renders to text; of control characters only line feeds are left.
+    pub fn render_lines(&self, values: &TemplateValues<'_>) -> Result<String, TemplateError> {
         let instant = |at: Timestamp| Value::from_object(Instant(values.zone.zoned(at)));
         let context = minijinja::context! {
             name => values.name.as_str(),
@@ -114,12 +122,13 @@ impl Template {
             nominal => instant(values.nominal),
             rows => values.rows,
             run => values.run,
+            part => values.part,
         };
         let text = environment().render_str(&self.0, context).map_err(|error| {
             let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
             TemplateError::Render(format!("{}{detail}", error.kind()))
         })?;
-        Ok(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+        Ok(text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect())
     }
 
     /// Renders to one safe path component, or says why it is none.
@@ -182,6 +191,7 @@ mod tests {
             nominal: "2026-11-02T11:00:00Z".parse().unwrap(),
             rows: 7,
             run: 42,
+            part: "",
         };
         Template::parse(text, &values)
             .and_then(|t| t.render_file_name(&values))

@@ -3,17 +3,12 @@
 use jiff::Timestamp;
 
 use super::Surroundings;
-use super::schema::{DeliverTable, DirectoryTable, EmailTable, HttpTable, JobFile, PauseTable, RunTable};
-use super::words::{MethodWord, OnUnknownWord};
-use crate::domain::address::Address;
-use crate::domain::definition::{
-    Definition, Destination, DirectoryDestination, EmailDestination, HttpDestination, HttpMethod, OnUnknown,
-    RunRules,
-};
+use super::headers::Headers;
+use super::schema::{JobFile, PauseTable, RunTable};
+use crate::domain::definition::{Definition, RunRules};
 use crate::domain::name::DefinitionName;
-use crate::domain::nearest::nearest;
 use crate::domain::period::Period;
-use crate::domain::template::{Template, TemplateValues};
+use crate::domain::template::TemplateValues;
 use crate::domain::units;
 use crate::domain::zone::Zone;
 use crate::tomlfile::{Problem, Source};
@@ -90,7 +85,7 @@ impl<'a> Lowering<'a> {
         let Some(report) = report else {
             // Without a zone neither schedules nor templates can be judged; addresses can.
             let utc = Zone::utc();
-            self.destinations(&job.deliver, &sample(name, &description, &utc));
+            self.destinations(&job.deliver, &sample(name, &description, &utc), &Headers::Unknown);
             return None;
         };
         let zone = report.zone.clone();
@@ -98,13 +93,16 @@ impl<'a> Lowering<'a> {
         let output = self.output(job, &report, &sample);
         let run = self.run(&job.run);
         let schedules = self.schedules(&job.schedule, &zone);
-        let destinations = self.destinations(&job.deliver, &sample);
+        let headers = output.as_ref().map_or(Headers::Unknown, |output| Headers::of(&report, output.format));
+        let checks = self.checks(&job.checks, &headers);
+        let destinations = self.destinations(&job.deliver, &sample, &headers);
         Some(Definition {
             name: name.clone(),
             description: description.clone(),
             owner,
             report,
             output: output?,
+            checks,
             run: run?,
             schedules,
             destinations,
@@ -135,202 +133,8 @@ impl<'a> Lowering<'a> {
             retries: table.retries.unwrap_or(default.retries),
             retry_after,
             pause_after,
+            ping: table.ping.as_ref().and_then(|name| self.named("run", "ping", name)),
         })
-    }
-
-    fn destinations(&mut self, tables: &[DeliverTable], sample: &TemplateValues<'_>) -> Vec<Destination> {
-        let mut destinations = Vec::new();
-        for (at, table) in tables.iter().enumerate() {
-            let path = format!("deliver[{at}]");
-            let destination = match (&table.email, &table.directory, &table.http) {
-                (Some(email), None, None) => {
-                    self.email(&format!("{path}.email"), email, sample).map(Destination::Email)
-                }
-                (None, Some(directory), None) => {
-                    self.directory(&format!("{path}.directory"), directory).map(Destination::Directory)
-                }
-                (None, None, Some(http)) => {
-                    self.http(&format!("{path}.http"), http, sample).map(Destination::Http)
-                }
-                _ => {
-                    let help = "keep one; add a [[deliver]] for another";
-                    self.wrong(
-                        &path,
-                        "a [[deliver]] has exactly one of `email`, `directory` and `http`",
-                        help,
-                    );
-                    None
-                }
-            };
-            if destination.as_ref().is_some_and(|destination| destinations.contains(destination)) {
-                self.wrong(&path, "this destination stands here twice", "remove one of them");
-            }
-            destinations.extend(destination);
-        }
-        destinations
-    }
-
-    fn email(
-        &mut self,
-        path: &str,
-        table: &EmailTable,
-        sample: &TemplateValues<'_>,
-    ) -> Option<EmailDestination> {
-        let relay = self.relay(path, table.relay.as_deref());
-        let to = self.addresses(&format!("{path}.to"), table.to.as_deref().unwrap_or_default());
-        let cc = self.addresses(&format!("{path}.cc"), &table.cc);
-        let bcc = self.addresses(&format!("{path}.bcc"), &table.bcc);
-        if table.to.as_ref().is_some_and(Vec::is_empty) {
-            self.wrong(
-                &format!("{path}.to"),
-                "there is no recipient",
-                "add an address or the name of a list",
-            );
-        }
-        let subject = table.subject.as_deref().unwrap_or("{{ name }} {{ period.start | date }}");
-        let subject = self.take(&format!("{path}.subject"), Template::parse(subject, sample))?;
-        Some(EmailDestination {
-            relay: relay?,
-            to,
-            cc,
-            bcc,
-            subject,
-            on_unknown: on_unknown(table.on_unknown, OnUnknown::Hold),
-        })
-    }
-
-    fn relay(&mut self, path: &str, named: Option<&str>) -> Option<String> {
-        let relays: Vec<String> = self.surroundings.relays().into_iter().map(ToOwned::to_owned).collect();
-        let listed = relays.join(", ");
-        match (named, relays.as_slice()) {
-            (Some(name), _) if relays.iter().any(|relay| relay == name) => Some(name.to_owned()),
-            (Some(name), _) => {
-                let help = match nearest(name, relays.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None if relays.is_empty() => format!("add [relay.{name}] to the config"),
-                    None => format!("the config has {listed}"),
-                };
-                self.wrong(&format!("{path}.use"), format!("there is no relay `{name}`"), help);
-                None
-            }
-            (None, [only]) => Some(only.clone()),
-            (None, []) => {
-                self.wrong(
-                    path,
-                    "the config has no mail relay",
-                    "add one: [relay.main] with host, tls and from",
-                );
-                None
-            }
-            (None, _) if relays.iter().any(|relay| relay == "default") => Some("default".to_owned()),
-            (None, _) => {
-                self.wrong(
-                    path,
-                    "the config has several relays and none is named `default`",
-                    format!("add use = one of {listed}"),
-                );
-                None
-            }
-        }
-    }
-
-    /// Addresses and lists, expanded; an address that stands twice is taken once.
-    fn addresses(&mut self, path: &str, texts: &[String]) -> Vec<Address> {
-        let mut addresses: Vec<Address> = Vec::new();
-        for (at, text) in texts.iter().enumerate() {
-            let place = format!("{path}[{at}]");
-            let found = if text.contains('@') {
-                self.take(&place, text.parse::<Address>()).into_iter().collect()
-            } else {
-                self.list(&place, text)
-            };
-            for address in found {
-                if !addresses.iter().any(|known| known.bare().eq_ignore_ascii_case(address.bare())) {
-                    addresses.push(address);
-                }
-            }
-        }
-        addresses
-    }
-
-    fn list(&mut self, path: &str, name: &str) -> Vec<Address> {
-        let lists = self.surroundings.lists();
-        match lists.get(name) {
-            Some(list) if list.is_empty() => {
-                self.wrong(path, format!("the list `{name}` is empty"), "add an address to it in the config");
-                Vec::new()
-            }
-            Some(list) => list.clone(),
-            None => {
-                let help = match nearest(name, lists.keys().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "write an address, or add the list to [list] in the config".to_owned(),
-                };
-                self.wrong(path, format!("there is no list `{name}`"), help);
-                Vec::new()
-            }
-        }
-    }
-
-    fn directory(&mut self, path: &str, table: &DirectoryTable) -> Option<DirectoryDestination> {
-        let folder = table.path.clone()?;
-        let plain = folder.starts_with('/') && folder.split('/').all(|part| part != ".." && part != ".");
-        if !plain || folder.chars().any(char::is_control) {
-            self.wrong(
-                &format!("{path}.path"),
-                "the folder is not an absolute path",
-                "write it from `/` on, without `..`",
-            );
-            return None;
-        }
-        let mode = table.mode.as_deref().unwrap_or("0640");
-        let bits = u32::from_str_radix(mode, 8).ok().filter(|bits| *bits <= 0o777 && 0o400 & bits != 0);
-        let wrong = || format!("`{mode}` is not a file mode; write octal digits, as \"0640\"");
-        let mode = self.take(&format!("{path}.mode"), bits.ok_or_else(wrong))?;
-        Some(DirectoryDestination {
-            path: folder,
-            mode,
-            on_unknown: on_unknown(table.on_unknown, OnUnknown::Resend),
-        })
-    }
-
-    fn http(
-        &mut self,
-        path: &str,
-        table: &HttpTable,
-        sample: &TemplateValues<'_>,
-    ) -> Option<HttpDestination> {
-        let endpoint = table.endpoint.clone()?;
-        let endpoints = self.surroundings.endpoints();
-        if !endpoints.contains(&endpoint.as_str()) {
-            let help = match nearest(&endpoint, endpoints) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("add [http.{endpoint}] to the config"),
-            };
-            self.wrong(&format!("{path}.use"), format!("there is no HTTP endpoint `{endpoint}`"), help);
-            return None;
-        }
-        let text = table.path.clone().unwrap_or_else(|| self.default_file_name.clone());
-        let template = Template::parse(&text, sample).and_then(|t| t.render_path(sample).map(|_| t));
-        let template = self.take(&format!("{path}.path"), template)?;
-        let (method, default) = match table.method.unwrap_or(MethodWord::Put) {
-            MethodWord::Put => (HttpMethod::Put, OnUnknown::Resend),
-            MethodWord::Post => (HttpMethod::Post, OnUnknown::Hold),
-        };
-        Some(HttpDestination {
-            endpoint,
-            path: template,
-            method,
-            on_unknown: on_unknown(table.on_unknown, default),
-        })
-    }
-}
-
-fn on_unknown(word: Option<OnUnknownWord>, default: OnUnknown) -> OnUnknown {
-    match word {
-        Some(OnUnknownWord::Hold) => OnUnknown::Hold,
-        Some(OnUnknownWord::Resend) => OnUnknown::Resend,
-        None => default,
     }
 }
 
@@ -346,5 +150,6 @@ fn sample<'a>(name: &'a DefinitionName, description: &'a str, zone: &'a Zone) ->
         nominal: at(1_793_617_200),
         rows: 1,
         run: 1,
+        part: "",
     }
 }

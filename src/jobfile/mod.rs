@@ -1,10 +1,15 @@
 //! Text → [`Definition`], or every problem at once. Pure: zones, relays and lists come in as a value.
 
+mod checks;
+mod deliver;
+mod email;
+mod headers;
 mod lower;
 mod output;
 mod report;
 mod schedule;
 pub mod schema;
+mod schema_deliver;
 mod words;
 
 use std::collections::BTreeMap;
@@ -29,8 +34,8 @@ pub trait Surroundings {
     fn blackouts(&self) -> &BTreeMap<String, Blackout>;
     /// Names of mail relays.
     fn relays(&self) -> Vec<&str>;
-    /// Names of HTTP endpoints.
-    fn endpoints(&self) -> Vec<&str>;
+    /// Names of places or webhooks of a kind: s3, gcs, azure, sftp, webdav, http, webhook, ping.
+    fn places(&self, kind: &str) -> Vec<&str>;
 }
 
 /// A job file that was read.

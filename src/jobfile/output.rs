@@ -4,9 +4,11 @@ use jiff::Timestamp;
 
 use super::lower::Lowering;
 use super::schema::{CsvTable, JobFile};
-use super::words::{CompressWord, DelimiterWord, EmptyWord, FormatWord, FormulaGuardWord, LineEndingWord};
+use super::words::{
+    CompressWord, CorrectionWord, DelimiterWord, EmptyWord, FormatWord, FormulaGuardWord, LineEndingWord,
+};
 use crate::domain::output::{
-    Compress, CsvDialect, Delimiter, Empty, Format, FormulaGuard, LineEnding, Output,
+    Compress, Correction, CsvDialect, Delimiter, Empty, Format, FormulaGuard, LineEnding, Output,
 };
 use crate::domain::report::Report;
 use crate::domain::template::{Template, TemplateValues};
@@ -54,10 +56,24 @@ impl Lowering<'_> {
         let date_format = self.date_format(table.date_format.as_deref(), report);
         let empty = match table.empty {
             Some(EmptyWord::Skip) => Empty::Skip,
+            Some(EmptyWord::Notice) => Empty::Notice,
             Some(EmptyWord::Send) | None => Empty::Send,
         };
         let split_sheets = table.split_sheets.unwrap_or(false);
-        Some(Output { file_name: file_name?, format, compress, csv, split_sheets, date_format, empty })
+        let correction = match table.correction {
+            Some(CorrectionWord::Send) => Correction::Send,
+            Some(CorrectionWord::Keep) | None => Correction::Keep,
+        };
+        Some(Output {
+            file_name: file_name?,
+            format,
+            compress,
+            csv,
+            split_sheets,
+            date_format,
+            empty,
+            correction,
+        })
     }
 
     fn date_format(&mut self, said: Option<&str>, report: &Report) -> String {

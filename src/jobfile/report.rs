@@ -291,7 +291,7 @@ fn list(table: &FiltersTable, key: FilterKey) -> &Vec<String> {
     }
 }
 
-fn weekday(word: WeekdayWord) -> Weekday {
+pub(super) fn weekday(word: WeekdayWord) -> Weekday {
     match word {
         WeekdayWord::Monday => Weekday::Monday,
         WeekdayWord::Tuesday => Weekday::Tuesday,

@@ -3,13 +3,16 @@
 //! Every field is optional for serde, so that the rest of a file can be checked when one value is wrong; what is
 //! required is required by the schema.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::schema_deliver::DeliverTable;
 use super::words::{
-    ClockChangeWord, CompressWord, DelimiterWord, DirectionWord, EmptyWord, FormatWord, FormulaGuardWord,
-    LineEndingWord, MethodWord, MissedWord, OnUnknownWord, OverlapWord, RepeatWord, ResponseWord, RowsByWord,
-    ShortMonthWord, SortWord, TalkTimeWord, UserTypeWord, WeekdayWord,
+    ClockChangeWord, CompressWord, CorrectionWord, DelimiterWord, DirectionWord, EmptyWord, FormatWord,
+    FormulaGuardWord, LineEndingWord, MissedWord, OnFailWord, OverlapWord, RepeatWord, ResponseWord,
+    RowsByWord, ShortMonthWord, SortWord, TalkTimeWord, UserTypeWord, WeekdayWord,
 };
 
 /// One report: what, when, and to whom.
@@ -29,6 +32,9 @@ pub struct JobFile {
     /// How the file looks.
     #[serde(default)]
     pub output: OutputTable,
+    /// What is asked of the report before it is sent.
+    #[serde(default)]
+    pub checks: ChecksTable,
     /// Limits and retries of a run.
     #[serde(default)]
     pub run: RunTable,
@@ -240,8 +246,88 @@ pub struct OutputTable {
     /// The dialect of the text.
     #[serde(default)]
     pub csv: CsvTable,
-    /// What to do when there are no rows: send the file with its header (the default), or skip sending.
+    /// What to do when there are no rows: send the file with its header (the default), skip sending, or send a notice
+    /// without a file by mail.
     pub empty: Option<EmptyWord>,
+    /// What to do when `legwork rerun` makes other bytes: keep them (the default), or send them as a correction.
+    pub correction: Option<CorrectionWord>,
+}
+
+/// What is asked of the report before it is sent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChecksTable {
+    /// Bounds of the number of rows.
+    pub rows: Option<RowsTable>,
+    /// The number of rows against earlier reports of the same weekday and time.
+    pub volume: Option<VolumeTable>,
+    /// Half hours of the day that must have rows.
+    pub half_hours: Option<HalfHoursTable>,
+    /// Headers of columns that together tell each row from every other.
+    #[serde(default)]
+    pub unique: Vec<String>,
+    /// Rules for cells, by header.
+    #[serde(default)]
+    pub columns: BTreeMap<String, ColumnTable>,
+    /// How old the newest record of the store may be at the period's end, as "2h".
+    pub fresh: Option<String>,
+    /// When something is found: hold the report until a person looks (the default), or send it with what was found.
+    pub on_fail: Option<OnFailWord>,
+    /// Whether recipients of mail are told that a held report is delayed; false when absent.
+    pub tell: Option<bool>,
+}
+
+/// Bounds of the number of rows.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowsTable {
+    /// At least so many.
+    pub min: Option<u64>,
+    /// At the most so many.
+    pub max: Option<u64>,
+}
+
+/// The number of rows against earlier reports.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeTable {
+    /// How far below the lowest and above the highest of them, as a share of it: 0.5 is half.
+    #[schemars(required)]
+    pub band: Option<f64>,
+    /// How many of them count; 8 when absent. Fewer than three are no range.
+    pub back: Option<u32>,
+}
+
+/// Half hours of the day that must have rows.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HalfHoursTable {
+    /// The header of the column of instants that is looked at.
+    #[schemars(required)]
+    pub column: Option<String>,
+    /// The first local time, as "08:00".
+    #[schemars(required)]
+    pub from: Option<String>,
+    /// The first local time that does not count any more, as "20:00"; "00:00" is the end of the day.
+    #[schemars(required)]
+    pub to: Option<String>,
+    /// On these days; all of them when absent.
+    pub days: Option<Vec<WeekdayWord>>,
+}
+
+/// A rule for the cells of a column.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnTable {
+    /// Whether it must not be blank; false when absent.
+    pub required: Option<bool>,
+    /// What it may be, where it is not blank.
+    #[serde(default)]
+    pub one_of: Vec<String>,
+    /// The lowest number; durations in seconds.
+    pub min: Option<f64>,
+    /// The highest number; durations in seconds.
+    pub max: Option<f64>,
 }
 
 /// The dialect of the text.
@@ -270,6 +356,8 @@ pub struct RunTable {
     pub retry_after: Option<String>,
     /// When the schedules are paused by themselves; never when absent.
     pub pause_after: Option<PauseTable>,
+    /// A `[ping]` of the config that is told of start, success and failure of each scheduled run.
+    pub ping: Option<String>,
 }
 
 /// When schedules are paused by themselves. The owner is told.
@@ -335,67 +423,4 @@ pub enum OnValue {
     Number(i64),
     /// A weekday, "last", or month and day.
     Text(String),
-}
-
-/// A place that the report goes to: exactly one of `email`, `directory` and `http`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DeliverTable {
-    /// Mail to people.
-    pub email: Option<EmailTable>,
-    /// A folder of this machine.
-    pub directory: Option<DirectoryTable>,
-    /// An endpoint of the config.
-    pub http: Option<HttpTable>,
-}
-
-/// Mail to people.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmailTable {
-    /// The relay's name in the config; the only one, or the one named default, when absent.
-    #[serde(rename = "use")]
-    pub relay: Option<String>,
-    /// Addresses and names of address lists.
-    #[schemars(required)]
-    pub to: Option<Vec<String>>,
-    /// Visible copies.
-    #[serde(default)]
-    pub cc: Vec<String>,
-    /// Copies that stand in no header.
-    #[serde(default)]
-    pub bcc: Vec<String>,
-    /// A template, as "{{ name }} of {{ period.start | date }}".
-    pub subject: Option<String>,
-    /// When nobody can know whether it was sent: hold (the default), or resend.
-    pub on_unknown: Option<OnUnknownWord>,
-}
-
-/// A folder.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DirectoryTable {
-    /// An absolute path. The folder must be there.
-    #[schemars(required)]
-    pub path: Option<String>,
-    /// Permission bits of the file; "0640" when absent. The group comes from a setgid folder.
-    pub mode: Option<String>,
-    /// When nobody can know whether it was written: resend (the default), or hold.
-    pub on_unknown: Option<OnUnknownWord>,
-}
-
-/// An HTTP endpoint.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HttpTable {
-    /// The endpoint's name in the config.
-    #[serde(rename = "use")]
-    #[schemars(required)]
-    pub endpoint: Option<String>,
-    /// Path below the endpoint's URL, a template; the file's name when absent.
-    pub path: Option<String>,
-    /// PUT (the default) or POST.
-    pub method: Option<MethodWord>,
-    /// When nobody can know whether it arrived: resend (the default for PUT), or hold (the default for POST).
-    pub on_unknown: Option<OnUnknownWord>,
 }

@@ -127,6 +127,26 @@ words!(
         Send = "send",
         /// Keep the file, send nothing.
         Skip = "skip",
+        /// Mails say that there was nothing.
+        Notice = "notice",
+    }
+);
+words!(
+    /// What happens when a report is made again with other bytes.
+    CorrectionWord {
+        /// They are kept.
+        Keep = "keep",
+        /// They are sent.
+        Send = "send",
+    }
+);
+words!(
+    /// What happens when a check finds something.
+    OnFailWord {
+        /// The report waits for a person.
+        Hold = "hold",
+        /// It is sent with what was found.
+        Send = "send",
     }
 );
 words!(
@@ -228,6 +248,19 @@ words!(
         Hold = "hold",
         /// Try again.
         Resend = "resend",
+        /// Ask the far end, and try again where it does not have it.
+        Check = "check",
+    }
+);
+words!(
+    /// What happens when the name is taken at the far end.
+    ExistsWord {
+        /// The delivery fails.
+        Fail = "fail",
+        /// A file with the same bytes counts as delivered.
+        SameIsFine = "same-is-fine",
+        /// It is replaced.
+        Replace = "replace",
     }
 );
 words!(

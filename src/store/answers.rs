@@ -1,18 +1,21 @@
 //! What people answer about deliveries that did not simply go well.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::deliveries::{NewDelivery, ToldDelivery, of_run};
 use super::instant;
 use crate::domain::text::stamp;
+
+/// The address of a delivery that waits until a person says whom it is for.
+pub const NOBODY: &str = "-";
 
 /// Which deliveries of a run are meant: all, or those to one address or place.
 #[derive(Debug, Clone)]
 pub struct Which {
     /// The run.
     pub run_id: i64,
-    /// An address, a file's name at the far end, or a relay, endpoint or folder.
+    /// An address, a file's name here or at the far end, or the destination's name or folder.
     pub only: Option<String>,
 }
 
@@ -22,7 +25,9 @@ impl Which {
         let mut found = of_run(connection, self.run_id)?;
         let meant = |delivery: &ToldDelivery| {
             let Some(only) = &self.only else { return true };
-            delivery.address.eq_ignore_ascii_case(only) || delivery.target == *only
+            delivery.address.eq_ignore_ascii_case(only)
+                || delivery.target == *only
+                || delivery.file_name == *only
         };
         found.retain(meant);
         Ok(found)
@@ -48,28 +53,75 @@ pub fn try_again(
     Ok(tried)
 }
 
-/// Lets deliveries be that failed or whose outcome nobody knows; returns how many.
+/// Sends what was held, as if it had just been made, and takes the run's files as good; returns how many deliveries.
+/// What waits for a recipient's address goes on waiting.
+pub fn release(tx: &Transaction<'_>, which: &Which, now: Timestamp) -> rusqlite::Result<usize> {
+    let mut released = 0;
+    for delivery in which.deliveries(tx)?.iter().filter(|delivery| delivery.address != NOBODY) {
+        released += tx.execute(
+            "update delivery set state = 'pending', reason = null, next_attempt_at = ?2
+             where delivery_id = ?1 and state = 'held'",
+            params![delivery.delivery_id, stamp(now)],
+        )?;
+    }
+    if which.only.is_none() {
+        tx.execute(
+            "update artifact set verdict = 'released' where run_id = ?1 and verdict = 'held'",
+            [which.run_id],
+        )?;
+    }
+    Ok(released)
+}
+
+/// Lets deliveries be that are held, failed, or whose outcome nobody knows; returns how many. A held file that is let be
+/// as a whole never counts as generated.
 pub fn discard(tx: &Transaction<'_>, which: &Which, reason: &str, now: Timestamp) -> rusqlite::Result<usize> {
     let mut discarded = 0;
     for delivery in which.deliveries(tx)? {
         discarded += tx.execute(
             "update delivery set state = 'discarded', reason = ?2, ended_at = ?3
-             where delivery_id = ?1 and state in ('failed', 'unknown')",
+             where delivery_id = ?1 and state in ('held', 'failed', 'unknown')",
             params![delivery.delivery_id, reason, stamp(now)],
+        )?;
+    }
+    if which.only.is_none() {
+        tx.execute(
+            "update artifact set verdict = 'discarded' where run_id = ?1 and verdict = 'held'",
+            [which.run_id],
         )?;
     }
     Ok(discarded)
 }
 
-/// Adds deliveries of a run's file beside those that it has, each with the next number of its address.
+/// Has the occurrence of a run made again over today's data. `None` where it is under way; else its key.
+pub fn rerun(tx: &Transaction<'_>, run_id: i64) -> rusqlite::Result<Option<i64>> {
+    let occurrence_id: Option<i64> = tx
+        .query_row(
+            "select occurrence_id from run join occurrence using (occurrence_id)
+             where run_id = ?1 and occurrence.state in ('done', 'failed')",
+            [run_id],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(occurrence_id) = occurrence_id {
+        tx.execute(
+            "update occurrence set state = 'due', rerun = 1, send = 1, ended_at = null, interruptions = 0, failures = 0,
+                    retry_at = null
+             where occurrence_id = ?1",
+            [occurrence_id],
+        )?;
+    }
+    Ok(occurrence_id)
+}
+
+/// Adds deliveries of kept files beside those that they have, each with the next number of its address.
 pub fn send_anew(
     tx: &Transaction<'_>,
-    run_id: i64,
-    deliveries: &[NewDelivery],
+    deliveries: &[(i64, NewDelivery)],
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
     let mut added = 0;
-    for new in deliveries {
+    for (artifact_id, new) in deliveries {
         added += tx.execute(
             "insert into delivery (artifact_id, kind, target, address, number, details, state, next_attempt_at, message_id,
                                    created_at)
@@ -77,11 +129,22 @@ pub fn send_anew(
                     1 + coalesce((select max(number) from delivery d where d.artifact_id = a.artifact_id
                                   and d.kind = ?2 and d.target = ?3 and d.address = ?4), 0),
                     ?5, 'pending', ?6, ?7, ?6
-             from artifact a where a.run_id = ?1 and a.removed_at is null",
-            params![run_id, new.kind, new.target, new.address, new.details, stamp(now), new.message_id],
+             from artifact a where a.artifact_id = ?1 and a.removed_at is null",
+            params![artifact_id, new.kind, new.target, new.address, new.details, stamp(now), new.message_id],
         )?;
     }
     Ok(added)
+}
+
+/// Ends held deliveries that were answered another way.
+pub fn settle(tx: &Transaction<'_>, deliveries: &[i64], told: &str, now: Timestamp) -> rusqlite::Result<()> {
+    for delivery_id in deliveries {
+        tx.execute(
+            "update delivery set state = 'discarded', reason = ?2, ended_at = ?3 where delivery_id = ?1 and state = 'held'",
+            params![delivery_id, told, stamp(now)],
+        )?;
+    }
+    Ok(())
 }
 
 /// A delivery in a list.
@@ -120,7 +183,7 @@ pub fn list(
                 coalesce(d.reason, (select reply from attempt t where t.delivery_id = d.delivery_id
                                     order by number desc limit 1))
          from delivery d left join artifact a using (artifact_id) left join run r using (run_id)
-         left join definition n on n.definition_id = a.definition_id
+         left join definition n on n.definition_id = coalesce(a.definition_id, d.definition_id)
          where (?1 is null or n.name = ?1) and (?2 is null or d.state = ?2)
          order by d.delivery_id desc limit ?3",
     )?;

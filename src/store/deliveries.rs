@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{instant, optional_instant};
 use crate::domain::definition::OnUnknown;
-use crate::domain::delivery::{Next, Outcome, next};
+use crate::domain::delivery::{Next, Outcome, Receipt, next};
 use crate::domain::text::stamp;
 
 /// A delivery to be made: one address or place.
@@ -24,6 +24,8 @@ pub struct NewDelivery {
     pub details: String,
     /// The Message-ID of a mail.
     pub message_id: Option<String>,
+    /// Why it waits for a person before its first attempt.
+    pub held: Option<String>,
 }
 
 /// Adds the deliveries of an artifact. An address that stands in two destinations of one kind is served once.
@@ -34,8 +36,10 @@ pub(super) fn add_deliveries(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "insert into delivery (artifact_id, kind, target, address, details, state, next_attempt_at, message_id, created_at)
-         values (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?6) on conflict do nothing",
+        "insert into delivery (artifact_id, kind, target, address, details, state, next_attempt_at, message_id, created_at,
+                               reason)
+         values (?1, ?2, ?3, ?4, ?5, iif(?8 is null, 'pending', 'held'), iif(?8 is null, ?6, null), ?7, ?6, ?8)
+         on conflict do nothing",
     )?;
     for new in deliveries {
         insert.execute(params![
@@ -45,18 +49,32 @@ pub(super) fn add_deliveries(
             new.address,
             new.details,
             stamp(now),
-            new.message_id
+            new.message_id,
+            new.held
         ])?;
     }
     Ok(())
 }
 
-/// Adds a notice to an owner; it carries no file.
-pub fn add_notice(tx: &Transaction<'_>, notice: &NewDelivery, now: Timestamp) -> rusqlite::Result<()> {
+/// Adds a notice, or an event, about a definition; it carries no file.
+pub fn add_notice(
+    tx: &Transaction<'_>,
+    definition_id: Option<i64>,
+    notice: &NewDelivery,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     tx.execute(
-        "insert into delivery (kind, target, address, details, state, next_attempt_at, message_id, created_at)
-         values ('notice', ?1, ?2, ?3, 'pending', ?4, ?5, ?4)",
-        params![notice.target, notice.address, notice.details, stamp(now), notice.message_id],
+        "insert into delivery (kind, target, address, details, state, next_attempt_at, message_id, created_at, definition_id)
+         values (?6, ?1, ?2, ?3, 'pending', ?4, ?5, ?4, ?7)",
+        params![
+            notice.target,
+            notice.address,
+            notice.details,
+            stamp(now),
+            notice.message_id,
+            notice.kind,
+            definition_id
+        ],
     )?;
     Ok(())
 }
@@ -78,6 +96,19 @@ pub struct PendingDelivery {
     pub message_id: Option<String>,
     /// The file: its run, its name, its place below the artifacts folder, its length and digest.
     pub file: Option<DeliveredFile>,
+    /// What earlier attempts may have left.
+    pub earlier: Earlier,
+}
+
+/// What earlier attempts of a delivery may have left at the far end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// Whether the body of one of them had begun.
+    pub begun: bool,
+    /// Whether nobody knows how the last of them ended.
+    pub unsure: bool,
+    /// Uploads in parts that they began.
+    pub uploads: Vec<String>,
 }
 
 /// The file that a delivery carries.
@@ -85,6 +116,8 @@ pub struct PendingDelivery {
 pub struct DeliveredFile {
     /// The run that made it.
     pub run_id: i64,
+    /// The version of the definition that its schedule made it for; none where a person asked for it.
+    pub version_id: Option<i64>,
     /// Its name.
     pub file_name: String,
     /// Its place below the artifacts folder.
@@ -101,7 +134,9 @@ pub struct DeliveredFile {
 pub fn due(connection: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<Vec<PendingDelivery>> {
     let mut statement = connection.prepare_cached(
         "select d.delivery_id, d.kind, d.target, d.address, d.details, d.message_id,
-                a.run_id, a.file_name, a.path, a.bytes, a.rows, a.sha256
+                a.run_id, a.file_name, a.path, a.bytes, a.rows, a.sha256,
+                (select iif(o.manual = 0 and o.backfill_id is null, o.version_id, null)
+                 from run r join occurrence o using (occurrence_id) where r.run_id = a.run_id)
          from delivery d left join artifact a using (artifact_id)
          where d.state = 'pending' and d.next_attempt_at <= ?1
            and not exists (select 1 from attempt t where t.delivery_id = d.delivery_id and t.ended_at is null)
@@ -117,6 +152,7 @@ pub fn due(connection: &Connection, now: Timestamp, most: usize) -> rusqlite::Re
                 bytes: row.get(9)?,
                 rows: row.get(10)?,
                 sha256: row.get(11)?,
+                version_id: row.get(12)?,
             }),
         };
         Ok(PendingDelivery {
@@ -127,9 +163,31 @@ pub fn due(connection: &Connection, now: Timestamp, most: usize) -> rusqlite::Re
             details: row.get(4)?,
             message_id: row.get(5)?,
             file,
+            earlier: Earlier::default(),
         })
     };
-    statement.query_map(params![stamp(now), i64::try_from(most).unwrap_or(i64::MAX)], pending)?.collect()
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut found: Vec<PendingDelivery> =
+        statement.query_map(params![stamp(now), most], pending)?.collect::<Result<_, _>>()?;
+    for delivery in &mut found {
+        delivery.earlier = earlier(connection, delivery.delivery_id)?;
+    }
+    Ok(found)
+}
+
+fn earlier(connection: &Connection, delivery_id: i64) -> rusqlite::Result<Earlier> {
+    let mut earlier = Earlier::default();
+    let mut statement = connection.prepare_cached(
+        "select body_begun_at is not null, class = 'unsure', upload from attempt
+         where delivery_id = ?1 and ended_at is not null order by number",
+    )?;
+    let mut rows = statement.query([delivery_id])?;
+    while let Some(row) = rows.next()? {
+        earlier.begun |= row.get::<_, bool>(0)?;
+        earlier.unsure = row.get(1)?;
+        earlier.uploads.extend(row.get::<_, Option<String>>(2)?);
+    }
+    Ok(earlier)
 }
 
 /// The instant of the next attempt of all.
@@ -174,10 +232,32 @@ pub fn start_attempt(
 }
 
 /// Marks that the body begins: from here on only the far end can know.
-pub fn body_begins(tx: &Transaction<'_>, attempt_id: i64, now: Timestamp) -> rusqlite::Result<()> {
-    tx.prepare_cached("update attempt set body_begun_at = ?2 where attempt_id = ?1")?
-        .execute(params![attempt_id, stamp(now)])?;
+pub fn body_begins(
+    tx: &Transaction<'_>,
+    attempt_id: i64,
+    upload: Option<&str>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached("update attempt set body_begun_at = ?2, upload = ?3 where attempt_id = ?1")?
+        .execute(params![attempt_id, stamp(now), upload])?;
     Ok(())
+}
+
+/// The state of the newest delivery of the same file to another place.
+pub fn state_beside(
+    connection: &Connection,
+    delivery_id: i64,
+    kind: &str,
+    target: &str,
+    address: &str,
+) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached(
+            "select state from delivery where artifact_id = (select artifact_id from delivery where delivery_id = ?1)
+             and kind = ?2 and target = ?3 and address = ?4 order by number desc limit 1",
+        )?
+        .query_row(params![delivery_id, kind, target, address], |row| row.get(0))
+        .optional()
 }
 
 /// How an attempt ended, and what follows.
@@ -207,11 +287,24 @@ pub fn finish_attempt(tx: &Transaction<'_>, ended: &EndedAttempt, now: Timestamp
         Next::Again(wait) => ("pending", Some(stamp(now.checked_add(wait).unwrap_or(now))), None),
     };
     tx.prepare_cached(
-        "update delivery set state = ?2, next_attempt_at = ?3, ended_at = ?4
+        "update delivery set state = ?2, next_attempt_at = ?3, ended_at = ?4, receipt = ?5
          where delivery_id = ?1 and state = 'pending'",
     )?
-    .execute(params![ended.attempt.delivery_id, state, again, end])?;
+    .execute(params![ended.attempt.delivery_id, state, again, end, receipt(&ended.outcome)])?;
     Ok(())
+}
+
+/// What the far end calls a delivery that it took, as JSON; none where it said nothing of the kind.
+fn receipt(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Done { receipt, .. } => {
+            serde_json::to_string(receipt).ok().filter(|_| *receipt != Receipt::default())
+        }
+        Outcome::Written { .. }
+        | Outcome::Passing { .. }
+        | Outcome::Lasting { .. }
+        | Outcome::Unsure { .. } => None,
+    }
 }
 
 /// Attempts that a crash left open, with their delivery's details and whether their body had begun.
@@ -275,6 +368,11 @@ pub struct ToldAttempt {
 pub struct ToldDelivery {
     /// Its key.
     pub delivery_id: i64,
+    /// The file's key.
+    #[serde(skip)]
+    pub artifact_id: i64,
+    /// The file's name.
+    pub file_name: String,
     /// email, directory, http or notice.
     pub kind: String,
     /// The relay's or endpoint's name, or the folder.
@@ -292,6 +390,8 @@ pub struct ToldDelivery {
     pub next_attempt_at: Option<Timestamp>,
     /// The Message-ID of a mail.
     pub message_id: Option<String>,
+    /// What the far end calls it.
+    pub receipt: Option<Receipt>,
     /// What was tried.
     pub attempts: Vec<ToldAttempt>,
 }
@@ -299,7 +399,8 @@ pub struct ToldDelivery {
 /// The deliveries of a run.
 pub fn of_run(connection: &Connection, run_id: i64) -> rusqlite::Result<Vec<ToldDelivery>> {
     let mut statement = connection.prepare_cached(
-        "select d.delivery_id, d.kind, d.target, d.address, d.state, d.next_attempt_at, d.message_id, d.reason, d.details
+        "select d.delivery_id, d.kind, d.target, d.address, d.state, d.next_attempt_at, d.message_id, d.reason, d.details, d.receipt,
+                d.artifact_id, a.file_name
          from delivery d join artifact a using (artifact_id) where a.run_id = ?1 order by d.delivery_id",
     )?;
     let told = |row: &Row<'_>| {
@@ -313,6 +414,9 @@ pub fn of_run(connection: &Connection, run_id: i64) -> rusqlite::Result<Vec<Told
             message_id: row.get(6)?,
             reason: row.get(7)?,
             details: row.get(8)?,
+            receipt: row.get::<_, Option<String>>(9)?.and_then(|text| serde_json::from_str(&text).ok()),
+            artifact_id: row.get(10)?,
+            file_name: row.get(11)?,
             attempts: Vec::new(),
         })
     };

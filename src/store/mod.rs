@@ -4,6 +4,7 @@
 //! sync. Readers are read-only connections. No transaction is open while anything outside is waited for, and SQL never
 //! asks for the time.
 
+pub mod alerts;
 pub mod answers;
 pub mod backfill;
 pub mod definitions;

@@ -49,6 +49,21 @@ pub fn schedules_before(
     statement.query_map(params![stamp(until), most, at, definition_id, ordinal], due)?.collect()
 }
 
+/// Definition, version and instant of schedules whose next instant lies in a span, the second end exclusive.
+pub fn next_between(
+    connection: &Connection,
+    from: Timestamp,
+    to: Timestamp,
+    most: u32,
+) -> rusqlite::Result<Vec<(i64, i64, Timestamp)>> {
+    let mut statement = connection.prepare_cached(
+        "select s.definition_id, d.version_id, s.next_at from schedule s join definition d using (definition_id)
+         where s.next_at >= ?1 and s.next_at < ?2 and d.state = 'active' order by s.next_at limit ?3",
+    )?;
+    let each = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, instant(row, 2)?));
+    statement.query_map(params![stamp(from), stamp(to), most], each)?.collect()
+}
+
 /// An occurrence to be planned.
 #[derive(Debug, Clone)]
 pub struct NewOccurrence {
@@ -192,6 +207,10 @@ pub fn request(tx: &Transaction<'_>, request: &ManualRequest) -> rusqlite::Resul
 }
 
 /// An occurrence that is not ended.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a column of the row, and each can be with any other"
+)]
 #[derive(Debug, Clone)]
 pub struct OpenOccurrence {
     /// Its key.
@@ -210,6 +229,8 @@ pub struct OpenOccurrence {
     pub ordinal: Option<usize>,
     /// Whether it is made for a backfill.
     pub backfill: bool,
+    /// Whether a person asked for the same report again.
+    pub rerun: bool,
     /// The period of data.
     pub period: Period,
     /// Whether deliveries are made.
@@ -224,7 +245,7 @@ pub struct OpenOccurrence {
 
 const OPEN: &str = "
     select occurrence_id, definition_id, version_id, nominal_at, manual, period_start, period_end, send, send_to, due_at,
-           ordinal, backfill_id is not null, failures, retry_at
+           ordinal, backfill_id is not null, failures, retry_at, rerun
     from occurrence";
 
 fn open(row: &Row<'_>) -> rusqlite::Result<OpenOccurrence> {
@@ -242,6 +263,7 @@ fn open(row: &Row<'_>) -> rusqlite::Result<OpenOccurrence> {
         backfill: row.get(11)?,
         failures: row.get(12)?,
         retry_at: optional_instant(row, 13)?,
+        rerun: row.get(14)?,
     })
 }
 

@@ -21,6 +21,8 @@ pub struct Newest {
     pub failed: i64,
     /// See `failed`.
     pub unknown: i64,
+    /// See `failed`; and files that a check holds.
+    pub held: i64,
     /// See `failed`; those of them that were tried and will be again.
     pub pending: i64,
     /// See `pending`.
@@ -34,7 +36,9 @@ pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<N
     let mut newest = Newest::default();
     let artifact: Option<(Timestamp, i64)> = connection
         .prepare_cached(
-            "select generated_at, rows from artifact where definition_id = ?1 order by generated_at desc limit 1",
+            "select generated_at, rows from artifact
+             where definition_id = ?1 and part = '' and verdict in ('good', 'released')
+             order by generated_at desc limit 1",
         )?
         .query_row([definition_id], |row| Ok((instant(row, 0)?, row.get(1)?)))
         .optional()?;
@@ -50,16 +54,19 @@ pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<N
         .optional()?;
     if let Some((occurrence_id, state, nominal_at)) = last {
         (newest.last_state, newest.last_nominal_at) = (Some(state), Some(nominal_at));
-        (newest.failed, newest.unknown, newest.pending, newest.retrying) = connection
+        (newest.failed, newest.unknown, newest.pending, newest.retrying, newest.held) = connection
             .prepare_cached(
                 "select coalesce(sum(d.state = 'failed'), 0), coalesce(sum(d.state = 'unknown'), 0),
                         coalesce(sum(d.state = 'pending'), 0),
                         coalesce(sum(d.state = 'pending' and exists
-                            (select 1 from attempt t where t.delivery_id = d.delivery_id and t.ended_at is not null)), 0)
+                            (select 1 from attempt t where t.delivery_id = d.delivery_id and t.ended_at is not null)), 0),
+                        coalesce(sum(d.state = 'held'), 0) +
+                            (select count(*) from artifact h join run using (run_id)
+                             where run.occurrence_id = ?1 and h.part = '' and h.verdict = 'held')
                  from delivery d join artifact a using (artifact_id) join run r using (run_id)
                  where r.occurrence_id = ?1",
             )?
-            .query_row([occurrence_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            .query_row([occurrence_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
     }
     newest.next_at = connection
         .prepare_cached(
@@ -143,18 +150,25 @@ pub struct ToldFile {
     pub generated_at: Timestamp,
     /// When retention removed it.
     pub removed_at: Option<Timestamp>,
+    /// Counted within the occurrence.
+    pub revision: i64,
+    /// good, held, released or discarded.
+    pub verdict: String,
+    /// What the checks found.
+    pub findings: Option<String>,
 }
 
 const OCCURRENCES: &str = "
     select o.occurrence_id, d.name, v.number, o.nominal_at, o.manual, o.period_start, o.period_end, o.state, o.rule,
            o.send, r.run_id, r.number, r.state, r.started_at, r.ended_at, r.error, r.rows_left_out, r.clamped,
-           r.newest_at, a.file_name, a.path, a.bytes, a.rows, a.sha256, a.generated_at, a.removed_at, o.retry_at
+           r.newest_at, a.file_name, a.path, a.bytes, a.rows, a.sha256, a.generated_at, a.removed_at, o.retry_at,
+           a.revision, a.verdict, a.findings
     from occurrence o
     join definition d on d.definition_id = o.definition_id
     join definition_version v on v.version_id = o.version_id
     left join run r on r.occurrence_id = o.occurrence_id
-         and r.number = (select max(number) from run n where n.occurrence_id = o.occurrence_id)
-    left join artifact a on a.run_id = r.run_id";
+         and r.number = (select max(number) from run n where n.occurrence_id = o.occurrence_id and n.same_as is null)
+    left join artifact a on a.run_id = r.run_id and a.part = ''";
 
 fn told(row: &Row<'_>) -> rusqlite::Result<ToldOccurrence> {
     let file = match row.get::<_, Option<String>>(19)? {
@@ -167,6 +181,9 @@ fn told(row: &Row<'_>) -> rusqlite::Result<ToldOccurrence> {
             sha256: row.get(23)?,
             generated_at: instant(row, 24)?,
             removed_at: optional_instant(row, 25)?,
+            revision: row.get(27)?,
+            verdict: row.get(28)?,
+            findings: row.get(29)?,
         }),
     };
     let run = match row.get::<_, Option<i64>>(10)? {
@@ -217,6 +234,25 @@ pub fn occurrences(
 pub fn occurrence(connection: &Connection, occurrence_id: i64) -> rusqlite::Result<Option<ToldOccurrence>> {
     let sql = format!("{OCCURRENCES} where o.occurrence_id = ?1");
     connection.prepare_cached(&sql)?.query_row([occurrence_id], told).optional()
+}
+
+/// An occurrence's newest run, whatever came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewestRun {
+    /// Its key.
+    pub run_id: i64,
+    /// The earlier run that made the same bytes.
+    pub same_as: Option<i64>,
+}
+
+/// An occurrence's newest run.
+pub fn newest_run(connection: &Connection, occurrence_id: i64) -> rusqlite::Result<Option<NewestRun>> {
+    connection
+        .prepare_cached(
+            "select run_id, same_as from run where occurrence_id = ?1 order by number desc limit 1",
+        )?
+        .query_row([occurrence_id], |row| Ok(NewestRun { run_id: row.get(0)?, same_as: row.get(1)? }))
+        .optional()
 }
 
 /// The occurrence of a run.

@@ -4,7 +4,7 @@
 //! artifact and its deliveries, so a file without deliveries or a delivery without a file cannot be.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::deliveries::{NewDelivery, add_deliveries};
 use super::instant;
@@ -60,7 +60,8 @@ pub fn begin_since_last_run(
     tx.execute(
         "update occurrence as o set period_start = min(period_end, coalesce(
              (select max(b.period_end) from occurrence b join run r using (occurrence_id) join artifact a using (run_id)
-              where b.definition_id = o.definition_id and b.manual = 0 and b.nominal_at < o.nominal_at),
+              where b.definition_id = o.definition_id and b.manual = 0 and b.nominal_at < o.nominal_at
+                and a.part = '' and a.verdict <> 'discarded'),
              (select created_at from definition d where d.definition_id = o.definition_id)))
          where occurrence_id = ?1 and period_start = period_end",
         [occurrence_id],
@@ -75,6 +76,12 @@ pub fn begin_since_last_run(
 /// A whole file, renamed into place and synced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewArtifact {
+    /// `COLUMN=VALUE` of a file for some recipients; empty for the whole report.
+    pub part: String,
+    /// Counted within the occurrence.
+    pub revision: u32,
+    /// Why a person is to look at it before it is sent.
+    pub held: Option<String>,
     /// The file's name.
     pub file_name: String,
     /// Its place below the artifacts folder.
@@ -100,13 +107,88 @@ pub struct RunCounts {
     pub newest_at: Option<Timestamp>,
 }
 
-/// Ends a run with its file and the deliveries that follow.
+/// A file and the deliveries that follow from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeFile {
+    /// The file.
+    pub artifact: NewArtifact,
+    /// What follows.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// The newest file of an occurrence, the whole report's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierFile {
+    /// The run that made it.
+    pub run_id: i64,
+    /// Counted within the occurrence.
+    pub revision: u32,
+    /// Its rows.
+    pub rows: u64,
+    /// Its digest in hex.
+    pub sha256: String,
+    /// Its place below the artifacts folder; retention may have removed it.
+    pub path: String,
+}
+
+/// The newest file of an occurrence.
+pub fn earlier_file(connection: &Connection, occurrence_id: i64) -> rusqlite::Result<Option<EarlierFile>> {
+    connection
+        .prepare_cached(
+            "select r.run_id, a.revision, a.rows, a.sha256, a.path from run r join artifact a using (run_id)
+             where r.occurrence_id = ?1 and a.part = '' order by r.number desc limit 1",
+        )?
+        .query_row([occurrence_id], |row| {
+            Ok(EarlierFile {
+                run_id: row.get(0)?,
+                revision: row.get(1)?,
+                rows: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
+                sha256: row.get(3)?,
+                path: row.get(4)?,
+            })
+        })
+        .optional()
+}
+
+/// Instants and rows of a definition's scheduled files that went well since an instant, the newest first.
+pub fn earlier_rows(
+    connection: &Connection,
+    definition_id: i64,
+    since: Timestamp,
+    before: Timestamp,
+) -> rusqlite::Result<Vec<(Timestamp, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "select o.nominal_at, a.rows from occurrence o join run r using (occurrence_id) join artifact a using (run_id)
+         where o.definition_id = ?1 and o.nominal_at >= ?2 and o.nominal_at < ?3 and o.manual = 0 and a.part = ''
+           and a.verdict in ('good', 'released')
+           and r.number = (select max(n.number) from run n join artifact using (run_id)
+                           where n.occurrence_id = o.occurrence_id)
+         order by o.nominal_at desc",
+    )?;
+    let each = |row: &Row<'_>| Ok((instant(row, 0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)));
+    statement.query_map(params![definition_id, stamp(since), stamp(before)], each)?.collect()
+}
+
+/// Ends a run that made the same bytes as an earlier one: nothing changes.
+pub fn finish_same(tx: &Transaction<'_>, run_id: i64, as_run: i64, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute(
+        "update run set state = 'done', ended_at = ?2, same_as = ?3 where run_id = ?1 and state = 'running'",
+        params![run_id, stamp(now), as_run],
+    )?;
+    tx.execute(
+        "update occurrence set state = 'done', ended_at = ?2, rerun = 0
+         where occurrence_id = (select occurrence_id from run where run_id = ?1)",
+        params![run_id, stamp(now)],
+    )?;
+    Ok(())
+}
+
+/// Ends a run with its files and the deliveries that follow.
 pub fn finish(
     tx: &Transaction<'_>,
     run_id: i64,
-    artifact: &NewArtifact,
+    files: &[MadeFile],
     counts: &RunCounts,
-    deliveries: &[NewDelivery],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let ended = tx.execute(
@@ -124,25 +206,32 @@ pub fn finish(
         return Ok(());
     }
     tx.execute(
-        "update occurrence set state = 'done', ended_at = ?2
+        "update occurrence set state = 'done', ended_at = ?2, rerun = 0
          where occurrence_id = (select occurrence_id from run where run_id = ?1)",
         params![run_id, stamp(now)],
     )?;
-    tx.execute(
-        "insert into artifact (run_id, definition_id, file_name, path, bytes, rows, sha256, generated_at)
-         select ?1, o.definition_id, ?2, ?3, ?4, ?5, ?6, ?7
-         from run r join occurrence o using (occurrence_id) where r.run_id = ?1",
-        params![
+    for MadeFile { artifact, deliveries } in files {
+        tx.prepare_cached(
+            "insert into artifact (run_id, part, revision, verdict, findings, definition_id, file_name, path, bytes, rows,
+                                   sha256, generated_at)
+             select ?1, ?2, ?3, iif(?4 is null, 'good', 'held'), ?4, o.definition_id, ?5, ?6, ?7, ?8, ?9, ?10
+             from run r join occurrence o using (occurrence_id) where r.run_id = ?1",
+        )?
+        .execute(params![
             run_id,
+            artifact.part,
+            artifact.revision,
+            artifact.held,
             artifact.file_name,
             artifact.path,
             signed(artifact.bytes),
             signed(artifact.rows),
             artifact.sha256,
             stamp(artifact.generated_at)
-        ],
-    )?;
-    add_deliveries(tx, tx.last_insert_rowid(), deliveries, now)
+        ])?;
+        add_deliveries(tx, tx.last_insert_rowid(), deliveries, now)?;
+    }
+    Ok(())
 }
 
 /// Ends a run that could not make its file. Its occurrence waits for `retry_at`, or has failed where there is none.
@@ -159,8 +248,9 @@ pub fn fail(
     )?;
     tx.execute(
         "update occurrence
-         set state = case when ?3 is null then 'failed' else 'due' end, failures = failures + 1, retry_at = ?3,
-             ended_at = case when ?3 is null then ?2 end
+         -- Of a report that is made again the earlier file still stands.
+         set state = case when rerun then 'done' when ?3 is null then 'failed' else 'due' end,
+             failures = failures + 1, retry_at = ?3, ended_at = case when ?3 is null then ?2 end, rerun = 0
          where occurrence_id = (select occurrence_id from run where run_id = ?1) and state = 'running'",
         params![run_id, stamp(now), retry_at.map(stamp)],
     )?;
@@ -227,7 +317,8 @@ pub fn removable(connection: &Connection) -> rusqlite::Result<Vec<KeptArtifact>>
     let mut statement = connection.prepare_cached(
         "select artifact_id, path, bytes, generated_at from artifact a
          where removed_at is null and not exists
-             (select 1 from delivery d where d.artifact_id = a.artifact_id and d.state in ('pending', 'unknown'))
+             (select 1 from delivery d where d.artifact_id = a.artifact_id and d.state in ('pending', 'held', 'unknown'))
+           and verdict <> 'held'
          order by generated_at",
     )?;
     let kept = |row: &Row<'_>| {

@@ -80,9 +80,11 @@ fn after_its_last_retry_an_occurrence_has_failed_and_too_many_of_them_pause_the_
         (world.states().as_str(), world.ask("select state from definition").as_str()),
         ("failed failed", "paused")
     );
-    world.until("select count(*) from delivery where kind = 'notice' and state = 'outbox'", "1");
-    let mail = crate::support::files(&world.legwork.path("outbox"));
-    let mail = fs::read_to_string(world.legwork.path("outbox").join(&mail[0])).unwrap();
+    world.until("select count(*) from delivery where details like '%is paused%' and state = 'outbox'", "1");
+    let outbox = world.legwork.path("outbox");
+    let mails =
+        crate::support::files(&outbox).into_iter().map(|name| fs::read_to_string(outbox.join(name)).unwrap());
+    let mail = mails.into_iter().find(|mail| mail.contains("is paused")).unwrap();
     assert!(mail.contains("boss@x.example") && mail.contains("has failed 2 times in a row"), "{mail}");
     world.set("2026-06-10T18:00:00Z");
     world.settled();

@@ -102,7 +102,7 @@ fn unknown_reports_sources_lists_and_relays_get_suggestions() {
         &job(DAY, "[[deliver]]\nemail = { use = \"mian\", to = [\"team\"] }\n"),
         &["there is no relay `mian`", "did you mean `main`?"],
     );
-    check(&job(DAY, "[[deliver]]\nhttp = { use = \"lake\" }\n"), &["there is no HTTP endpoint `lake`"]);
+    check(&job(DAY, "[[deliver]]\nhttp = { use = \"lake\" }\n"), &["the config has no [http.lake]"]);
 }
 
 #[test]

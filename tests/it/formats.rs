@@ -187,7 +187,7 @@ fn long_spreadsheet(rows: usize, split: bool, target: &Path) -> std::io::Result<
             }
             batch.rows += 1;
         }
-        writer.write(&mut batch)?;
+        writer.write(&mut batch, &mut [])?;
     }
     Ok(writer.finish(0)?.out.into_inner())
 }

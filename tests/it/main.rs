@@ -16,15 +16,21 @@
     reason = "a test that cannot go on has failed; nothing here has users outside"
 )]
 
+mod alerts;
 mod bad_days;
 mod bad_jobs;
 mod commands;
+mod contract;
 mod crash;
 mod daemon;
+mod doctor;
+mod far_crash;
 mod formats;
 mod golden;
+mod held;
 mod http;
 mod imports;
+mod letters;
 mod mail;
 mod oracle;
 mod promises;

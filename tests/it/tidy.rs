@@ -37,6 +37,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "domain",
             "jobfile",
             "reports",
+            "secret",
             "store",
             "tomlfile",
             "zones",

@@ -1,6 +1,10 @@
 //! What tests share: a Legwork of their own in a folder of their own, and servers.
 
+pub mod far;
+pub mod letters;
 pub mod nginx;
+pub mod places;
+pub mod proxy;
 pub mod smtp;
 pub mod world;
 

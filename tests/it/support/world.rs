@@ -36,6 +36,8 @@ impl World {
     }
 
     pub fn core(&self) -> Arc<Core> {
+        // The program does so first thing in `main`.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let config = legwork::config::load(Some(&self.legwork.path("legwork.toml"))).unwrap();
         Arc::new(Core::open(config, self.clock.clone()).unwrap())
     }

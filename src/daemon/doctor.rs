@@ -1,0 +1,156 @@
+//! Whether what is to come could go out: all destinations on demand, and those of a report an hour before it is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::alerts::{State, messages};
+use super::{Core, CoreError};
+use crate::chain::chain;
+use crate::destinations::examine::folder;
+use crate::domain::definition::{Definition, Destination};
+use crate::secret::SecretError;
+use crate::store::alerts::{self, Condition};
+use crate::store::deliveries::add_notice;
+use crate::store::occurrences;
+
+pub use crate::destinations::examine::Health;
+
+/// The kind of alert.
+pub(super) const AHEAD: &str = "ahead";
+/// How long before its instant a report's destinations are looked at.
+const BEFORE: SignedDuration = SignedDuration::from_hours(1);
+/// What was seen of a destination holds for so long.
+const HOLDS: SignedDuration = SignedDuration::from_mins(30);
+/// Schedules looked at in one pass.
+const AT_ONCE: u32 = 1_000;
+
+/// A destination: its kind, and its name in the config, or the folder.
+type Way = (String, String);
+
+/// Something that was looked at: its kind, its name, and how it is.
+pub type Found = (String, String, Health);
+
+/// Looks at the state folder, the secrets, and every destination.
+pub async fn examine(core: &Core, definitions: &[Definition]) -> Vec<Found> {
+    let state = &core.config.state;
+    let mut found = vec![("state".to_owned(), state.display().to_string(), folder(state))];
+    for (key, secret) in core.config.secrets() {
+        match secret.read() {
+            Ok(_) => {}
+            // What only the unit can read is not wrong; what it opens cannot be looked at from here.
+            Err(error @ SecretError::OutsideUnit(_)) => {
+                found.push(("secret".to_owned(), key, Health::Warning(error.to_string())));
+            }
+            Err(error) => found.push(("secret".to_owned(), key, Health::Bad(chain(&error)))),
+        }
+    }
+    for (kind, target) in ways(core, definitions) {
+        let health = core.destinations.examine(&kind, &target, core.now()).await;
+        found.push((kind, target, health));
+    }
+    found
+}
+
+/// Every destination of the config, and the folders of jobs.
+fn ways(core: &Core, definitions: &[Definition]) -> Vec<Way> {
+    let config = &core.config;
+    let mut ways: BTreeSet<Way> = BTreeSet::new();
+    let mut all = |kind: &str, names: Vec<&String>| {
+        ways.extend(names.into_iter().map(|name| (kind.to_owned(), name.clone())));
+    };
+    all("relay", config.relays.keys().collect());
+    all("http", config.http.keys().collect());
+    all("webdav", config.webdav.keys().collect());
+    all("webhook", config.webhooks.keys().collect());
+    all("sftp", config.sftp.keys().collect());
+    ways.extend(config.buckets.keys().cloned());
+    ways.extend(definitions.iter().flat_map(ways_of));
+    ways.into_iter().collect()
+}
+
+/// The destinations of a definition.
+fn ways_of(definition: &Definition) -> Vec<Way> {
+    let way = |destination: &Destination| match destination {
+        Destination::Email(email) => ("relay".to_owned(), email.relay.clone()),
+        Destination::File(file) => (file.place.name().to_owned(), file.target.clone()),
+        Destination::Webhook(webhook) => ("webhook".to_owned(), webhook.target.clone()),
+    };
+    definition.destinations.iter().map(way).collect()
+}
+
+/// What of the coming hour has been looked at.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    until: Timestamp,
+    seen: BTreeMap<Way, (Timestamp, Health)>,
+}
+
+impl Ahead {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self { until: now, seen: BTreeMap::new() }
+    }
+
+    /// Looks at the destinations of what falls due within the hour, once for each instant.
+    pub(super) async fn look(&mut self, core: &Arc<Core>) -> Result<(), CoreError> {
+        let now = core.now();
+        // A clock that was set back, or far ahead, begins anew.
+        let from = self.until.clamp(now, now + BEFORE);
+        let read = move |c: &rusqlite::Connection| occurrences::next_between(c, from, now + BEFORE, AT_ONCE);
+        let found = core.store.read("read what is to come", read).await;
+        let found = found.map_err(CoreError::store("read what is to come"))?;
+        let full = found.len() == usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
+        self.until = found
+            .last()
+            .filter(|_| full)
+            .map_or(now + BEFORE, |(_, _, at)| *at + SignedDuration::from_millis(1));
+        self.seen.retain(|_, (at, _)| now < *at + HOLDS && *at <= now);
+        for (definition_id, version_id, _) in found {
+            let Ok(definition) = tokio::task::block_in_place(|| core.definition(version_id)) else {
+                continue;
+            };
+            let mut bad = Vec::new();
+            for way in ways_of(&definition) {
+                if let Health::Bad(words) = self.health(core, &way, now).await {
+                    bad.push(format!("{} {}: {words}", way.0, way.1));
+                }
+            }
+            tell(core, definition_id, bad.join("\n"), now).await?;
+        }
+        Ok(())
+    }
+
+    async fn health(&mut self, core: &Core, way: &Way, now: Timestamp) -> Health {
+        if let Some((_, health)) = self.seen.get(way) {
+            return health.clone();
+        }
+        let health = core.destinations.examine(&way.0, &way.1, now).await;
+        self.seen.insert(way.clone(), (now, health.clone()));
+        health
+    }
+}
+
+/// Tells the owner while there is time, and when it is mended.
+async fn tell(core: &Arc<Core>, definition_id: i64, words: String, now: Timestamp) -> Result<(), CoreError> {
+    let open = core.store.read("read what was told", alerts::open).await;
+    let open = open.map_err(CoreError::store("read what was told"))?;
+    let known = open
+        .into_iter()
+        .find(|alert| alert.condition.definition_id == definition_id && alert.condition.kind == AHEAD);
+    let condition = Condition { definition_id, kind: AHEAD.to_owned(), words };
+    let (condition, state) = match (known, condition.words.is_empty()) {
+        (None, true) | (Some(_), false) => return Ok(()),
+        (None, false) => (condition, State::New),
+        (Some(alert), true) => (alert.condition, State::Over(now.duration_since(alert.since))),
+    };
+    let messages = tokio::task::block_in_place(|| messages(core, &condition, state, now));
+    let write = move |tx: &rusqlite::Transaction<'_>| {
+        match state {
+            State::Over(_) => alerts::over(tx, &condition)?,
+            State::New | State::Still => alerts::told(tx, &condition, now)?,
+        }
+        messages.iter().try_for_each(|message| add_notice(tx, Some(definition_id), message, now))
+    };
+    core.store.write("note what was told", write).await.map_err(CoreError::store("note what was told"))
+}

@@ -1,0 +1,118 @@
+//! One mail a day, also when all is well: its absence is the alarm.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::prepare::notice;
+use super::{Core, CoreError};
+use crate::config::Summary;
+use crate::domain::text::local;
+use crate::domain::units::grouped;
+use crate::store::alerts::{self, Alert, Day};
+use crate::store::definitions;
+use crate::store::deliveries::add_notice;
+
+/// Under this name the ledger keeps when the last one was written.
+const REMEMBERED: &str = "summary";
+/// Names told one by one.
+const TOLD_MAX: usize = 20;
+
+/// Writes the mail when its time of day has come and today's is not there yet.
+pub(super) async fn send_if_due(core: &Arc<Core>) -> Result<(), CoreError> {
+    let Some(summary) = &core.config.alerts.summary else { return Ok(()) };
+    let now = core.now();
+    let Some(due) = due(summary, now) else { return Ok(()) };
+    let remembered =
+        core.store.read("read the last daily mail", |c| definitions::surrounding(c, REMEMBERED)).await;
+    let remembered = remembered.map_err(CoreError::store("read the last daily mail"))?;
+    let last: Option<Timestamp> = remembered.and_then(|text| text.parse().ok());
+    if last.is_some_and(|last| due <= last) {
+        return Ok(());
+    }
+    let from = last.unwrap_or(now - jiff::SignedDuration::from_hours(24));
+    let read = move |connection: &rusqlite::Connection| {
+        let open = alerts::open(connection)?;
+        let names = open.iter().map(|alert| alerts::name(connection, alert.condition.definition_id));
+        let names: Vec<String> = names.map(|found| found.map(|(name, _)| name)).collect::<Result<_, _>>()?;
+        Ok((alerts::day(connection, from, now)?, open, names))
+    };
+    let read = core.store.read("read the day", read).await;
+    let (day, open, names) = read.map_err(CoreError::store("read the day"))?;
+    let (subject, body) = text(summary, from, now, &day, &open, &names);
+    let mails: Vec<_> = summary.to.iter().filter_map(|to| notice(core, to, &subject, &body, now)).collect();
+    let write = move |tx: &rusqlite::Transaction<'_>| {
+        definitions::set_surrounding(tx, REMEMBERED, &now.to_string())?;
+        mails.iter().try_for_each(|mail| add_notice(tx, None, mail, now))
+    };
+    core.store.write("write the daily mail", write).await.map_err(CoreError::store("write the daily mail"))
+}
+
+/// The instant of today's mail, if it has come.
+fn due(summary: &Summary, now: Timestamp) -> Option<Timestamp> {
+    let today = summary.zone.civil(now).date();
+    let due = summary.zone.first_instant(today.to_datetime(summary.at))?;
+    (due <= now).then_some(due)
+}
+
+fn text(
+    summary: &Summary,
+    from: Timestamp,
+    now: Timestamp,
+    day: &Day,
+    open: &[Alert],
+    names: &[String],
+) -> (String, String) {
+    let zone = &summary.zone;
+    let date = zone.civil(now).date();
+    let subject = if open.is_empty() {
+        format!("Legwork {date}: all is well, {} reports made", grouped(day.done))
+    } else {
+        format!("Legwork {date}: {} open, {} reports made", open.len(), grouped(day.done))
+    };
+    let mut body = format!("From {} to {}, {}:\n\n", local(from, zone), local(now, zone), zone.name());
+    for (label, count) in
+        [("made", day.done), ("delivered", day.delivered), ("skipped by a rule", day.skipped)]
+    {
+        writeln!(body, "  {label:<18} {}", grouped(count)).unwrap_or_default();
+    }
+    writeln!(body, "  {:<18} {}", "failed", day.failed.len()).unwrap_or_default();
+    for name in day.failed.iter().take(TOLD_MAX) {
+        writeln!(body, "      {name}").unwrap_or_default();
+    }
+    body.push_str("\nOpen now:\n");
+    for kind in ["failed", "late", "held", "unknown", "ahead"] {
+        let of: Vec<&String> = open
+            .iter()
+            .zip(names)
+            .filter(|(alert, _)| alert.condition.kind == kind)
+            .map(|(_, name)| name)
+            .collect();
+        writeln!(body, "  {kind:<18} {}", of.len()).unwrap_or_default();
+        for name in of.iter().take(TOLD_MAX) {
+            writeln!(body, "      {name}").unwrap_or_default();
+        }
+    }
+    body.push_str("\nThis mail comes every day. If it does not, look at the machine.\n");
+    (subject, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::due;
+    use crate::config::Summary;
+    use crate::domain::zone::{Zone, ZoneOrigin};
+
+    #[test]
+    fn the_mail_is_due_at_its_local_time_each_day() {
+        let zone = Zone::new("Europe/Berlin", TimeZone::get("Europe/Berlin").unwrap(), ZoneOrigin::Host);
+        let summary = Summary { to: Vec::new(), at: jiff::civil::time(7, 0, 0, 0), zone };
+        let at = |text: &str| due(&summary, text.parse().unwrap()).map(|at| at.to_string());
+        assert_eq!(at("2026-07-01T04:59:59Z"), None);
+        assert_eq!(at("2026-07-01T05:00:00Z").unwrap(), "2026-07-01T05:00:00Z");
+        assert_eq!(at("2026-11-21T06:30:00Z").unwrap(), "2026-11-21T06:00:00Z");
+    }
+}

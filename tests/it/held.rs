@@ -1,0 +1,119 @@
+//! Checks before sending, and reports made again.
+
+use crate::support::letters::{letters, to};
+use crate::support::{Legwork, job, segment};
+
+const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
+const OUTBOX: &str = "[relay.main]\noutbox = \"outbox\"\nfrom = \"reports@centre.example\"\n";
+
+fn legwork(more: &str) -> Legwork {
+    let legwork = Legwork::new(OUTBOX);
+    legwork.import(&segment("s1", "2026-06-10T08:00:00Z"));
+    let deliver = "[[deliver]]\nemail = { to = [\"a@x.example\"] }\n";
+    legwork.job("daily", &job(DAY, &format!("{more}{deliver}")));
+    legwork.run(&["apply"]).ok();
+    legwork
+}
+
+#[test]
+fn a_failed_check_holds_the_report_until_a_person_looks() {
+    let legwork = legwork("[checks]\nrows = { min = 10 }\ntell = true\n");
+    let said = legwork.run(&["run", "daily"]).fails(5);
+    assert!(said.contains("held: 1 rows are fewer than 10"), "{said}");
+    assert_eq!(
+        legwork.ask("select group_concat(kind || ' ' || state) from delivery"),
+        "email held,notice pending"
+    );
+    // The dot is dark, and the word is there.
+    let list = legwork.run(&["list"]).ok();
+    assert!(list.contains("held") && !list.contains("●"), "{list}");
+    let why = legwork.run(&["why", "daily"]).fails(5);
+    assert!(why.contains("legwork release 1") && why.contains("legwork discard 1"), "{why}");
+
+    legwork.run(&["release", "1"]).ok();
+    assert_eq!(legwork.ask("select state from delivery where kind = 'email'"), "outbox");
+    assert_eq!(legwork.ask("select verdict from artifact"), "released");
+    assert!(legwork.run(&["list"]).ok().contains("●"));
+    assert_eq!(
+        letters(&legwork.path("outbox")).iter().filter(|l| l["attachments"][0].is_object()).count(),
+        1
+    );
+}
+
+#[test]
+fn recipients_are_told_of_a_delay_and_a_discarded_report_never_counts_as_generated() {
+    let legwork = legwork("[checks]\ncolumns = { \"Agent Email\" = { one_of = [\"x\"] } }\ntell = true\n");
+    legwork.run(&["run", "daily"]).fails(5);
+    let daemon = legwork.serve();
+    legwork.wait_until("select state from delivery where kind = 'notice'", "outbox");
+    daemon.stop();
+    let letters = letters(&legwork.path("outbox"));
+    let told = to(&letters, "a@x.example");
+    assert!(told["headers"]["subject"].as_str().unwrap().starts_with("Delayed: "), "{told:#}");
+    legwork.run(&["discard", "1", "--reason", "the feed was broken"]).ok();
+    assert_eq!(legwork.ask("select verdict from artifact"), "discarded");
+    assert_eq!(legwork.ask("select reason from delivery where kind = 'email'"), "the feed was broken");
+    assert!(!legwork.run(&["list"]).ok().contains("●"));
+}
+
+#[test]
+fn every_check_finds_what_it_is_for_and_all_findings_are_told() {
+    let legwork = legwork(
+        "[checks]\nunique = [\"Agent Email\"]\non_fail = \"send\"\nfresh = \"1h\"\n\
+         half_hours = { column = \"Segment Start Time\", from = \"08:00\", to = \"09:00\" }\n\
+         columns = { \"Queue Name\" = { required = true } }\n",
+    );
+    legwork.import(&segment("s2", "2026-06-10T08:01:00Z"));
+    legwork.run(&["run", "daily"]).ok();
+    let letters = letters(&legwork.path("outbox"));
+    let text = letters[0]["text"].as_str().unwrap();
+    for said in [
+        "1 rows repeat the Agent Email of another",
+        "Queue Name: 2 cells are blank",
+        "no row has its Segment Start Time in the half hours from 2026-06-10 08:30",
+        "long before the period's end",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
+fn a_check_of_a_column_that_is_not_there_gets_the_nearest_one() {
+    let legwork = Legwork::new(OUTBOX);
+    legwork.job("daily", &job(DAY, "[checks]\nunique = [\"Agent Emial\"]\nrows = { min = 2, max = 1 }\n"));
+    let said = legwork.run(&["check"]).fails(2);
+    assert!(said.contains("did you mean `Agent Email`?") && said.contains("`max` is below `min`"), "{said}");
+}
+
+#[test]
+fn the_same_report_again_changes_nothing_and_changed_data_is_a_new_revision() {
+    for correction in ["keep", "send"] {
+        let legwork = legwork(&format!("[output]\ncorrection = \"{correction}\"\n"));
+        legwork.run(&["run", "daily"]).ok();
+        let said = legwork.run(&["rerun", "1"]).ok();
+        assert!(said.contains("the same bytes as before; nothing changes"), "{said}");
+        assert_eq!(legwork.ask("select count(*) from artifact"), "1");
+        assert_eq!(legwork.ask("select same_as from run order by run_id desc"), "1");
+
+        legwork.import(&segment("s2", "2026-06-10T09:00:00Z"));
+        legwork.run(&["rerun", "1"]).ok();
+        assert_eq!(legwork.ask("select group_concat(revision || ':' || rows) from artifact"), "1:1,2:2");
+        let letters = letters(&legwork.path("outbox"));
+        if correction == "keep" {
+            assert_eq!(letters.len(), 1);
+            // A person may send it.
+            legwork.run(&["why", "daily"]).ok();
+            continue;
+        }
+        assert_eq!(letters.len(), 2);
+        let text = letters[1]["text"].as_str().unwrap();
+        assert!(letters[1]["headers"]["subject"].as_str().unwrap().starts_with("Correction: "));
+        assert!(
+            text.contains("revision 2")
+                && text.contains("2 rows instead of 1")
+                && text.contains("1 lines are new"),
+            "{text}"
+        );
+        assert_ne!(letters[0]["headers"]["message-id"], letters[1]["headers"]["message-id"]);
+    }
+}
