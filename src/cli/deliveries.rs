@@ -12,7 +12,7 @@ use crate::daemon::{Core, deliver_due, prepare};
 use crate::domain::address::Address;
 use crate::domain::text::rfc3339;
 use crate::store::answers::{self, NOBODY, Which};
-use crate::store::deliveries::{self, NewDelivery, ToldDelivery};
+use crate::store::deliveries::{NewDelivery, ToldDelivery};
 use crate::store::overview;
 
 /// States of a delivery, for `deliveries --state`.
@@ -96,7 +96,7 @@ pub(super) fn deliver(context: &Context, arguments: &WhichArguments) -> anyhow::
         .store
         .write_blocking("try deliveries again", move |tx| answers::try_again(tx, &asked, "failed", now))?;
     say!("{tried} tried again")?;
-    follow(&core, which.run_id)
+    follow(&core, &which)
 }
 
 /// `release`: sends what is held, and tries again what nobody knows about.
@@ -113,7 +113,7 @@ pub(super) fn release(context: &Context, arguments: &WhichArguments) -> anyhow::
         Ok((answers::release(tx, &asked, now)?, answers::try_again(tx, &asked, "unknown", now)?))
     })?;
     say!("{released} released, {tried} tried again")?;
-    follow(&core, which.run_id)
+    follow(&core, &which)
 }
 
 /// Whether a check holds the run's file.
@@ -131,7 +131,7 @@ pub(super) fn resend(
     let core = Arc::new(context.core()?);
     let which = arguments.which();
     let run_id = which.run_id;
-    let sent = some(&core, &which, |_| true, "any")?;
+    let sent = some(&core, &which, |_| true, "none is meant")?;
     let fits = |delivery: &ToldDelivery, to| {
         prepare::anew(&core, run_id, delivery, to).map(|new| (delivery.artifact_id, new))
     };
@@ -178,7 +178,7 @@ pub(super) fn resend(
         ));
     }
     say!("{added} sent anew")?;
-    follow(&core, run_id)
+    follow(&core, &which)
 }
 
 pub(super) fn discard(context: &Context, arguments: &WhichArguments, reason: &str) -> anyhow::Result<Exit> {
@@ -221,13 +221,13 @@ fn some(
 }
 
 /// Waits until nothing of a run is under way, with the daemon or without one, and tells how it went.
-fn follow(core: &Arc<Core>, run_id: i64) -> anyhow::Result<Exit> {
+fn follow(core: &Arc<Core>, which: &Which) -> anyhow::Result<Exit> {
     let lock = Context::lock_unless_served(&core.config)?;
     if lock.is_some() {
         let runtime = runtime()?;
         runtime.block_on(async {
             core.recover().await?;
-            deliver_due(core, run_id).await?;
+            deliver_due(core, which.run_id).await?;
             core.destinations.close().await;
             Ok::<_, anyhow::Error>(())
         })?;
@@ -236,7 +236,7 @@ fn follow(core: &Arc<Core>, run_id: i64) -> anyhow::Result<Exit> {
     }
     let line = StatusLine::new();
     loop {
-        let sent = core.store.read_blocking("read the deliveries", |c| deliveries::of_run(c, run_id))?;
+        let sent = core.store.read_blocking("read the deliveries", |c| which.deliveries(c))?;
         let now = core.now();
         let under_way = |delivery: &&ToldDelivery| {
             delivery.state == "pending" && delivery.next_attempt_at.is_some_and(|at| at <= now)

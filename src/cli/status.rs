@@ -376,7 +376,12 @@ fn tell_run(core: &Core, run: &overview::ToldRun, found: &ToldOccurrence, zone: 
             say!("         revision {}", file.revision)?;
         }
         if let Some(findings) = &file.findings {
-            say!("         {} by the checks: {findings}", file.verdict)?;
+            let verdict = match file.verdict.as_str() {
+                "held" => "held by the checks",
+                "released" => "released by a person; the checks found",
+                _ => "discarded by a person; the checks found",
+            };
+            say!("         {verdict}: {findings}")?;
         }
         say!("         completeness: {completeness}")?;
         if let Some(removed) = file.removed_at {

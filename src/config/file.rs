@@ -171,12 +171,31 @@ pub struct RelayTable {
     pub ca_file: Option<PathBuf>,
     /// The largest message; the relay's own limit holds when it is smaller.
     pub size_limit: Option<String>,
+    /// How the login is made: plain or login, whichever the relay offers, when absent; xoauth2 where the password is an
+    /// access token. It is read at each login, so that a helper can renew its file.
+    pub auth: Option<AuthWord>,
     /// How long one mail may take.
     pub timeout: Option<String>,
     /// Connections at the same time.
     pub connections: Option<u32>,
+    /// Mails over one connection at the most; no limit when absent.
+    pub mails_per_connection: Option<u32>,
+    /// Mails in a span of time at the most, as "100/m" or "5/s"; no limit when absent.
+    pub rate: Option<String>,
     /// Whether its name may lead into a private network; false when absent.
     pub private_network: Option<bool>,
+}
+
+/// How a login at a relay is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthWord {
+    /// Name and password at once.
+    Plain,
+    /// Name and password one after the other.
+    Login,
+    /// An OAuth 2 access token in the place of the password.
+    Xoauth2,
 }
 
 /// How a relay is spoken to.

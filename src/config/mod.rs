@@ -20,7 +20,7 @@ use crate::tomlfile::{self, Problem};
 use crate::zones::Zones;
 
 pub use alerts::{Alerts, Ping, Summary};
-pub use file::TlsWord;
+pub use file::{AuthWord, TlsWord};
 pub use places::{BucketAt, BucketLogin, BucketTarget, Endpoint, EndpointLogin, SftpHost, WebhookTarget};
 pub use read::parse;
 
@@ -136,8 +136,14 @@ pub struct SmtpServer {
     pub login: Option<(String, SecretName)>,
     /// Certificates to trust besides the host's.
     pub ca_file: Option<PathBuf>,
+    /// How the login is made; as the server offers where it is absent.
+    pub auth: Option<AuthWord>,
     /// Connections at the same time.
     pub connections: usize,
+    /// Mails over one connection at the most.
+    pub mails_per_connection: Option<u32>,
+    /// The least time between the beginnings of two mails.
+    pub pace: Option<SignedDuration>,
     /// Whether its name may lead into a private network.
     pub private_network: bool,
 }

@@ -187,6 +187,8 @@ impl Reading<'_> {
                 return None;
             }
         };
+        let pace =
+            table.rate.as_deref().and_then(|rate| self.take(&format!("{path}.rate"), units::pace(rate)));
         let default_port = match tls {
             TlsWord::Starttls => 587,
             TlsWord::Implicit => 465,
@@ -198,7 +200,10 @@ impl Reading<'_> {
             tls,
             login,
             ca_file: table.ca_file,
+            auth: table.auth,
             connections: usize::try_from(table.connections.unwrap_or(4).max(1)).unwrap_or(4),
+            mails_per_connection: table.mails_per_connection.map(|mails| mails.max(1)),
+            pace,
             private_network: table.private_network.unwrap_or(false),
         })
     }

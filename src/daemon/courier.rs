@@ -15,31 +15,34 @@ use crate::destinations::details::Details;
 use crate::destinations::{Parcel, ParcelFile};
 use crate::domain::delivery::{Next, Outcome, next};
 use crate::store::StoreError;
-use crate::store::deliveries::{self, EndedAttempt, OpenAttempt, PendingDelivery, due, next_attempt};
+use crate::store::deliveries::{
+    self, Earlier, EndedAttempt, OpenAttempt, PendingDelivery, due, next_attempt,
+};
 
 /// The ledger is looked at this often when nobody wakes the courier.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// What is due now is under way, or waits for a place: its end wakes the courier, and else it looks after this.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(200);
 
+/// How long places are gathered while more is due than there are.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// Works off due deliveries until it is told to stop.
 pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken, work: TaskTracker) {
     let under_way: Arc<Mutex<HashSet<i64>>> = Arc::default();
     let timer = Timer::new(core.clock.clone());
+    let most = core.config.limits.deliveries;
     loop {
         let woken = wake.courier.notified();
-        let now = core.now();
-        let most = core.config.limits.deliveries;
-        match core.store.read("read due deliveries", move |connection| due(connection, now, most)).await {
-            Ok(found) => {
-                for delivery in found {
-                    if !enter(&under_way, delivery.delivery_id, most) {
-                        continue;
-                    }
+        let mut backlog = false;
+        match begin(&core, &under_way, most).await {
+            Ok((begun, more)) => {
+                backlog = more;
+                for (delivery, attempt, earlier) in begun {
                     let (core, wake, under_way) = (core.clone(), wake.clone(), under_way.clone());
                     work.spawn(async move {
                         let delivery_id = delivery.delivery_id;
-                        if let Err(error) = attempt(&core, &delivery).await {
+                        if let Err(error) = attempt_it(&core, &delivery, attempt, &earlier).await {
                             tracing::error!(
                                 delivery_id,
                                 error = chain(&error),
@@ -56,11 +59,68 @@ pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken
                 tracing::error!(error = chain(&error), "deliveries could not be read; trying again");
             }
         }
+        if backlog {
+            // Places become free one by one; a few of them are filled together, so that their attempts share a sync.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(GATHER) => continue,
+            }
+        }
         let until = next_look(&core).await;
         tokio::select! {
             () = stop.cancelled() => return,
             () = woken => {}
             () = timer.until(until) => {}
+        }
+    }
+}
+
+type Begun = (PendingDelivery, OpenAttempt, Earlier);
+
+/// Writes down attempts for what is due and has a place, all of them at once; and whether more is due.
+async fn begin(
+    core: &Core,
+    under_way: &Mutex<HashSet<i64>>,
+    most: usize,
+) -> Result<(Vec<Begun>, bool), StoreError> {
+    let busy = under_way.lock().unwrap_or_else(PoisonError::into_inner).len();
+    let free = most.saturating_sub(busy);
+    let now = core.now();
+    let found = core.store.read("read due deliveries", move |connection| due(connection, now, most)).await?;
+    let more = free < found.len();
+    let chosen: Vec<PendingDelivery> =
+        found.into_iter().filter(|delivery| enter(under_way, delivery.delivery_id, most)).collect();
+    if chosen.is_empty() {
+        return Ok((Vec::new(), more));
+    }
+    let ids: Vec<i64> = chosen.iter().map(|delivery| delivery.delivery_id).collect();
+    let start = move |tx: &rusqlite::Transaction<'_>| {
+        let begin = |delivery: PendingDelivery| {
+            let earlier = deliveries::earlier(tx, delivery.delivery_id)?;
+            let attempt = deliveries::start_attempt(tx, delivery.delivery_id, now)?;
+            Ok(attempt.map(|attempt| (delivery, attempt, earlier)))
+        };
+        chosen
+            .into_iter()
+            .filter_map(|delivery| begin(delivery).transpose())
+            .collect::<rusqlite::Result<Vec<Begun>>>()
+    };
+    let begun = core.store.write("start attempts", start).await;
+    let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    match begun {
+        Ok(begun) => {
+            // What somebody else began, or ended, is not under way here.
+            for id in ids.iter().filter(|id| !begun.iter().any(|(delivery, ..)| delivery.delivery_id == **id))
+            {
+                under_way.remove(id);
+            }
+            Ok((begun, more))
+        }
+        Err(error) => {
+            for id in &ids {
+                under_way.remove(id);
+            }
+            Err(error)
         }
     }
 }
@@ -93,13 +153,28 @@ pub async fn deliver_due(core: &Arc<Core>, run_id: i64) -> Result<(), CoreError>
     }
 }
 
-/// One attempt: written down before, marked when the body begins, closed after.
+/// One attempt, written down before it begins.
 async fn attempt(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<(), CoreError> {
     let (delivery_id, now) = (delivery.delivery_id, core.now());
-    let started =
-        core.store.write("start an attempt", move |tx| deliveries::start_attempt(tx, delivery_id, now)).await;
-    let Some(attempt) = started.map_err(CoreError::store("start an attempt"))? else { return Ok(()) };
-    let (outcome, on_unknown) = match parcel(core, delivery) {
+    let start = move |tx: &rusqlite::Transaction<'_>| {
+        let earlier = deliveries::earlier(tx, delivery_id)?;
+        Ok(deliveries::start_attempt(tx, delivery_id, now)?.map(|attempt| (attempt, earlier)))
+    };
+    let started = core.store.write("start an attempt", start).await;
+    let Some((attempt, earlier)) = started.map_err(CoreError::store("start an attempt"))? else {
+        return Ok(());
+    };
+    attempt_it(core, delivery, attempt, &earlier).await
+}
+
+/// One attempt that was written down: marked when the body begins, closed after.
+async fn attempt_it(
+    core: &Arc<Core>,
+    delivery: &PendingDelivery,
+    attempt: OpenAttempt,
+    earlier: &Earlier,
+) -> Result<(), CoreError> {
+    let (outcome, on_unknown) = match parcel(core, delivery, earlier) {
         Err(reply) => (Outcome::Lasting { reply }, crate::domain::definition::OnUnknown::Hold),
         Ok(parcel) => {
             let mark =
@@ -113,6 +188,24 @@ async fn attempt(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<(), Cor
                         marked.await.map_err(|error| chain(&error))
                     })
                 };
+            if let Some(newer) = superseded(core, delivery).await? {
+                let reason = format!(
+                    "run {newer}, which is newer, has put its file there; legwork resend puts this one over it"
+                );
+                tracing::warn!(
+                    delivery_id = delivery.delivery_id,
+                    newer,
+                    "let be: a newer file stands there"
+                );
+                let now = core.now();
+                let close =
+                    move |tx: &rusqlite::Transaction<'_>| deliveries::let_be(tx, attempt, &reason, now);
+                return core
+                    .store
+                    .write("end an attempt", close)
+                    .await
+                    .map_err(CoreError::store("end an attempt"));
+            }
             let outcome = match not_there_yet(core, delivery, &parcel).await? {
                 Some(outcome) => outcome,
                 None => core.destinations.send(&parcel, &mark).await,
@@ -127,6 +220,17 @@ async fn attempt(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<(), Cor
         told(core, file.run_id, file.version_id).await;
     }
     Ok(())
+}
+
+/// An older report that comes late does not replace a newer one under the same name.
+async fn superseded(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<Option<i64>, CoreError> {
+    if matches!(delivery.kind.as_str(), "email" | "notice" | "webhook") {
+        return Ok(None);
+    }
+    let delivery_id = delivery.delivery_id;
+    let newer =
+        core.store.read("look for a newer file", move |c| deliveries::superseded_by(c, delivery_id)).await;
+    newer.map_err(CoreError::store("look for a newer file"))
 }
 
 /// A mail whose file is fetched by a link waits until the file is where the link leads.
@@ -192,7 +296,7 @@ async fn finish(
     }
 }
 
-fn parcel(core: &Core, delivery: &PendingDelivery) -> Result<Parcel, String> {
+fn parcel(core: &Core, delivery: &PendingDelivery, earlier: &Earlier) -> Result<Parcel, String> {
     let details =
         Details::from_json(&delivery.details).map_err(|error| format!("read the delivery: {error}"))?;
     let file = delivery.file.as_ref().map(|file| ParcelFile {
@@ -208,9 +312,9 @@ fn parcel(core: &Core, delivery: &PendingDelivery) -> Result<Parcel, String> {
         details,
         message_id: delivery.message_id.clone(),
         file,
-        repeated: delivery.earlier.begun,
-        unsure: delivery.earlier.unsure,
-        uploads: delivery.earlier.uploads.clone(),
+        repeated: earlier.begun,
+        unsure: earlier.unsure,
+        uploads: earlier.uploads.clone(),
         now: core.now(),
     })
 }

@@ -37,6 +37,8 @@ pub(super) struct Made<'a> {
     pub(super) first_rows: &'a [Vec<String>],
     /// What is other than in the revision before it.
     pub(super) changes: Option<&'a Changes>,
+    /// Whether a new revision waits until a person sends it.
+    pub(super) kept: bool,
 }
 
 impl Made<'_> {
@@ -95,6 +97,7 @@ impl Made<'_> {
                         details: Details::Webhook(details).to_json(),
                         message_id: None,
                         held: None,
+                        kept: None,
                     });
                 }
             }
@@ -107,6 +110,12 @@ impl Made<'_> {
         if let Some(reason) = &self.artifact.held {
             for delivery in &mut deliveries {
                 delivery.held.get_or_insert_with(|| reason.clone());
+            }
+        }
+        if self.kept {
+            let reason = format!("a new revision, kept; to send it: legwork resend {}", self.run_id);
+            for delivery in &mut deliveries {
+                delivery.kept = Some(reason.clone());
             }
         }
         deliveries
@@ -132,6 +141,7 @@ impl Made<'_> {
             details: Details::File(details).to_json(),
             message_id: None,
             held: None,
+            kept: None,
         })
     }
 
@@ -200,7 +210,10 @@ impl Made<'_> {
             Some(link) => Some(Link {
                 place: link.place.name().to_owned(),
                 target: link.target.clone(),
-                address: link.path.render_path(&self.values())?,
+                address: match &link.path {
+                    None => self.artifact.file_name.clone(),
+                    Some(path) => path.render_path(&self.values())?,
+                },
                 expires_s: u64::try_from(link.expires.as_secs()).unwrap_or(0),
             }),
         };
@@ -228,6 +241,7 @@ impl Made<'_> {
             details: details.clone(),
             message_id: Some(message_id.clone()),
             held,
+            kept: None,
         };
         let mut nobody = true;
         for address in email.to.iter().chain(&email.cc).chain(&email.bcc) {
@@ -365,7 +379,15 @@ pub fn anew(core: &Core, run_id: i64, delivery: &ToldDelivery, to: Option<&Addre
         Details::Notice { .. } => return None,
     };
     let target = delivery.target.clone();
-    Some(NewDelivery { kind, target, address, details: details.to_json(), message_id, held: None })
+    Some(NewDelivery {
+        kind,
+        target,
+        address,
+        details: details.to_json(),
+        message_id,
+        held: None,
+        kept: None,
+    })
 }
 
 /// Says of a JSON object that it is an event.
@@ -438,6 +460,7 @@ fn notice_by(
         details: Details::Notice { subject: subject.to_owned(), text: body.to_owned(), date: now }.to_json(),
         message_id: Some(message_id(core, relay, 0)),
         held: None,
+        kept: None,
     }
 }
 
@@ -453,5 +476,6 @@ pub(super) fn event(target: &str, event: &str, mut body: serde_json::Value) -> N
         details: Details::Webhook(WebhookDetails { body: body.to_string(), id, on_unknown }).to_json(),
         message_id: None,
         held: None,
+        kept: None,
     }
 }

@@ -357,6 +357,7 @@ fn make_file(
         Err(error) => return Err(chain(&error)),
         Ok(generated) => generated,
     };
+    core.destinations.vouch(&target, &generated.file.sha256);
     let earlier = core
         .store
         .read_blocking("read the earlier file", |c| runs::earlier_file(c, occurrence.occurrence_id));
@@ -439,12 +440,10 @@ fn gather(
         findings: &findings,
         first_rows: &seen.first_rows,
         changes: changes.as_ref(),
+        kept: changes.is_some() && definition.output.correction == Correction::Keep,
     };
     // Changed data makes a new revision; it is sent only where the job says so.
-    let send = changes.is_none() || definition.output.correction == Correction::Send;
-    let deliveries = |made: &Made<'_>| {
-        if send { made.deliveries(core).map_err(|error| chain(&error)) } else { Ok(Vec::new()) }
-    };
+    let deliveries = |made: &Made<'_>| made.deliveries(core).map_err(|error| chain(&error));
     let mut all = deliveries(&made)?;
     let mut files = vec![MadeFile { artifact: whole.clone(), deliveries: all.clone() }];
     for part in seen.parts {

@@ -219,13 +219,14 @@ impl Client {
         let response = self.talk(self.request("HEAD", &url)?, None).await.map_err(Silent::outcome)?;
         let status = response.status();
         // Any other answer is one: the base of an endpoint need not be a page, nor open to a look.
-        if status == StatusCode::UNAUTHORIZED || status.is_server_error() {
+        let broken = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+        if status == StatusCode::UNAUTHORIZED || broken {
             return Err(self.judge(response, &url, true).await);
         }
         let date = text(response.headers(), "date").and_then(|date| httpdate::parse_http_date(&date).ok());
         let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
         let certificate = tls.and_then(reqwest::tls::TlsInfo::peer_certificate).map(<[u8]>::to_vec);
-        Ok(Greeting { words: format!("{url}: answers {status}"), date, certificate })
+        Ok(Greeting { words: format!("{url}: answers HEAD with {status}"), date, certificate })
     }
 
     /// Whether files may be put and removed.

@@ -41,6 +41,11 @@ impl Directory<'_> {
             .unwrap_or_else(|_| Outcome::Unsure { reply: "the copy ended without a word".to_owned() }.into())
     }
 
+    /// Removes what an earlier try may have left. Best effort.
+    pub(super) fn clear(&self, path: &str, delivery_id: i64) {
+        drop(std::fs::remove_file(Path::new(self.folder).join(part_path(path, delivery_id))));
+    }
+
     pub(super) async fn look(&self, path: &str, bytes: u64, sha256: &str) -> Look {
         let (target, sha256) = (Path::new(self.folder).join(path), sha256.to_owned());
         let looked = tokio::task::spawn_blocking(move || look(&target, bytes, &sha256)).await;

@@ -16,6 +16,7 @@ mod places;
 mod sftp;
 mod smtp;
 mod stores;
+mod vouched;
 mod webdav;
 mod webhook;
 
@@ -35,6 +36,7 @@ use directory::Directory;
 use http::Http;
 use places::Way;
 use sftp::Sftp;
+use vouched::Vouched;
 use webdav::Webdav;
 use webhook::Webhook;
 
@@ -92,6 +94,7 @@ pub struct Destinations {
     webhooks: BTreeMap<String, WebhookTarget>,
     buckets: BTreeMap<(String, String), BucketTarget>,
     sftp: BTreeMap<String, SftpHost>,
+    vouched: Vouched,
 }
 
 impl Destinations {
@@ -111,7 +114,13 @@ impl Destinations {
             webhooks: config.webhooks.clone(),
             buckets: config.buckets.clone(),
             sftp: config.sftp.clone(),
+            vouched: Vouched::default(),
         }
+    }
+
+    /// Says that a file on disk is whole and the one whose digest is known: it was just written.
+    pub fn vouch(&self, path: &Path, sha256: &str) {
+        self.vouched.vouch(path, sha256);
     }
 
     /// Makes one attempt.
@@ -160,6 +169,9 @@ impl Destinations {
                 Way::Sftp(&sftp)
             }
         };
+        if let Some(file) = &parcel.file {
+            self.vouched.check(file).await?;
+        }
         Ok(places::send(&way, parcel, details, mark).await)
     }
 
@@ -187,6 +199,11 @@ impl Destinations {
         let Some((relay, pool)) = self.relays.get(&parcel.target) else {
             return gone("relay", &parcel.target);
         };
+        if let Some(file) = &parcel.file
+            && let Err(outcome) = self.vouched.check(file).await
+        {
+            return outcome;
+        }
         let mut link = None;
         if let Details::Email(details) = &parcel.details
             && !details.without_file
@@ -231,22 +248,6 @@ impl Destinations {
 /// A name that the config has lost since the run. It may come back with the next edit, so it is tried again.
 fn gone(what: &str, name: &str) -> Outcome {
     Outcome::Passing { reply: format!("the config has no {what} `{name}` any more"), retry_after: None }
-}
-
-/// Refuses a kept file that is not the one that was made: what is told of it would be false.
-async fn check_digest(file: &ParcelFile) -> Result<(), Outcome> {
-    let path = file.path.clone();
-    let digest = tokio::task::spawn_blocking(move || crate::artifacts::digest_of(&path)).await;
-    match digest {
-        Ok(Ok(digest)) if digest == file.sha256 => Ok(()),
-        Ok(Ok(_)) => {
-            let path = file.path.display();
-            let reply = format!("the kept file `{path}` is not the one that was made: its digest differs");
-            Err(Outcome::Lasting { reply })
-        }
-        Ok(Err(error)) => Err(from_io("read", &file.path, &error)),
-        Err(_) => Err(Outcome::Passing { reply: "reading the file panicked".to_owned(), retry_after: None }),
-    }
 }
 
 /// Bytes of a mail with a file of this length attached: base64 makes four bytes of three and adds two for each line of

@@ -10,7 +10,7 @@ use super::directory::Directory;
 use super::http::Http;
 use super::sftp::Sftp;
 use super::webdav::Webdav;
-use super::{Mark, Parcel, ParcelFile, check_digest};
+use super::{Mark, Parcel, ParcelFile};
 use crate::domain::definition::{Exists, OnUnknown};
 use crate::domain::delivery::{Outcome, Receipt};
 
@@ -95,6 +95,16 @@ impl Way<'_> {
         }
     }
 
+    /// Removes what an earlier try may have left under its temporary name.
+    async fn clear(&self, path: &str, delivery_id: i64) {
+        match self {
+            Self::Directory(directory) => directory.clear(path, delivery_id),
+            Self::Webdav(webdav) => webdav.clear(path, delivery_id).await,
+            Self::Sftp(sftp) => sftp.clear(path, delivery_id).await,
+            Self::Http(_) | Self::Bucket(_) => {}
+        }
+    }
+
     async fn look(&self, path: &str, bytes: u64, sha256: &str) -> Look {
         match self {
             Self::Directory(directory) => directory.look(path, bytes, sha256).await,
@@ -109,9 +119,6 @@ impl Way<'_> {
 /// One attempt at a file and what belongs to it.
 pub(super) async fn send(way: &Way<'_>, parcel: &Parcel, details: &FileDetails, mark: Mark<'_>) -> Outcome {
     let Some(file) = &parcel.file else { return Outcome::lasting("there is no file to deliver") };
-    if let Err(outcome) = check_digest(file).await {
-        return outcome;
-    }
     if let Way::Bucket(bucket) = way {
         // Parts of an upload that a crash cut short cost money until somebody ends it.
         for upload in &parcel.uploads {
@@ -123,6 +130,8 @@ pub(super) async fn send(way: &Way<'_>, parcel: &Parcel, details: &FileDetails, 
     if parcel.unsure && details.on_unknown == OnUnknown::Check {
         match way.look(path, file.bytes, &file.sha256).await {
             Look::Same(receipt) => {
+                // The very bytes may be those of an earlier run, and ours a part that nobody else would remove.
+                way.clear(path, parcel.delivery_id).await;
                 outcome = Some(Outcome::done("asked: the far end has the whole file".to_owned(), receipt));
             }
             Look::Absent | Look::Other(_) => {}

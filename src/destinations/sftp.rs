@@ -203,7 +203,7 @@ impl Sftp {
             .arg(option("LogLevel", "ERROR"))
             .arg(option("BatchMode", "yes"))
             .arg(option("HostName", address))
-            .arg(option("HostKeyAlias", &host.host))
+            .arg(option("HostKeyAlias", &alias(host)))
             .arg(option("StrictHostKeyChecking", "yes"))
             .arg(option("UserKnownHostsFile", &host.known_hosts.display().to_string()))
             .arg(option("GlobalKnownHostsFile", "/dev/null"))
@@ -258,6 +258,12 @@ impl Sftp {
 
     fn told(&self, reply: &str) -> String {
         format!("{}@{}:{}: {reply}", self.host.user, self.host.host, self.host.port)
+    }
+
+    /// Removes what an earlier try may have left. Best effort.
+    pub(super) async fn clear(&self, path: &str, delivery_id: i64) {
+        let part = self.remote(&part_path(path, delivery_id));
+        self.clean_up(&Ended::Refused(String::new()), &part).await;
     }
 
     /// Best effort, where the far end still answers: a leftover is overwritten by the next try.
@@ -328,6 +334,13 @@ impl Session {
         drop(self.input);
         drop(tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await);
     }
+}
+
+/// The name that a host's key stands under: `ssh-keyscan` writes `[HOST]:PORT` for other ports than 22.
+fn alias(host: &SftpHost) -> String {
+    let with_port = format!("[{}]:{}", host.host, host.port);
+    let known = std::fs::read_to_string(&host.known_hosts).unwrap_or_default();
+    if known.contains(&with_port) { with_port } else { host.host.clone() }
 }
 
 /// A name for `sftp`'s command line: in quotes nothing has a meaning but quotes themselves.

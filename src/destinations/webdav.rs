@@ -97,6 +97,11 @@ impl Webdav<'_> {
         }
     }
 
+    /// Removes what an earlier try may have left. Best effort.
+    pub(super) async fn clear(&self, path: &str, delivery_id: i64) {
+        self.remove(&self.client.url(&part_path(path, delivery_id))).await;
+    }
+
     /// Best effort: a leftover is overwritten by the next try.
     async fn remove(&self, part_url: &str) {
         if let Ok(request) = self.client.request("DELETE", part_url) {

@@ -119,8 +119,8 @@ pub struct LinkTo {
     pub place: Place,
     /// Its name in the config.
     pub target: String,
-    /// The file's path there.
-    pub path: Template,
+    /// The file's path there; the artifact's own name when absent.
+    pub path: Option<Template>,
     /// How long a link works.
     pub expires: SignedDuration,
 }

@@ -20,7 +20,10 @@ pub struct Template(String);
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The template does not parse or render.
-    #[error("{0}")]
+    #[error(
+        "{0}; a template knows name, description, report, zone, rows, run, part, nominal, period.start and period.end; the \
+         last three with | date, | time or | format(\"%Y…\")"
+    )]
     Render(String),
     /// A rendered file name that is not one safe path component.
     #[error("file name `{name}` {reason}; it must be one plain name inside the destination's folder")]

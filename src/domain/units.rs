@@ -53,6 +53,20 @@ pub fn duration_text(duration: SignedDuration) -> String {
     format!("{seconds}s")
 }
 
+/// The time from one to the next at a rate, as `100/m` or `5/s`.
+pub fn pace(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || format!("`{text}` is not a rate; write a whole number and /s, /m or /h, as `100/m`");
+    let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
+    let span = match unit {
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        _ => return Err(wrong()),
+    };
+    let count: i64 = count.trim().parse().ok().filter(|count| 0 < *count).ok_or_else(wrong)?;
+    Ok(SignedDuration::from_micros(span / count))
+}
+
 /// A number with a comma between groups of three digits.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

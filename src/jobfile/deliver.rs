@@ -140,14 +140,18 @@ impl Lowering<'_> {
         sample: &TemplateValues<'_>,
     ) -> Option<Destination> {
         let target = self.named(path, place.name(), table.target?)?;
-        let text = table.path.cloned().unwrap_or_else(|| self.default_file_name.clone());
-        let template = Template::parse(&text, sample).and_then(|t| t.render_path(sample).map(|_| t));
         let key = if matches!(place, Place::S3 | Place::Gcs | Place::Azure) { "key" } else { "path" };
-        let template = self.take(&format!("{path}.{key}"), template)?;
+        let template = match table.path {
+            None => None,
+            Some(text) => {
+                let template = Template::parse(text, sample).and_then(|t| t.render_path(sample).map(|_| t));
+                Some(self.take(&format!("{path}.{key}"), template)?)
+            }
+        };
         Some(Destination::File(FileDestination {
             place,
             target,
-            path: Some(template),
+            path: template,
             exists: exists(table.exists),
             on_unknown: on_unknown(table.on_unknown, default),
             marker: table.marker.unwrap_or(false),

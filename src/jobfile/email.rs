@@ -133,7 +133,7 @@ impl Lowering<'_> {
             Destination::File(file)
                 if matches!(file.place, Place::S3 | Place::Gcs | Place::Azure) && file.target == *name =>
             {
-                Some((file.place.clone(), file.path.clone()?))
+                Some((file.place.clone(), file.path.clone()))
             }
             Destination::File(_) | Destination::Email(_) | Destination::Webhook(_) => None,
         });

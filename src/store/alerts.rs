@@ -28,8 +28,8 @@ pub struct Alert {
     pub told_at: Timestamp,
 }
 
-/// What is wrong now, one row a definition and kind. A failure counts until a later occurrence went well; what is held
-/// counts until a person answers. `late_before`: what fell due before it and has no end is late. `since`: older failures
+/// What is wrong now, one row a definition and kind. A failed occurrence counts until a later one went well; a
+/// delivery that failed, is unknown or held counts until a person answers, for its file is missing at the far end. `late_before`: what fell due before it and has no end is late. `since`: older failures
 /// are history.
 pub fn conditions(
     connection: &Connection,
@@ -54,7 +54,7 @@ pub fn conditions(
                 d.kind || ' to ' || d.address || ' via ' || d.target || ': '
                 || coalesce((select reply from attempt t where t.delivery_id = d.delivery_id order by number desc limit 1), '')
          from delivery d join artifact a using (artifact_id) join run r using (run_id) join occurrence o using (occurrence_id)
-         where d.state in ('failed', 'unknown') and d.ended_at > ?2 and {NO_BETTER}
+         where d.state in ('failed', 'unknown') and d.ended_at > ?2
          group by a.definition_id, d.state
          union all
          select a.definition_id, 'held', max(o.nominal_at), coalesce(a.findings, d.reason)

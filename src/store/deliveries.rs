@@ -26,6 +26,8 @@ pub struct NewDelivery {
     pub message_id: Option<String>,
     /// Why it waits for a person before its first attempt.
     pub held: Option<String>,
+    /// Why nothing is tried unless a person asks for it.
+    pub kept: Option<String>,
 }
 
 /// Adds the deliveries of an artifact. An address that stands in two destinations of one kind is served once.
@@ -37,8 +39,9 @@ pub(super) fn add_deliveries(
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
         "insert into delivery (artifact_id, kind, target, address, details, state, next_attempt_at, message_id, created_at,
-                               reason)
-         values (?1, ?2, ?3, ?4, ?5, iif(?8 is null, 'pending', 'held'), iif(?8 is null, ?6, null), ?7, ?6, ?8)
+                               reason, ended_at)
+         values (?1, ?2, ?3, ?4, ?5, iif(?9 is not null, 'discarded', iif(?8 is null, 'pending', 'held')),
+                 iif(coalesce(?8, ?9) is null, ?6, null), ?7, ?6, coalesce(?9, ?8), iif(?9 is null, null, ?6))
          on conflict do nothing",
     )?;
     for new in deliveries {
@@ -50,7 +53,8 @@ pub(super) fn add_deliveries(
             new.details,
             stamp(now),
             new.message_id,
-            new.held
+            new.held,
+            new.kept
         ])?;
     }
     Ok(())
@@ -96,8 +100,6 @@ pub struct PendingDelivery {
     pub message_id: Option<String>,
     /// The file: its run, its name, its place below the artifacts folder, its length and digest.
     pub file: Option<DeliveredFile>,
-    /// What earlier attempts may have left.
-    pub earlier: Earlier,
 }
 
 /// What earlier attempts of a delivery may have left at the far end.
@@ -163,19 +165,13 @@ pub fn due(connection: &Connection, now: Timestamp, most: usize) -> rusqlite::Re
             details: row.get(4)?,
             message_id: row.get(5)?,
             file,
-            earlier: Earlier::default(),
         })
     };
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let mut found: Vec<PendingDelivery> =
-        statement.query_map(params![stamp(now), most], pending)?.collect::<Result<_, _>>()?;
-    for delivery in &mut found {
-        delivery.earlier = earlier(connection, delivery.delivery_id)?;
-    }
-    Ok(found)
+    statement.query_map(params![stamp(now), i64::try_from(most).unwrap_or(i64::MAX)], pending)?.collect()
 }
 
-fn earlier(connection: &Connection, delivery_id: i64) -> rusqlite::Result<Earlier> {
+/// What earlier attempts of a delivery may have left.
+pub fn earlier(connection: &Connection, delivery_id: i64) -> rusqlite::Result<Earlier> {
     let mut earlier = Earlier::default();
     let mut statement = connection.prepare_cached(
         "select body_begun_at is not null, class = 'unsure', upload from attempt
@@ -240,6 +236,44 @@ pub fn body_begins(
 ) -> rusqlite::Result<()> {
     tx.prepare_cached("update attempt set body_begun_at = ?2, upload = ?3 where attempt_id = ?1")?
         .execute(params![attempt_id, stamp(now), upload])?;
+    Ok(())
+}
+
+/// The run of a newer occurrence of the same definition that has put its file under the same name at the same place; a
+/// person who sends a file anew means it.
+pub fn superseded_by(connection: &Connection, delivery_id: i64) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "select nr.run_id from delivery d join artifact a using (artifact_id) join run r using (run_id)
+             join occurrence o using (occurrence_id)
+             join artifact na on na.definition_id = a.definition_id
+             join delivery n on n.artifact_id = na.artifact_id and n.kind = d.kind and n.target = d.target
+                             and n.address = d.address and n.state = 'delivered'
+             join run nr on nr.run_id = na.run_id join occurrence no on no.occurrence_id = nr.occurrence_id
+             where d.delivery_id = ?1 and d.number = 1 and d.kind not in ('email', 'webhook', 'notice')
+               and no.period_end > o.period_end
+             limit 1",
+        )?
+        .query_row([delivery_id], |row| row.get(0))
+        .optional()
+}
+
+/// Closes an attempt before anything of it was sent, and lets its delivery be.
+pub fn let_be(
+    tx: &Transaction<'_>,
+    attempt: OpenAttempt,
+    reason: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "update attempt set ended_at = ?2, class = 'lasting', reply = ?3 where attempt_id = ?1",
+        params![attempt.attempt_id, stamp(now), reason],
+    )?;
+    tx.execute(
+        "update delivery set state = 'discarded', reason = ?2, next_attempt_at = null, ended_at = ?3
+         where delivery_id = ?1 and state = 'pending'",
+        params![attempt.delivery_id, reason, stamp(now)],
+    )?;
     Ok(())
 }
 

@@ -32,6 +32,8 @@ use migrate::backup_to;
 const WAITING_MAX: usize = 1_024;
 /// Pieces of work in one commit at the most, so that the first of them is not kept waiting.
 const COMMIT_MAX: usize = 256;
+/// How long the writer waits for the next piece before it commits, while commits have many: less than a sync takes.
+const GATHER: Duration = Duration::from_millis(1);
 /// How long another process may hold the database before a write gives up.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// Read-only connections kept open.
@@ -278,8 +280,11 @@ fn in_savepoint<T>(
 }
 
 fn write_loop(connection: &mut Connection, waiting: &Receiver<Work>) {
+    // Under load those of the last commit are about to come back. They all wait for their answers, so the gathering ends
+    // when each of them has come, and one sync serves them all.
+    let mut last = 1;
     while let Ok(first) = waiting.recv() {
-        let mut answers: Vec<Answer> = Vec::new();
+        let mut answers: Vec<Answer> = Vec::with_capacity(last);
         let mut work = Some(first);
         let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let committed = match begun {
@@ -288,8 +293,12 @@ fn write_loop(connection: &mut Connection, waiting: &Receiver<Work>) {
                     answers.push(piece(Some(&transaction)));
                     if answers.len() < COMMIT_MAX {
                         work = waiting.try_recv().ok();
+                        if work.is_none() && 1 < last {
+                            work = waiting.recv_timeout(GATHER).ok();
+                        }
                     }
                 }
+                last = answers.len();
                 transaction.commit().map_err(|source| StoreError::sql("commit", source))
             }
             Err(source) => {

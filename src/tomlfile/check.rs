@@ -39,6 +39,20 @@ impl Checker<'_> {
             DeValue::Datetime(instant) if wants("string") => Some(Value::String(instant.to_string())),
             DeValue::Boolean(value) if wants("boolean") => Some(Value::Bool(*value)),
             DeValue::Integer(digits) if wants("integer") => self.integer(node, digits, schema, path),
+            DeValue::Integer(digits) if wants("number") => self.integer(node, digits, schema, path),
+            DeValue::Float(digits) if wants("number") => {
+                let number =
+                    digits.as_str().replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
+                if number.is_none() {
+                    self.add(
+                        node.span(),
+                        path,
+                        format!("`{}` is no number", digits.as_str()),
+                        "write it like 0.5",
+                    );
+                }
+                number.map(Value::from)
+            }
             DeValue::Array(items) if wants("array") => {
                 let nothing = Value::Null;
                 let item_schema = schema.get("items").unwrap_or(&nothing);
@@ -153,6 +167,7 @@ impl Checker<'_> {
         let name = |json: &str| match json {
             "string" => "a string in quotes",
             "integer" => "a whole number",
+            "number" => "a number",
             "boolean" => "true or false",
             "array" => "a list in [ ]",
             _ => "a table",

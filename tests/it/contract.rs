@@ -18,7 +18,7 @@ use crate::support::far::{
     Far, azure, directory, gcs, http_post, http_put, s3_moto, s3_s3rver, sftp, webdav_nginx, webdav_rclone,
 };
 use crate::support::proxy::Fault;
-use crate::support::{dice, variable, wait_for};
+use crate::support::{dice, files, small, variable, wait_for};
 
 /// What attempts have marked: how often a body began, and uploads in parts.
 #[derive(Clone, Default)]
@@ -348,4 +348,25 @@ fn a_post_is_unsure_exactly_when_its_body_had_begun() {
     bench.fault(Fault::None);
     let (outcome, _) = bench.send(&bench.parcel("post.csv", &file, Exists::Replace));
     assert!(matches!(outcome, Outcome::Lasting { .. }), "{outcome:?}");
+}
+
+#[test]
+fn a_full_far_end_is_tried_again_and_keeps_nothing_of_the_file() {
+    let small = small();
+    let folder = small.join("far-end");
+    fs::create_dir(&folder).unwrap();
+    for make in [directory, sftp] {
+        let bench = Bench::new(make);
+        let file = bench.file("large", 9, 2 << 20);
+        let (config, target) = match bench.far.kind {
+            "directory" => (String::new(), folder.display().to_string()),
+            _ => (format!("{}folder = \"{}\"\n", bench.far.config, folder.display()), "far".to_owned()),
+        };
+        let mut parcel = bench.parcel("large.csv", &file, Exists::Replace);
+        parcel.target = target;
+        let (outcome, _) = bench.send_by(&ways(&config), &parcel);
+        assert!(matches!(outcome, Outcome::Passing { .. }), "{}: {outcome:?}", bench.far.kind);
+        assert_eq!(files(&folder), Vec::<String>::new(), "{}", bench.far.kind);
+    }
+    fs::remove_dir(&folder).unwrap();
 }

@@ -102,7 +102,11 @@ fn the_same_report_again_changes_nothing_and_changed_data_is_a_new_revision() {
         if correction == "keep" {
             assert_eq!(letters.len(), 1);
             // A person may send it.
-            legwork.run(&["why", "daily"]).ok();
+            let why = legwork.run(&["why", "daily"]).ok();
+            assert!(why.contains("a new revision, kept; to send it: legwork resend 3"), "{why}");
+            legwork.run(&["resend", "3"]).ok();
+            let sent = crate::support::letters::letters(&legwork.path("outbox"));
+            assert!(sent[1]["headers"]["subject"].as_str().unwrap().starts_with("Correction: "));
             continue;
         }
         assert_eq!(letters.len(), 2);
@@ -116,4 +120,55 @@ fn the_same_report_again_changes_nothing_and_changed_data_is_a_new_revision() {
         );
         assert_ne!(letters[0]["headers"]["message-id"], letters[1]["headers"]["message-id"]);
     }
+}
+
+#[test]
+fn rows_are_held_against_earlier_reports_and_numbers_may_have_a_fraction() {
+    let checks =
+        "[checks]\nvolume = { band = 0.5, back = 3 }\ncolumns = { \"Talk Time\" = { max = 0.5, min = 0 } }\n";
+    let legwork = legwork(checks);
+    legwork.run(&["run", "daily"]).ok();
+    legwork.job("daily", &job(DAY, "[checks]\nvolume = { band = \"much\" }\n"));
+    let said = legwork.run(&["check"]).fails(2);
+    assert!(said.contains("a string") && said.contains("write a number"), "{said}");
+}
+
+#[test]
+fn an_older_report_that_comes_late_does_not_replace_a_newer_one() {
+    let legwork = Legwork::new("");
+    let out = legwork.path("out");
+    legwork.import(&segment("s1", "2026-06-10T08:00:00Z"));
+    legwork.import(&segment("s2", "2026-06-11T08:00:00Z"));
+    let deliver = format!(
+        "[output]\nfile_name = \"latest.csv\"\n[[deliver]]\ndirectory = {{ path = \"{}\" }}\n",
+        out.display()
+    );
+    legwork.job("daily", &job("\"yesterday\"", &deliver));
+    legwork.run(&["apply"]).ok();
+    // The folder is away when the first one is made.
+    std::fs::rename(&out, legwork.path("away")).unwrap();
+    legwork.run(&["run", "daily", "--period", "2026-06-10..2026-06-11"]).fails(75);
+    std::fs::rename(legwork.path("away"), &out).unwrap();
+    legwork.run(&["run", "daily", "--period", "2026-06-11..2026-06-12"]).ok();
+    let newer = std::fs::read(out.join("latest.csv")).unwrap();
+    legwork
+        .ledger()
+        .execute(
+            "update delivery set next_attempt_at = '2026-01-01T00:00:00.000Z' where state = 'pending'",
+            [],
+        )
+        .unwrap();
+    let daemon = legwork.serve();
+    legwork.wait_until(
+        "select group_concat(state) from (select state from delivery order by delivery_id)",
+        "discarded,delivered",
+    );
+    daemon.stop();
+    assert_eq!(std::fs::read(out.join("latest.csv")).unwrap(), newer);
+    assert!(
+        legwork.ask("select reason from delivery order by delivery_id").contains("run 2, which is newer")
+    );
+    // Whoever means it can have it.
+    legwork.run(&["resend", "1"]).ok();
+    assert_ne!(std::fs::read(out.join("latest.csv")).unwrap(), newer);
 }

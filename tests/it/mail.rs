@@ -240,3 +240,33 @@ fn no_secret_is_printed_stored_or_mailed() {
         assert!(!everything.contains(hidden), "a secret was written somewhere");
     }
 }
+
+#[test]
+fn a_relay_with_a_pace_gets_its_mails_one_after_the_other_over_few_connections() {
+    let smtp = Smtp::start("plain");
+    let more = "tls = \"none\"\nrate = \"20/s\"\nmails_per_connection = 2\nconnections = 3\n";
+    let addresses: Vec<String> = (0..9).map(|n| format!("\"r{n}@x.example\"")).collect();
+    let legwork = mailing(&smtp.relay(more), &format!("to = [{}]", addresses.join(", ")));
+    let daemon = legwork.serve();
+    legwork.run(&["run", "daily"]).ok();
+    daemon.stop();
+    assert_eq!(smtp.received().len(), 9);
+    let span = "select cast(1000 * 86400 * (julianday(max(ended_at)) - julianday(min(started_at))) as integer) from attempt";
+    let took: u32 = legwork.ask(span).parse().unwrap();
+    assert!(400 <= took, "nine mails at twenty a second took {took} ms");
+}
+
+#[test]
+fn a_token_in_the_place_of_a_password_is_sent_as_xoauth2() {
+    let smtp = Smtp::start("oauth");
+    let more = "tls = \"none\"\nuser = \"u@x.example\"\nauth = \"xoauth2\"\npassword = { env = \"TOKEN\" }\n";
+    let legwork = mailing(&smtp.relay(more), "to = [\"a@x.example\"]");
+    let run = |token: &str| -> Ran {
+        legwork.command(&["run", "daily"]).env("TOKEN", token).output().unwrap().into()
+    };
+    run("good-token").ok();
+    let ran = run("old-token");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(!format!("{ran:?}").contains("old-token"));
+    assert_eq!(smtp.received().len(), 1);
+}

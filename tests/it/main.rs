@@ -35,6 +35,7 @@ mod mail;
 mod oracle;
 mod promises;
 mod schedules;
+mod secrets;
 mod store;
 mod support;
 mod tidy;

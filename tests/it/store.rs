@@ -1,11 +1,10 @@
 //! The database file: versions, locks, full disks, backups.
 
 use std::fs;
-use std::path::PathBuf;
 
 use rusqlite::Connection;
 
-use crate::support::{Legwork, files, job, root, segment};
+use crate::support::{Legwork, files, job, root, segment, small};
 
 const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
 
@@ -111,9 +110,7 @@ fn the_database_refuses_nonsense() {
 
 #[test]
 fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
-    let small = PathBuf::from(
-        std::env::var("LEGWORK_TEST_SMALL").expect("run the tests by tests/run: it mounts a small tmpfs"),
-    );
+    let small = small();
     let legwork = Legwork::new("");
     let many: String = (0..9_000).map(|n| segment(&format!("m{n}"), "2026-06-10T09:00:00Z")).collect();
     legwork.import(&many);
@@ -121,7 +118,7 @@ fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
         .job("day", &job(DAY, &format!("[[deliver]]\ndirectory = {{ path = \"{}\" }}\n", small.display())));
     legwork.run(&["apply"]).ok();
     // First the folder of the artifacts is full, then the folder that the file goes to.
-    std::os::unix::fs::symlink(&small, legwork.path("state/artifacts")).unwrap();
+    std::os::unix::fs::symlink(&*small, legwork.path("state/artifacts")).unwrap();
     let said = legwork.run(&["run", "day"]).fails(1);
     assert!(said.contains("No space left on device"), "{said}");
     assert_eq!(legwork.ask("select state || (select count(*) from artifact) from run"), "failed0");

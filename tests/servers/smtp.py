@@ -8,18 +8,20 @@ MODE            plain     takes everything, offers no TLS
                 hang      answers 354 and then reads for ever
                 cut       closes the connection when the body has arrived, before it answers
                 small     says SIZE 20000
+                oauth     requires a login by XOAUTH2 with the token `good-token`
 Addresses decide more: 550@… is refused, 451@… is deferred, 451once@… is deferred the first time.
 Mails are written as FOLDER/N-ADDRESS.eml with the bytes that came.
 """
 
 import asyncio
+import base64
 import itertools
 import os
 import ssl
 import subprocess
 import sys
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 mode, folder = sys.argv[1], sys.argv[2]
 counter = itertools.count(1)
@@ -27,6 +29,10 @@ deferred = set()
 
 
 class Handler:
+    async def auth_XOAUTH2(self, server, args):
+        words = base64.b64decode(args[1]) if len(args) > 1 else await server.challenge_auth("")
+        return AuthResult(success=words == b"user=u@x.example\1auth=Bearer good-token\1\1", handled=False)
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         local = address.split("@")[0]
         if local == "550":
@@ -71,6 +77,8 @@ async def main():
     options = {"enable_SMTPUTF8": True, "hostname": "localhost"}
     if mode in ("starttls", "selfsigned"):
         options |= {"tls_context": tls(), "require_starttls": True}
+    if mode == "oauth":
+        options |= {"auth_required": True, "auth_require_tls": False}
     if mode == "small":
         options |= {"data_size_limit": 20000}
     loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ pub mod world;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -37,6 +37,28 @@ pub fn program() -> PathBuf {
 /// A Python that has the packages of `tests/requirements.txt`.
 pub fn python() -> String {
     std::env::var("LEGWORK_TEST_PYTHON").expect("run the tests by tests/run: it installs what they need")
+}
+
+/// A file system of one megabyte, for one test at a time.
+pub fn small() -> Small {
+    static SMALL: Mutex<()> = Mutex::new(());
+    let folder =
+        std::env::var_os("LEGWORK_TEST_SMALL").expect("run the tests by tests/run: it mounts a small tmpfs");
+    Small { folder: folder.into(), _turn: SMALL.lock().unwrap_or_else(PoisonError::into_inner) }
+}
+
+/// The turn at the small file system.
+pub struct Small {
+    folder: PathBuf,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl std::ops::Deref for Small {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.folder
+    }
 }
 
 /// A number from the environment: where a long form begins, how many rounds it makes.
