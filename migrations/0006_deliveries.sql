@@ -29,6 +29,7 @@ select artifact_id, run_id, definition_id, file_name, path, bytes, rows, sha256,
 drop table artifact;
 alter table artifact_new rename to artifact;
 create index artifact_recency on artifact (definition_id, generated_at);
+create index artifact_held on artifact (definition_id) where verdict = 'held';
 create index artifact_kept on artifact (generated_at) where removed_at is null;
 
 create table delivery_new (
@@ -90,11 +91,14 @@ alter table delivery_new rename to delivery;
 create index delivery_pending on delivery (next_attempt_at) where state = 'pending';
 -- What waits for a person.
 create index delivery_open on delivery (state) where state in ('held', 'failed', 'unknown');
+-- Notices and events, by age.
+create index delivery_loose on delivery (ended_at) where artifact_id is null;
 
 -- A person asked for the same report again over today's data.
 alter table occurrence add column rerun integer not null default 0 check (rerun in (0, 1));
 -- The earlier run of the occurrence whose file has the same bytes: this one kept none.
 alter table run add column same_as integer references run (run_id);
+create index run_same on run (same_as) where same_as is not null;
 
 -- An upload in parts that a crash could leave at the far end.
 alter table attempt add column upload text;

@@ -23,16 +23,12 @@ const HISTORY: SignedDuration = SignedDuration::from_hours(35 * 24);
 /// Looks until it is told to stop.
 pub(super) async fn alerts(core: Arc<Core>, wake: Wake, stop: CancellationToken) {
     let timer = Timer::new(core.clock.clone());
-    let mut ahead = doctor::Ahead::new(core.now());
     loop {
         if let Err(error) = pass(&core).await {
             tracing::error!(error = chain(&error), "what is wrong could not be told; trying again");
         }
         if let Err(error) = summary::send_if_due(&core).await {
             tracing::error!(error = chain(&error), "the daily mail could not be written; trying again");
-        }
-        if let Err(error) = ahead.look(&core).await {
-            tracing::error!(error = chain(&error), "the way ahead could not be looked at; trying again");
         }
         // What was said is to go out now.
         wake.courier.notify_one();
@@ -54,14 +50,20 @@ async fn pass(core: &Arc<Core>) -> Result<(), CoreError> {
     let now = core.now();
     let late_before = now - core.config.alerts.late_after;
     let read = move |connection: &rusqlite::Connection| {
-        Ok((alerts::conditions(connection, late_before, now - HISTORY)?, alerts::open(connection)?))
+        Ok((
+            alerts::conditions(connection, late_before, now - HISTORY)?,
+            alerts::open(connection)?,
+            alerts::stopped(connection)?,
+        ))
     };
     let found = core.store.read("read what is wrong", read).await;
-    let (conditions, open) = found.map_err(CoreError::store("read what is wrong"))?;
+    let (mut conditions, open, stopped) = found.map_err(CoreError::store("read what is wrong"))?;
+    // What is stopped by a person reminds nobody.
+    conditions.retain(|condition| !stopped.contains(&condition.definition_id));
     if conditions.is_empty() && open.is_empty() {
         return Ok(());
     }
-    let words = tokio::task::block_in_place(|| words(core, conditions, open, now));
+    let words = tokio::task::block_in_place(|| words(core, conditions, open, &stopped, now));
     if words.is_empty() {
         return Ok(());
     }
@@ -82,7 +84,13 @@ async fn pass(core: &Arc<Core>) -> Result<(), CoreError> {
 }
 
 /// What is new, what lasts, and what is over. What lies ahead has its own end.
-fn words(core: &Core, conditions: Vec<Condition>, open: Vec<Alert>, now: Timestamp) -> Vec<Word> {
+fn words(
+    core: &Core,
+    conditions: Vec<Condition>,
+    open: Vec<Alert>,
+    stopped: &[i64],
+    now: Timestamp,
+) -> Vec<Word> {
     let key = |condition: &Condition| (condition.definition_id, condition.kind.clone());
     let mut known: BTreeMap<_, Alert> =
         open.into_iter().map(|alert| (key(&alert.condition), alert)).collect();
@@ -96,7 +104,15 @@ fn words(core: &Core, conditions: Vec<Condition>, open: Vec<Alert>, now: Timesta
         let messages = messages(core, &condition, if again { State::Still } else { State::New }, now);
         words.push(Word { condition, over: false, messages });
     }
-    for alert in known.into_values().filter(|alert| alert.condition.kind != doctor::AHEAD) {
+    for alert in known.into_values() {
+        let silent = stopped.contains(&alert.condition.definition_id) || alert.since < now - HISTORY;
+        if silent {
+            words.push(Word { condition: alert.condition, over: true, messages: Vec::new() });
+            continue;
+        }
+        if alert.condition.kind == doctor::AHEAD {
+            continue;
+        }
         let messages = messages(core, &alert.condition, State::Over(now.duration_since(alert.since)), now);
         words.push(Word { condition: alert.condition, over: true, messages });
     }
@@ -133,6 +149,9 @@ pub(super) fn messages(core: &Core, condition: &Condition, state: State, now: Ti
         let subject = match state {
             State::New => format!("Legwork: {name} {what}"),
             State::Still => format!("Legwork: {name} still {what}"),
+            State::Over(_) if matches!(condition.kind.as_str(), "held" | "unknown") => {
+                format!("Legwork: {name} is settled")
+            }
             State::Over(_) => format!("Legwork: {name} is well again"),
         };
         let body = body(definition, condition, what, state, last_good, now);

@@ -42,6 +42,7 @@ pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken
                     let (core, wake, under_way) = (core.clone(), wake.clone(), under_way.clone());
                     work.spawn(async move {
                         let delivery_id = delivery.delivery_id;
+                        let _leave = Leave { under_way, delivery_id, wake };
                         if let Err(error) = attempt_it(&core, &delivery, attempt, &earlier).await {
                             tracing::error!(
                                 delivery_id,
@@ -50,8 +51,6 @@ pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken
                             );
                             tokio::time::sleep(Duration::from_secs(1)).await;
                         }
-                        under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery_id);
-                        wake.courier.notify_one();
                     });
                 }
             }
@@ -72,6 +71,20 @@ pub(super) async fn courier(core: Arc<Core>, wake: Wake, stop: CancellationToken
             () = woken => {}
             () = timer.until(until) => {}
         }
+    }
+}
+
+/// Gives a place free when its attempt ends, however that is.
+struct Leave {
+    under_way: Arc<Mutex<HashSet<i64>>>,
+    delivery_id: i64,
+    wake: Wake,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.delivery_id);
+        self.wake.courier.notify_one();
     }
 }
 
@@ -188,7 +201,7 @@ async fn attempt_it(
                         marked.await.map_err(|error| chain(&error))
                     })
                 };
-            if let Some(newer) = superseded(core, delivery).await? {
+            if let Some(newer) = superseded(core, delivery).await.unwrap_or_default() {
                 let reason = format!(
                     "run {newer}, which is newer, has put its file there; legwork resend puts this one over it"
                 );
@@ -206,9 +219,11 @@ async fn attempt_it(
                     .await
                     .map_err(CoreError::store("end an attempt"));
             }
-            let outcome = match not_there_yet(core, delivery, &parcel).await? {
-                Some(outcome) => outcome,
-                None => core.destinations.send(&parcel, &mark).await,
+            let outcome = match not_there_yet(core, delivery, &parcel).await {
+                // The attempt is open: it must have an end.
+                Err(error) => Outcome::passing(chain(&error)),
+                Ok(Some(outcome)) => outcome,
+                Ok(None) => core.destinations.send(&parcel, &mark).await,
             };
             (outcome, parcel.details.on_unknown())
         }

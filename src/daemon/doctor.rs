@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 use super::alerts::{State, messages};
-use super::{Core, CoreError};
+use super::timer::Timer;
+use super::{Core, CoreError, Wake};
 use crate::chain::chain;
 use crate::destinations::examine::folder;
 use crate::domain::definition::{Definition, Destination};
@@ -21,6 +23,10 @@ pub use crate::destinations::examine::Health;
 pub(super) const AHEAD: &str = "ahead";
 /// How long before its instant a report's destinations are looked at.
 const BEFORE: SignedDuration = SignedDuration::from_hours(1);
+/// The ledger is looked at this often.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(15);
+/// How long a round lasts.
+const ROUND: SignedDuration = SignedDuration::from_mins(10);
 /// What was seen of a destination holds for so long.
 const HOLDS: SignedDuration = SignedDuration::from_mins(30);
 /// Schedules looked at in one pass.
@@ -80,33 +86,54 @@ fn ways_of(definition: &Definition) -> Vec<Way> {
     definition.destinations.iter().map(way).collect()
 }
 
+/// Looks ahead until it is told to stop: a task of its own, for a far end that is silent takes its time.
+pub(super) async fn look_ahead(core: Arc<Core>, wake: Wake, stop: CancellationToken) {
+    let timer = Timer::new(core.clock.clone());
+    let mut ahead = Ahead::new(core.now());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            looked = ahead.look(&core) => if let Err(error) = looked {
+                tracing::error!(error = chain(&error), "the way ahead could not be looked at; trying again");
+            },
+        }
+        wake.courier.notify_one();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = timer.until(core.now() + LOOK_EVERY) => {}
+        }
+    }
+}
+
 /// What of the coming hour has been looked at.
 #[derive(Debug)]
-pub(super) struct Ahead {
-    until: Timestamp,
+struct Ahead {
+    /// Instant and definition behind which nothing has been looked at in this round.
+    behind: (Timestamp, i64),
+    /// When the round began.
+    since: Timestamp,
     seen: BTreeMap<Way, (Timestamp, Health)>,
 }
 
 impl Ahead {
-    pub(super) fn new(now: Timestamp) -> Self {
-        Self { until: now, seen: BTreeMap::new() }
+    fn new(now: Timestamp) -> Self {
+        Self { behind: (now, 0), since: now, seen: BTreeMap::new() }
     }
 
-    /// Looks at the destinations of what falls due within the hour, once for each instant.
-    pub(super) async fn look(&mut self, core: &Arc<Core>) -> Result<(), CoreError> {
+    /// Looks at the destinations of what falls due within the hour. A round takes in what is new in the hour; what was
+    /// seen of a destination holds for a while, so that rounds cost little.
+    async fn look(&mut self, core: &Arc<Core>) -> Result<(), CoreError> {
         let now = core.now();
-        // A clock that was set back, or far ahead, begins anew.
-        let from = self.until.clamp(now, now + BEFORE);
-        let read = move |c: &rusqlite::Connection| occurrences::next_between(c, from, now + BEFORE, AT_ONCE);
+        if self.since + ROUND <= now || now < self.since {
+            (self.behind, self.since) = ((now, 0), now);
+        }
+        let behind = self.behind;
+        let read = move |c: &rusqlite::Connection| occurrences::next_behind(c, behind, now + BEFORE, AT_ONCE);
         let found = core.store.read("read what is to come", read).await;
         let found = found.map_err(CoreError::store("read what is to come"))?;
-        let full = found.len() == usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
-        self.until = found
-            .last()
-            .filter(|_| full)
-            .map_or(now + BEFORE, |(_, _, at)| *at + SignedDuration::from_millis(1));
         self.seen.retain(|_, (at, _)| now < *at + HOLDS && *at <= now);
-        for (definition_id, version_id, _) in found {
+        for (definition_id, version_id, at) in found {
+            self.behind = (at, definition_id);
             let Ok(definition) = tokio::task::block_in_place(|| core.definition(version_id)) else {
                 continue;
             };

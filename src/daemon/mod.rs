@@ -93,6 +93,7 @@ pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
     tasks.spawn(loader::loader(core.clone(), wake.clone(), stop.gently.clone()));
     tasks.spawn(control::control(listener, wake.clone(), stop.gently.clone()));
     tasks.spawn(alerts::alerts(core.clone(), wake.clone(), stop.gently.clone()));
+    tasks.spawn(doctor::look_ahead(core.clone(), wake.clone(), stop.gently.clone()));
     tasks.spawn(systemd::watchdog(core.clone(), stop.gently.clone()));
     let mut housekeeper = housekeeping::start(&core).await?;
     systemd::ready();

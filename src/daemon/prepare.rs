@@ -74,6 +74,12 @@ impl Made<'_> {
             match (destination, self.part) {
                 (Destination::Email(email), part) => match (&email.split_by, part) {
                     (None, None) => self.email(core, email, &mut deliveries)?,
+                    // Without rows there are no parts: everybody hears that, with nothing of anybody else's.
+                    (Some(split), None) if empty => {
+                        let to = split.to.values().flatten().chain(&split.other).cloned().collect();
+                        let email = EmailDestination { to, ..email.clone() };
+                        self.email(core, &email, &mut deliveries)?;
+                    }
                     (Some(split), Some((column, value))) if split.column == column => {
                         let to = split.to.get(value).unwrap_or(&split.other).clone();
                         let email = EmailDestination { to, ..email.clone() };

@@ -113,8 +113,9 @@ impl RunQueue {
     pub fn busy(&self, now: Timestamp) -> HashSet<i64> {
         let state = self.state();
         let waiting = state.waiting.values().map(|waiting| &waiting.occurrence);
-        let waiting = waiting
-            .filter(|occurrence| !occurrence.backfill && occurrence.retry_at.is_none_or(|at| at <= now));
+        let waiting = waiting.filter(|occurrence| {
+            !occurrence.backfill && !occurrence.rerun && occurrence.retry_at.is_none_or(|at| at <= now)
+        });
         let running = state.running.values().filter(|running| !running.backfill);
         let running = running.map(|running| running.definition_id);
         waiting.map(|occurrence| occurrence.definition_id).chain(running).collect()
@@ -159,7 +160,7 @@ impl RunQueue {
                 let cancel = CancellationToken::new();
                 let running = Running {
                     definition_id: occurrence.definition_id,
-                    backfill: occurrence.backfill,
+                    backfill: occurrence.backfill || occurrence.rerun,
                     cancel: cancel.clone(),
                 };
                 state.running.insert(occurrence.occurrence_id, running);

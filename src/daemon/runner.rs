@@ -157,7 +157,7 @@ pub async fn run_one(core: &Arc<Core>, occurrence_id: i64, halt: &Halt) -> Resul
     }
     let limit = definition.as_ref().and_then(|definition| definition.run.time_limit);
     let watched = definition.as_ref().and_then(|definition| definition.run.ping.clone());
-    let watched = watched.filter(|_| !occurrence.manual && !occurrence.backfill);
+    let watched = watched.filter(|_| !occurrence.manual && !occurrence.backfill && !occurrence.rerun);
     ping::tell(core, watched.as_ref(), Told::Start);
     let made = match begun {
         Ok(()) => make(core, run_id, &occurrence, limit, halt).await,
@@ -196,7 +196,7 @@ async fn record(
             let end = move |tx: &rusqlite::Transaction<'_>| runs::finish_same(tx, run_id, as_run, now);
             return core.store.write("end a run", end).await.map_err(CoreError::store("end a run"));
         }
-        Ok(Finished::New { files, counts, notices }) => {
+        Ok(Finished::New { files, counts, notices, replaces }) => {
             if let Some(whole) = files.first() {
                 let (rows, file, held) = (whole.artifact.rows, &whole.artifact.path, &whole.artifact.held);
                 let deliveries: usize = files.iter().map(|file| file.deliveries.len()).sum();
@@ -204,7 +204,7 @@ async fn record(
             }
             let definition_id = occurrence.definition_id;
             let end = move |tx: &rusqlite::Transaction<'_>| {
-                runs::finish(tx, run_id, &files, &counts, now)?;
+                runs::finish(tx, run_id, &files, &counts, replaces, now)?;
                 notices.iter().try_for_each(|notice| add_notice(tx, Some(definition_id), notice, now))
             };
             return core.store.write("end a run", end).await.map_err(CoreError::store("end a run"));
@@ -214,7 +214,8 @@ async fn record(
     let rules = definition.map(|definition| definition.run.clone()).unwrap_or_default();
     let wait = rules.wait_after(occurrence.failures + 1);
     // Whoever asks for a run by hand is there to ask again.
-    let wait = wait.filter(|_| failure.may_repeat && !occurrence.manual && !occurrence.backfill);
+    let wait = wait
+        .filter(|_| failure.may_repeat && !occurrence.manual && !occurrence.backfill && !occurrence.rerun);
     let retry_at = wait.and_then(|wait| now.checked_add(wait).ok());
     tracing::error!(
         run_id,
@@ -259,7 +260,7 @@ enum Finished {
     /// The bytes of an earlier run of the same occurrence.
     Same { as_run: i64 },
     /// Files, the whole report's first; and notices beside their deliveries.
-    New { files: Vec<MadeFile>, counts: RunCounts, notices: Vec<NewDelivery> },
+    New { files: Vec<MadeFile>, counts: RunCounts, notices: Vec<NewDelivery>, replaces: bool },
 }
 
 /// Why a run made no file.
@@ -363,18 +364,27 @@ fn make_file(
         .read_blocking("read the earlier file", |c| runs::earlier_file(c, occurrence.occurrence_id));
     // Only a person who asks for the same report again wants to know whether anything changed.
     let earlier = earlier.map_err(|error| chain(&error))?.filter(|_| occurrence.rerun);
-    if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.sha256 == generated.file.sha256) {
+    let before = earlier.as_ref().map(|earlier| core.config.artifacts().join(&earlier.path));
+    let same = earlier.as_ref().is_some_and(|earlier| earlier.sha256 == generated.file.sha256);
+    // A file that is gone, or is not what it was, is worth having again.
+    let whole =
+        |path: &PathBuf| artifacts::digest_of(path).is_ok_and(|digest| digest == generated.file.sha256);
+    if let Some(earlier) = earlier.as_ref().filter(|earlier| same && earlier.kept)
+        && before.as_ref().is_some_and(whole)
+    {
         for name in generated.seen.parts.iter().map(|part| &part.name).chain([&file_name]) {
             artifacts::remove(&target.with_file_name(name)).map_err(|error| chain(&error))?;
         }
         return Ok(Finished::Same { as_run: earlier.run_id });
     }
-    let changes = earlier.as_ref().map(|earlier| {
-        let before = core.config.artifacts().join(&earlier.path);
-        Changes::between(earlier, Some(&before), &target, generated.rows, &definition.output)
+    // What nobody got needs no correction: it is sent as if it were the first.
+    let sent = earlier.as_ref().filter(|earlier| earlier.sent);
+    let changes = sent.filter(|_| !same).map(|earlier| {
+        Changes::between(earlier, before.as_deref(), &target, generated.rows, &definition.output)
     });
-    let outcome =
-        Outcome { generated, file_name, path, changes, revision: earlier.map_or(1, |e| e.revision + 1) };
+    let kept = sent.is_some() && (same || definition.output.correction == Correction::Keep);
+    let revision = earlier.map_or(1, |earlier| earlier.revision + 1);
+    let outcome = Outcome { generated, file_name, path, changes, kept, revision };
     gather(core, run_id, occurrence, &definition, outcome, &completeness)
 }
 
@@ -384,6 +394,8 @@ struct Outcome {
     file_name: String,
     path: String,
     changes: Option<Changes>,
+    /// Whether it waits until a person sends it.
+    kept: bool,
     revision: u32,
 }
 
@@ -396,7 +408,7 @@ fn gather(
     outcome: Outcome,
     completeness: &str,
 ) -> Result<Finished, String> {
-    let Outcome { generated, file_name, path, changes, revision } = outcome;
+    let Outcome { generated, file_name, path, changes, kept, revision } = outcome;
     let Generated { file, rows, clamped, counts, seen } = generated;
     let counts = RunCounts {
         rows_left_out: counts.left_out,
@@ -440,9 +452,8 @@ fn gather(
         findings: &findings,
         first_rows: &seen.first_rows,
         changes: changes.as_ref(),
-        kept: changes.is_some() && definition.output.correction == Correction::Keep,
+        kept,
     };
-    // Changed data makes a new revision; it is sent only where the job says so.
     let deliveries = |made: &Made<'_>| made.deliveries(core).map_err(|error| chain(&error));
     let mut all = deliveries(&made)?;
     let mut files = vec![MadeFile { artifact: whole.clone(), deliveries: all.clone() }];
@@ -455,7 +466,8 @@ fn gather(
         files.push(MadeFile { artifact, deliveries: of_part });
     }
     let notices = if held.is_some() && checks.tell { made.delayed(core, &all) } else { Vec::new() };
-    Ok(Finished::New { files, counts, notices })
+    let replaces = occurrence.rerun && !kept;
+    Ok(Finished::New { files, counts, notices, replaces })
 }
 
 /// Rows of earlier reports of the same weekday and time.

@@ -123,7 +123,7 @@ impl Bucket {
     /// Ends an upload in parts that a crash cut short. Best effort: one that is gone is gone.
     pub(super) async fn abort(&self, path: &str, upload: &str) {
         if let (Ok(open), Ok(path)) = (open(&self.target, &self.http), Path::parse(path)) {
-            drop(open.store.abort_multipart(&path, &upload.to_owned()).await);
+            drop(open.within(0, open.store.abort_multipart(&path, &upload.to_owned())).await);
         }
     }
 
@@ -165,7 +165,8 @@ impl Bucket {
 
 impl Open {
     async fn head(&self, path: &Path) -> Result<Option<(object_store::ObjectMeta, Option<String>)>, Error> {
-        match self.store.get_opts(path, GetOptions { head: true, ..GetOptions::default() }).await {
+        let asked = self.store.get_opts(path, GetOptions { head: true, ..GetOptions::default() });
+        match self.within(0, asked).await {
             Ok(found) => {
                 let label = found.attributes.get(&Attribute::Metadata("sha256".into()));
                 Ok(Some((found.meta, label.map(|value| value.as_ref().to_owned()))))
@@ -178,8 +179,8 @@ impl Open {
     async fn digest(&self, path: &Path) -> Result<String, Error> {
         let mut pieces = self.store.get_opts(path, GetOptions::default()).await?.into_stream();
         let mut digest = Sha256::new();
-        while let Some(piece) = pieces.next().await {
-            digest.update(&piece?);
+        while let Some(piece) = self.within(0, async { pieces.next().await.transpose() }).await? {
+            digest.update(&piece);
         }
         Ok(hex(&digest.finalize()))
     }
@@ -206,7 +207,8 @@ impl Open {
         mark(None).await.map_err(Outcome::passing)?;
         let mode = if item.create_only { PutMode::Create } else { PutMode::Overwrite };
         let options = PutOptions { mode, attributes: self.attributes(item), ..PutOptions::default() };
-        self.store.put_opts(path, bytes.into(), options).await.map_err(|error| {
+        let putting = self.store.put_opts(path, bytes.into(), options);
+        self.within(item.bytes(), putting).await.map_err(|error| {
             let clash = matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. });
             if clash && item.create_only { Put::Taken } else { self.judge(&error, true).into() }
         })
@@ -215,7 +217,7 @@ impl Open {
     async fn put_parts(&self, path: &Path, item: &Item<'_>, mark: Mark<'_>) -> Result<PutResult, Put> {
         let options =
             PutMultipartOptions { attributes: self.attributes(item), ..PutMultipartOptions::default() };
-        let upload = self.store.create_multipart_opts(path, options).await;
+        let upload = self.within(0, self.store.create_multipart_opts(path, options)).await;
         let upload = upload.map_err(|error| self.judge(&error, false))?;
         // Written down before the first part, so that a crash leaves nothing that nobody knows of.
         let put = match mark(Some(&upload)).await {
@@ -223,7 +225,7 @@ impl Open {
             Ok(()) => self.send_parts(path, item, &upload).await,
         };
         if put.is_err() {
-            drop(self.store.abort_multipart(path, &upload).await);
+            drop(self.within(0, self.store.abort_multipart(path, &upload)).await);
         }
         put
     }
@@ -250,10 +252,14 @@ impl Open {
             .try_buffered(PARTS_AT_ONCE)
             .try_collect()
             .await?;
-        if item.create_only && !matches!(self.head(path).await, Ok(None)) {
-            return Err(Put::Taken);
+        if item.create_only {
+            match self.head(path).await {
+                Ok(None) => {}
+                Ok(Some(_)) => return Err(Put::Taken),
+                Err(error) => return Err(self.judge(&error, false).into()),
+            }
         }
-        let completed = self.store.complete_multipart(path, upload, parts).await;
+        let completed = self.within(0, self.store.complete_multipart(path, upload, parts)).await;
         completed.map_err(|error| self.judge(&error, true).into())
     }
 
@@ -266,7 +272,8 @@ impl Open {
     ) -> Result<PartId, Put> {
         let mut tries = 1;
         loop {
-            match self.store.put_part(path, upload, number, part.clone()).await {
+            let bytes = u64::try_from(part.content_length()).unwrap_or(0);
+            match self.within(bytes, self.store.put_part(path, upload, number, part.clone())).await {
                 Ok(part) => return Ok(part),
                 // The part is at hand; the rest of the upload is worth another try of it.
                 Err(error) => {

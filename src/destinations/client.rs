@@ -71,7 +71,8 @@ pub(super) fn build(
         .redirect(reqwest::redirect::Policy::none())
         .dns_resolver(guard.resolver())
         .tls_info(true)
-        .connect_timeout(silence)
+        // Shorter than the silence that is waited for: what ends a connecting must be known as that.
+        .connect_timeout(silence / 2)
         .user_agent(concat!("legwork/", env!("CARGO_PKG_VERSION")));
     if let Some(path) = ca_file {
         let unreadable =

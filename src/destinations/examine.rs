@@ -69,7 +69,17 @@ impl Destinations {
                 None => Health::of(&gone("SFTP host", target)),
                 Some(host) => Health::of(&Sftp { host: host.clone(), mode: 0o640 }.probe(PROBE).await),
             },
-            "directory" => folder(Path::new(target)),
+            "directory" => {
+                // A share whose server is gone hangs whoever touches it.
+                let path = std::path::PathBuf::from(target);
+                let looking = tokio::task::spawn_blocking(move || folder(&path));
+                match tokio::time::timeout(std::time::Duration::from_secs(20), looking).await {
+                    Ok(Ok(health)) => health,
+                    Ok(Err(_)) | Err(_) => {
+                        Health::Bad("does not answer; is the share's server there?".to_owned())
+                    }
+                }
+            }
             kind => match self.bucket(kind, target) {
                 Err(outcome) => Health::of(&outcome),
                 Ok(bucket) => Health::of(&bucket::Bucket::probe(&bucket, PROBE).await),

@@ -25,8 +25,15 @@ impl Http<'_> {
         };
         let url = self.client.url(item.path);
         // Most servers overwrite whatever If-None-Match says, so they are asked as well.
-        if item.create_only && !matches!(self.client.look(&url, 0, "").await, Look::Absent | Look::Mute(_)) {
-            return Put::Taken;
+        if item.create_only {
+            match self.client.look(&url, 0, "").await {
+                Look::Absent => {}
+                Look::Mute(words) => {
+                    let reply = format!("whether the name is taken could not be asked: {words}");
+                    return Outcome::passing(reply).into();
+                }
+                Look::Same(_) | Look::Other(_) => return Put::Taken,
+            }
         }
         let verb = if *method == HttpMethod::Post { "POST" } else { "PUT" };
         let mut request = match self.client.request(verb, &url) {

@@ -127,7 +127,9 @@ pub(super) async fn send(way: &Way<'_>, parcel: &Parcel, details: &FileDetails, 
     }
     let path = parcel.address.as_str();
     let mut outcome = None;
-    if parcel.unsure && details.on_unknown == OnUnknown::Check {
+    let asks = parcel.unsure && details.on_unknown == OnUnknown::Check;
+    // A repeat for the sake of what stands beside the file leaves the file alone.
+    if asks || parcel.repeated && (details.marker || details.manifest.is_some()) {
         match way.look(path, file.bytes, &file.sha256).await {
             Look::Same(receipt) => {
                 // The very bytes may be those of an earlier run, and ours a part that nobody else would remove.
@@ -135,6 +137,7 @@ pub(super) async fn send(way: &Way<'_>, parcel: &Parcel, details: &FileDetails, 
                 outcome = Some(Outcome::done("asked: the far end has the whole file".to_owned(), receipt));
             }
             Look::Absent | Look::Other(_) => {}
+            Look::Mute(_) if !asks => {}
             Look::Mute(reply) => {
                 return Outcome::Unsure { reply: format!("the far end could not be asked: {reply}") };
             }

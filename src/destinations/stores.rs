@@ -37,6 +37,19 @@ pub(super) struct Open {
     pub(super) labels: bool,
 }
 
+impl Open {
+    /// A call with a limit of its own: the wire's ends where an answer begins, and an answer can stall.
+    pub(super) async fn within<T>(
+        &self,
+        bytes: u64,
+        call: impl Future<Output = object_store::Result<T>>,
+    ) -> object_store::Result<T> {
+        let limit = 2 * self.wire.timeout + Duration::from_secs(bytes / BYTES_PER_SECOND_MIN);
+        let ended = tokio::time::timeout(limit, call).await;
+        ended.unwrap_or_else(|elapsed| Err(Error::Generic { store: "the store", source: Box::new(elapsed) }))
+    }
+}
+
 pub(super) fn timeout(target: &BucketTarget) -> Duration {
     Duration::try_from(target.timeout).unwrap_or(Duration::from_mins(1))
 }
@@ -163,8 +176,12 @@ pub(super) fn scrubbed(text: &str) -> String {
 pub(super) fn is_connect(error: &Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(http) = error.downcast_ref::<HttpError>() {
-            return http.kind() == HttpErrorKind::Connect;
+        // The library takes a connect that timed out for a request that did.
+        if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect) {
+            return true;
+        }
+        if error.downcast_ref::<HttpError>().is_some_and(|http| http.kind() == HttpErrorKind::Connect) {
+            return true;
         }
         cause = error.source();
     }

@@ -86,6 +86,10 @@ impl Webdav<'_> {
             Ok(response) if item.create_only && response.status() == StatusCode::PRECONDITION_FAILED => {
                 Put::Taken
             }
+            // Some of it may have gone wrong (RFC 4918, 9.9.4).
+            Ok(response) if response.status() == StatusCode::MULTI_STATUS => {
+                Outcome::passing(format!("{url}: MOVE: 207 Multi-Status")).into()
+            }
             // Moved once, it cannot be moved again: what a proxy says of its backend leaves it open.
             Ok(response) => {
                 let mut outcome = self.client.judge(response, url, false).await;

@@ -224,6 +224,13 @@ impl Lowering<'_> {
                 let help = "use \"hold\", or \"resend\" where the far end looks at the Idempotency-Key";
                 self.wrong(&format!("{path}.on_unknown"), "nobody can ask whether a POST arrived", help);
             }
+            for (key, set) in [("marker", table.marker), ("manifest", table.manifest)] {
+                if set == Some(true) {
+                    let help =
+                        "remove it, or use method = \"PUT\": a repeat for its sake would post the file again";
+                    self.wrong(&format!("{path}.{key}"), format!("a POST has no {key}"), help);
+                }
+            }
             if table.exists.is_some() {
                 let help = "remove it, or use method = \"PUT\"";
                 self.wrong(&format!("{path}.exists"), "a POST has no name that could be taken", help);

@@ -105,7 +105,7 @@ pub fn rerun(tx: &Transaction<'_>, run_id: i64) -> rusqlite::Result<Option<i64>>
         .optional()?;
     if let Some(occurrence_id) = occurrence_id {
         tx.execute(
-            "update occurrence set state = 'due', rerun = 1, send = 1, ended_at = null, interruptions = 0, failures = 0,
+            "update occurrence set state = 'due', rerun = 1, ended_at = null, interruptions = 0, failures = 0,
                     retry_at = null
              where occurrence_id = ?1",
             [occurrence_id],

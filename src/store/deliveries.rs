@@ -137,7 +137,7 @@ pub fn due(connection: &Connection, now: Timestamp, most: usize) -> rusqlite::Re
     let mut statement = connection.prepare_cached(
         "select d.delivery_id, d.kind, d.target, d.address, d.details, d.message_id,
                 a.run_id, a.file_name, a.path, a.bytes, a.rows, a.sha256,
-                (select iif(o.manual = 0 and o.backfill_id is null, o.version_id, null)
+                (select iif(o.manual = 0 and o.backfill_id is null and a.revision = 1, o.version_id, null)
                  from run r join occurrence o using (occurrence_id) where r.run_id = a.run_id)
          from delivery d left join artifact a using (artifact_id)
          where d.state = 'pending' and d.next_attempt_at <= ?1
@@ -251,7 +251,7 @@ pub fn superseded_by(connection: &Connection, delivery_id: i64) -> rusqlite::Res
                              and n.address = d.address and n.state = 'delivered'
              join run nr on nr.run_id = na.run_id join occurrence no on no.occurrence_id = nr.occurrence_id
              where d.delivery_id = ?1 and d.number = 1 and d.kind not in ('email', 'webhook', 'notice')
-               and no.period_end > o.period_end
+               and (no.period_end > o.period_end or (no.occurrence_id = o.occurrence_id and na.revision > a.revision))
              limit 1",
         )?
         .query_row([delivery_id], |row| row.get(0))

@@ -49,19 +49,21 @@ pub fn schedules_before(
     statement.query_map(params![stamp(until), most, at, definition_id, ordinal], due)?.collect()
 }
 
-/// Definition, version and instant of schedules whose next instant lies in a span, the second end exclusive.
-pub fn next_between(
+/// Definition, version and instant of schedules whose next instant stands behind an instant and definition and lies
+/// before `to`, the earliest first.
+pub fn next_behind(
     connection: &Connection,
-    from: Timestamp,
+    behind: (Timestamp, i64),
     to: Timestamp,
     most: u32,
 ) -> rusqlite::Result<Vec<(i64, i64, Timestamp)>> {
     let mut statement = connection.prepare_cached(
         "select s.definition_id, d.version_id, s.next_at from schedule s join definition d using (definition_id)
-         where s.next_at >= ?1 and s.next_at < ?2 and d.state = 'active' order by s.next_at limit ?3",
+         where s.next_at >= ?1 and s.next_at < ?3 and (s.next_at, s.definition_id) > (?1, ?2) and d.state = 'active'
+         order by s.next_at, s.definition_id limit ?4",
     )?;
     let each = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, instant(row, 2)?));
-    statement.query_map(params![stamp(from), stamp(to), most], each)?.collect()
+    statement.query_map(params![stamp(behind.0), behind.1, stamp(to), most], each)?.collect()
 }
 
 /// An occurrence to be planned.

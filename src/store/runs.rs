@@ -129,13 +129,20 @@ pub struct EarlierFile {
     pub sha256: String,
     /// Its place below the artifacts folder; retention may have removed it.
     pub path: String,
+    /// Whether it is kept, and no person has discarded it.
+    pub kept: bool,
+    /// Whether anybody may have got it.
+    pub sent: bool,
 }
 
 /// The newest file of an occurrence.
 pub fn earlier_file(connection: &Connection, occurrence_id: i64) -> rusqlite::Result<Option<EarlierFile>> {
     connection
         .prepare_cached(
-            "select r.run_id, a.revision, a.rows, a.sha256, a.path from run r join artifact a using (run_id)
+            "select r.run_id, a.revision, a.rows, a.sha256, a.path, a.removed_at is null and a.verdict <> 'discarded',
+                    exists (select 1 from delivery d join artifact p using (artifact_id)
+                            where p.run_id = r.run_id and d.state not in ('held', 'discarded'))
+             from run r join artifact a using (run_id)
              where r.occurrence_id = ?1 and a.part = '' order by r.number desc limit 1",
         )?
         .query_row([occurrence_id], |row| {
@@ -145,6 +152,8 @@ pub fn earlier_file(connection: &Connection, occurrence_id: i64) -> rusqlite::Re
                 rows: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
                 sha256: row.get(3)?,
                 path: row.get(4)?,
+                kept: row.get(5)?,
+                sent: row.get(6)?,
             })
         })
         .optional()
@@ -163,7 +172,7 @@ pub fn earlier_rows(
            and a.verdict in ('good', 'released')
            and r.number = (select max(n.number) from run n join artifact using (run_id)
                            where n.occurrence_id = o.occurrence_id)
-         order by o.nominal_at desc",
+         order by o.nominal_at desc limit 5000",
     )?;
     let each = |row: &Row<'_>| Ok((instant(row, 0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)));
     statement.query_map(params![definition_id, stamp(since), stamp(before)], each)?.collect()
@@ -183,12 +192,14 @@ pub fn finish_same(tx: &Transaction<'_>, run_id: i64, as_run: i64, now: Timestam
     Ok(())
 }
 
-/// Ends a run with its files and the deliveries that follow.
+/// Ends a run with its files and the deliveries that follow. Where it `replaces` earlier revisions, what of those has not
+/// gone out stays at home.
 pub fn finish(
     tx: &Transaction<'_>,
     run_id: i64,
     files: &[MadeFile],
     counts: &RunCounts,
+    replaces: bool,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let ended = tx.execute(
@@ -210,6 +221,23 @@ pub fn finish(
          where occurrence_id = (select occurrence_id from run where run_id = ?1)",
         params![run_id, stamp(now)],
     )?;
+    if replaces {
+        let earlier = "select artifact_id from artifact join run r using (run_id)
+                       where r.run_id <> ?1 and r.occurrence_id = (select occurrence_id from run where run_id = ?1)";
+        tx.execute(
+            &format!(
+                "update delivery set state = 'discarded', reason = 'replaced by run ' || ?1, next_attempt_at = null,
+                        ended_at = ?2
+                 where artifact_id in ({earlier}) and state in ('held', 'pending', 'failed')
+                   and not exists (select 1 from attempt t where t.delivery_id = delivery.delivery_id and t.ended_at is null)"
+            ),
+            params![run_id, stamp(now)],
+        )?;
+        tx.execute(
+            &format!("update artifact set verdict = 'discarded' where artifact_id in ({earlier}) and verdict = 'held'"),
+            [run_id],
+        )?;
+    }
     for MadeFile { artifact, deliveries } in files {
         tx.prepare_cached(
             "insert into artifact (run_id, part, revision, verdict, findings, definition_id, file_name, path, bytes, rows,
@@ -248,9 +276,12 @@ pub fn fail(
     )?;
     tx.execute(
         "update occurrence
-         -- Of a report that is made again the earlier file still stands.
-         set state = case when rerun then 'done' when ?3 is null then 'failed' else 'due' end,
-             failures = failures + 1, retry_at = ?3, ended_at = case when ?3 is null then ?2 end, rerun = 0
+         -- Of a report that is made again the earlier file still stands, if there is one.
+         set state = case when rerun = 1 and exists (select 1 from artifact join run r using (run_id)
+                                                     where r.occurrence_id = occurrence.occurrence_id) then 'done'
+                          when rerun = 1 or ?3 is null then 'failed' else 'due' end,
+             failures = failures + 1, retry_at = iif(rerun = 1, null, ?3),
+             ended_at = iif(rerun = 1 or ?3 is null, ?2, null), rerun = 0
          where occurrence_id = (select occurrence_id from run where run_id = ?1) and state = 'running'",
         params![run_id, stamp(now), retry_at.map(stamp)],
     )?;
@@ -293,7 +324,11 @@ pub fn interrupt(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<usize
         [INTERRUPTIONS_MAX],
     )?;
     tx.execute(
-        "update occurrence set state = 'failed', ended_at = ?2 where state = 'due' and ?1 <= interruptions",
+        "update occurrence
+         set state = iif(exists (select 1 from artifact join run r using (run_id)
+                                 where r.occurrence_id = occurrence.occurrence_id), 'done', 'failed'),
+             ended_at = ?2, rerun = 0
+         where state = 'due' and ?1 <= interruptions",
         params![INTERRUPTIONS_MAX, stamp(now)],
     )?;
     Ok(interrupted)
@@ -385,7 +420,14 @@ pub fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32) -> rusqlite::R
             tx.prepare_cached(&sql)?.execute([occurrence_id])?;
         }
     }
-    Ok(old.len())
+    // Notices and events hang on nothing.
+    let loose = "select delivery_id from delivery where artifact_id is null and ended_at < ?1 limit ?2";
+    tx.execute(&format!("delete from attempt where delivery_id in ({loose})"), params![stamp(before), most])?;
+    let loose = tx.execute(
+        &format!("delete from delivery where delivery_id in ({loose})"),
+        params![stamp(before), most],
+    )?;
+    Ok(old.len() + loose)
 }
 
 fn signed(number: u64) -> i64 {

@@ -172,3 +172,59 @@ fn an_older_report_that_comes_late_does_not_replace_a_newer_one() {
     legwork.run(&["resend", "1"]).ok();
     assert_ne!(std::fs::read(out.join("latest.csv")).unwrap(), newer);
 }
+
+#[test]
+fn the_rerun_of_a_held_report_goes_out_and_replaces_it() {
+    let legwork = legwork("[checks]\nrows = { min = 2 }\n");
+    legwork.run(&["run", "daily"]).fails(5);
+    legwork.import(&segment("s2", "2026-06-10T09:00:00Z"));
+    legwork.run(&["rerun", "1"]).ok();
+    assert_eq!(
+        legwork.ask("select group_concat(verdict || ':' || revision) from artifact"),
+        "discarded:1,good:2"
+    );
+    let states = "select group_concat(state || ' ' || ifnull(reason, '')) from (select * from delivery order by delivery_id)";
+    assert_eq!(legwork.ask(states), "discarded replaced by run 2,outbox ");
+    // Nobody got the first one, so nobody is told of a correction.
+    let subject = letters(&legwork.path("outbox"))[0]["headers"]["subject"].clone();
+    assert!(!subject.as_str().unwrap().starts_with("Correction"), "{subject}");
+}
+
+#[test]
+fn a_rerun_that_fails_has_an_end_and_leaves_the_earlier_file() {
+    let legwork = legwork("");
+    legwork.run(&["run", "daily"]).ok();
+    // As if a schedule had named it: those are tried again by themselves, and a rerun is not.
+    legwork.ledger().execute("update occurrence set manual = 0", []).unwrap();
+    let broken = job(
+        DAY,
+        "[report.filters]\nqueues = [\"Nowhere\"]\n[[deliver]]\nemail = { to = [\"a@x.example\"] }\n",
+    );
+    legwork.job("daily", &broken);
+    legwork.run(&["apply"]).ok();
+    legwork
+        .ledger()
+        .execute("update occurrence set version_id = (select version_id from definition)", [])
+        .unwrap();
+    let said = legwork.run(&["rerun", "1"]).fails(1);
+    assert!(said.contains("Nowhere"), "{said}");
+    assert_eq!(legwork.ask("select state || rerun || ifnull(retry_at, '-') from occurrence"), "done0-");
+    assert_eq!(legwork.ask("select group_concat(state) from run"), "done,failed");
+}
+
+#[test]
+fn a_report_of_nothing_that_is_split_is_told_to_everybody_it_is_split_for() {
+    let legwork = Legwork::new(OUTBOX);
+    let split =
+        "split_by = { column = \"Queue Name\", to = { A = [\"a@x.example\"], B = [\"b@x.example\"] } }";
+    legwork.job(
+        "daily",
+        &job(DAY, &format!("[output]\nempty = \"notice\"\n[[deliver]]\nemail = {{ {split} }}\n")),
+    );
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "daily"]).ok();
+    assert_eq!(
+        legwork.ask("select group_concat(address || ' ' || state) from delivery"),
+        "a@x.example outbox,b@x.example outbox"
+    );
+}
