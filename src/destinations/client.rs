@@ -22,7 +22,7 @@ use crate::domain::delivery::{Outcome, Receipt};
 /// What is kept of a refusal's body.
 const REPLY_BYTES_MAX: usize = 300;
 /// A file is read in pieces of this size.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 1 << 20;
 
 /// An endpoint and the client that speaks to it.
 #[derive(Debug)]

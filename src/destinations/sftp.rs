@@ -247,6 +247,10 @@ impl Sftp {
                 "REMOTE HOST IDENTIFICATION HAS CHANGED",
                 "; ask the host's administrator before you take the new key",
             ),
+            (
+                "No user exists for uid",
+                "; install the package libnss-systemd: ssh wants a name for the unit's user",
+            ),
             ("Permission denied", ""),
             ("Operation unsupported", ""),
         ];

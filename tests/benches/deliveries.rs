@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+/// Rounds of uploads that count.
+const ROUNDS: usize = 3;
 /// Connections to the mail server.
 const CONNECTIONS: usize = 32;
 
@@ -51,7 +53,7 @@ fn start(command: &mut Command, port: u16) -> Killed {
     child
 }
 
-fn seconds(mut command: Command) -> f64 {
+fn seconds(command: &mut Command) -> f64 {
     let begun = Instant::now();
     assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{command:?}");
     begun.elapsed().as_secs_f64()
@@ -90,14 +92,18 @@ fn heap(child: &Killed) -> f64 {
 
 /// Serves until nothing is open; the peak heap in MiB, and the syncs where they are to be counted.
 fn serve(folder: &Path, traced: bool) -> (f64, Option<u64>) {
-    let child = Killed(legwork(folder).arg("serve").spawn().unwrap());
     let counts = folder.join("syncs");
-    let strace = || {
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-c", "-e", "trace=fsync,fdatasync", "-o"]).arg(&counts);
-        strace.args(["-p", &child.0.id().to_string()]).stderr(Stdio::null()).spawn().ok()
-    };
-    let counting = if traced { strace() } else { None };
+    let mut command = legwork(folder);
+    command.arg("serve");
+    if traced {
+        // Only the calls that are counted stop: others would slow down what is to be seen.
+        let daemon = command;
+        command = Command::new("strace");
+        command.args(["-f", "--seccomp-bpf", "-c", "-e", "trace=fsync,fdatasync", "-o"]).arg(&counts);
+        command.arg(daemon.get_program()).args(daemon.get_args()).stderr(Stdio::null());
+    }
+    let Ok(child) = command.spawn() else { return (0.0, None) };
+    let mut child = Killed(child);
     let ledger = ledger(folder);
     let open = "select (select count(*) from occurrence where state in ('due', 'running')) +
                        (select count(*) from delivery where state = 'pending')";
@@ -106,13 +112,19 @@ fn serve(folder: &Path, traced: bool) -> (f64, Option<u64>) {
         peak = peak.max(heap(&child));
         std::thread::sleep(Duration::from_millis(10));
     }
-    drop(child);
-    let syncs = counting.and_then(|mut strace| {
-        strace.wait().ok()?;
+    // Both hear it: strace writes its counts when the daemon is gone.
+    drop(
+        Command::new("pkill")
+            .args(["-TERM", "-f", &folder.join("legwork.toml").display().to_string()])
+            .status(),
+    );
+    drop(child.0.wait());
+    let counted = || {
         let text = fs::read_to_string(&counts).ok()?;
         let calls = text.lines().filter(|line| line.trim_end().ends_with("sync"));
         Some(calls.filter_map(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok()).sum())
-    });
+    };
+    let syncs = if traced { counted() } else { None };
     (peak, syncs)
 }
 
@@ -158,7 +170,7 @@ fn mails(count: usize) {
         command
             .args(["-s", &connections.to_string(), "-m", &sent_of.to_string(), "-l", &size.to_string()])
             .args(["-f", "r@x.example", "-t", "list@x.example", &format!("127.0.0.1:{port}")]);
-        sent_of as f64 / seconds(command)
+        sent_of as f64 / seconds(&mut command)
     };
     for traced in [false, true] {
         let bare = source(CONNECTIONS);
@@ -215,16 +227,17 @@ fn uploads(mib: u64) {
             legwork(folder.path()).args(["run", "daily"]).stdout(Stdio::null()).status().unwrap().success()
         );
         enlarge(folder.path(), &file, mib);
-        let bare = std::mem::replace(&mut place.bare, Command::new("true"));
-        let bare = mib as f64 / seconds(bare);
         // Once to warm up: the file was put there by hand, and is read for its digest before it is sent. One that the
-        // daemon has made itself is known to it.
+        // daemon has made itself is known to it. Then in turns, each with the disk at rest; the better of each counts.
         let ledger = ledger(folder.path());
         let daemon = Killed(legwork(folder.path()).arg("serve").spawn().unwrap());
         let pending = "select count(*) from delivery where state = 'pending'";
-        let mut peak = 0.0_f64;
-        for round in 0..2 {
-            if round == 1 {
+        let (mut peak, mut bare, mut ours) = (0.0_f64, 0.0_f64, 0.0_f64);
+        for round in 0..=ROUNDS {
+            if 0 < round {
+                assert!(Command::new("sync").status().unwrap().success());
+                bare = bare.max(mib as f64 / seconds(&mut place.bare));
+                assert!(Command::new("sync").status().unwrap().success());
                 ledger.execute_batch(AGAIN).unwrap();
                 // Any command that changes things wakes the daemon.
                 assert!(
@@ -235,10 +248,12 @@ fn uploads(mib: u64) {
                 peak = peak.max(heap(&daemon));
                 std::thread::sleep(Duration::from_millis(10));
             }
+            let state: String = ledger.query_row("select state from delivery", [], |row| row.get(0)).unwrap();
+            assert_eq!(state, "delivered", "{}", place.name);
+            if 0 < round {
+                ours = ours.max(mib as f64 / span(folder.path()));
+            }
         }
-        let state: String = ledger.query_row("select state from delivery", [], |row| row.get(0)).unwrap();
-        assert_eq!(state, "delivered", "{}", place.name);
-        let ours = mib as f64 / span(folder.path());
         println!(
             "{:<22} {mib} MiB: {ours:>6.0} MiB/s, bare {bare:>6.0} MiB/s, ratio {:.2}; heap {peak:.0} MiB",
             place.name,
@@ -334,7 +349,12 @@ fn places(far: &Path, file: &Path, ports: &Ports) -> Vec<Place> {
         &format!("{name}@127.0.0.1"),
     ]);
     let mut copy = Command::new("rclone");
-    copy.args(["copyto", &text(file), &format!(":webdav,url='http://127.0.0.1:{rclone}':bare2")]);
+    copy.args([
+        "copyto",
+        "--ignore-times",
+        &text(file),
+        &format!(":webdav,url='http://127.0.0.1:{rclone}':bare2"),
+    ]);
     let mut cp = Command::new("sh");
     cp.args(["-c", &format!("cp {} {folder}/copy && sync {folder}/copy", text(file))]);
     let out: PathBuf = far.join("out");
