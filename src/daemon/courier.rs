@@ -13,6 +13,7 @@ use super::{Core, CoreError, Wake, ping};
 use crate::chain::chain;
 use crate::destinations::details::Details;
 use crate::destinations::{Parcel, ParcelFile};
+use crate::domain::definition::OnUnknown;
 use crate::domain::delivery::{Next, Outcome, next};
 use crate::store::StoreError;
 use crate::store::deliveries::{
@@ -23,7 +24,6 @@ use crate::store::deliveries::{
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// What is due now is under way, or waits for a place: its end wakes the courier, and else it looks after this.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(200);
-
 /// How long places are gathered while more is due than there are.
 const GATHER: Duration = Duration::from_millis(2);
 
@@ -107,16 +107,8 @@ async fn begin(
         return Ok((Vec::new(), more));
     }
     let ids: Vec<i64> = chosen.iter().map(|delivery| delivery.delivery_id).collect();
-    let start = move |tx: &rusqlite::Transaction<'_>| {
-        let begin = |delivery: PendingDelivery| {
-            let earlier = deliveries::earlier(tx, delivery.delivery_id)?;
-            let attempt = deliveries::start_attempt(tx, delivery.delivery_id, now)?;
-            Ok(attempt.map(|attempt| (delivery, attempt, earlier)))
-        };
-        chosen
-            .into_iter()
-            .filter_map(|delivery| begin(delivery).transpose())
-            .collect::<rusqlite::Result<Vec<Begun>>>()
+    let start = move |tx: &rusqlite::Transaction<'_>| -> rusqlite::Result<Vec<Begun>> {
+        chosen.into_iter().filter_map(|delivery| start(tx, delivery, now).transpose()).collect()
     };
     let begun = core.store.write("start attempts", start).await;
     let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,6 +128,17 @@ async fn begin(
             Err(error)
         }
     }
+}
+
+/// Writes down that an attempt begins; `None` where the delivery is not due any more.
+fn start(
+    tx: &rusqlite::Transaction<'_>,
+    delivery: PendingDelivery,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Begun>> {
+    let earlier = deliveries::earlier(tx, delivery.delivery_id)?;
+    let attempt = deliveries::start_attempt(tx, delivery.delivery_id, now)?;
+    Ok(attempt.map(|attempt| (delivery, attempt, earlier)))
 }
 
 fn enter(under_way: &Mutex<HashSet<i64>>, delivery_id: i64, most: usize) -> bool {
@@ -161,23 +164,13 @@ pub async fn deliver_due(core: &Arc<Core>, run_id: i64) -> Result<(), CoreError>
             return Ok(());
         }
         for delivery in found {
-            attempt(core, &delivery).await?;
+            let now = core.now();
+            let begun = core.store.write("start an attempt", move |tx| start(tx, delivery, now)).await;
+            if let Some((delivery, attempt, earlier)) = begun.map_err(CoreError::store("start an attempt"))? {
+                attempt_it(core, &delivery, attempt, &earlier).await?;
+            }
         }
     }
-}
-
-/// One attempt, written down before it begins.
-async fn attempt(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<(), CoreError> {
-    let (delivery_id, now) = (delivery.delivery_id, core.now());
-    let start = move |tx: &rusqlite::Transaction<'_>| {
-        let earlier = deliveries::earlier(tx, delivery_id)?;
-        Ok(deliveries::start_attempt(tx, delivery_id, now)?.map(|attempt| (attempt, earlier)))
-    };
-    let started = core.store.write("start an attempt", start).await;
-    let Some((attempt, earlier)) = started.map_err(CoreError::store("start an attempt"))? else {
-        return Ok(());
-    };
-    attempt_it(core, delivery, attempt, &earlier).await
 }
 
 /// One attempt that was written down: marked when the body begins, closed after.
@@ -188,7 +181,7 @@ async fn attempt_it(
     earlier: &Earlier,
 ) -> Result<(), CoreError> {
     let (outcome, on_unknown) = match parcel(core, delivery, earlier) {
-        Err(reply) => (Outcome::Lasting { reply }, crate::domain::definition::OnUnknown::Hold),
+        Err(reply) => (Outcome::lasting(reply), OnUnknown::Hold),
         Ok(parcel) => {
             let mark =
                 |upload: Option<&str>| -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
@@ -201,23 +194,10 @@ async fn attempt_it(
                         marked.await.map_err(|error| chain(&error))
                     })
                 };
-            if let Some(newer) = superseded(core, delivery).await.unwrap_or_default() {
-                let reason = format!(
-                    "run {newer}, which is newer, has put its file there; legwork resend puts this one over it"
-                );
-                tracing::warn!(
-                    delivery_id = delivery.delivery_id,
-                    newer,
-                    "let be: a newer file stands there"
-                );
-                let now = core.now();
-                let close =
-                    move |tx: &rusqlite::Transaction<'_>| deliveries::let_be(tx, attempt, &reason, now);
-                return core
-                    .store
-                    .write("end an attempt", close)
-                    .await
-                    .map_err(CoreError::store("end an attempt"));
+            if let Details::File(_) = parcel.details
+                && let Some(newer) = superseded(core, delivery).await.unwrap_or_default()
+            {
+                return let_be(core, delivery, attempt, newer).await;
             }
             let outcome = match not_there_yet(core, delivery, &parcel).await {
                 // The attempt is open: it must have an end.
@@ -239,13 +219,25 @@ async fn attempt_it(
 
 /// An older report that comes late does not replace a newer one under the same name.
 async fn superseded(core: &Arc<Core>, delivery: &PendingDelivery) -> Result<Option<i64>, CoreError> {
-    if matches!(delivery.kind.as_str(), "email" | "notice" | "webhook") {
-        return Ok(None);
-    }
     let delivery_id = delivery.delivery_id;
     let newer =
         core.store.read("look for a newer file", move |c| deliveries::superseded_by(c, delivery_id)).await;
     newer.map_err(CoreError::store("look for a newer file"))
+}
+
+/// Ends an attempt before anything of it was sent: a newer file stands at its place.
+async fn let_be(
+    core: &Arc<Core>,
+    delivery: &PendingDelivery,
+    attempt: OpenAttempt,
+    newer: i64,
+) -> Result<(), CoreError> {
+    tracing::warn!(delivery_id = delivery.delivery_id, newer, "let be: a newer file stands there");
+    let reason =
+        format!("run {newer}, which is newer, has put its file there; legwork resend puts this one over it");
+    let now = core.now();
+    let close = move |tx: &rusqlite::Transaction<'_>| deliveries::let_be(tx, attempt, &reason, now);
+    core.store.write("end an attempt", close).await.map_err(CoreError::store("end an attempt"))
 }
 
 /// A mail whose file is fetched by a link waits until the file is where the link leads.

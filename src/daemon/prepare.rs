@@ -8,12 +8,12 @@ use crate::artifacts::hex;
 use crate::destinations::details::{Details, EmailDetails, FileDetails, Link, Preview, WebhookDetails};
 use crate::domain::address::Address;
 use crate::domain::checks::Usual;
-use crate::domain::definition::{Definition, Destination, EmailDestination, FileDestination};
+use crate::domain::definition::{Definition, Destination, EmailDestination, FileDestination, OnUnknown};
 use crate::domain::output::Empty;
 use crate::domain::template::{TemplateError, TemplateValues};
 use crate::domain::{text, units};
 use crate::store::answers::NOBODY;
-use crate::store::deliveries::{NewDelivery, ToldDelivery};
+use crate::store::deliveries::{Begin, NewDelivery, ToldDelivery};
 use crate::store::occurrences::OpenOccurrence;
 use crate::store::runs::{NewArtifact, RunCounts};
 
@@ -56,13 +56,18 @@ impl Made<'_> {
         }
     }
 
+    /// Whether the report has no rows and its job wants that said without a file.
+    fn notice_only(&self) -> bool {
+        self.artifact.rows == 0 && self.definition.output.empty == Empty::Notice
+    }
+
     /// The deliveries of the file; none where sending was not asked for, or the job skips empty reports.
     pub(super) fn deliveries(&self, core: &Core) -> Result<Vec<NewDelivery>, TemplateError> {
         let empty = self.artifact.rows == 0;
         if !self.occurrence.send || empty && self.definition.output.empty == Empty::Skip {
             return Ok(Vec::new());
         }
-        let notice = empty && self.definition.output.empty == Empty::Notice;
+        let notice = self.notice_only();
         let mut deliveries = Vec::new();
         if let Some(address) = &self.occurrence.send_to {
             if self.part.is_none() {
@@ -91,20 +96,8 @@ impl Made<'_> {
                 // Only mails go to those whom a part is for, and only mails say that there was nothing.
                 (Destination::File(_), _) | (Destination::Webhook(_), Some(_)) => {}
                 (Destination::Webhook(webhook), None) => {
-                    let id = event_id(self.run_id);
-                    let mut body = self.manifest();
-                    as_event(&mut body, "generated", &id);
-                    let details =
-                        WebhookDetails { body: body.to_string(), id, on_unknown: webhook.on_unknown };
-                    deliveries.push(NewDelivery {
-                        kind: "webhook",
-                        target: webhook.target.clone(),
-                        address: "generated".to_owned(),
-                        details: Details::Webhook(details).to_json(),
-                        message_id: None,
-                        held: None,
-                        kept: None,
-                    });
+                    let (target, told) = (&webhook.target, webhook.on_unknown);
+                    deliveries.push(event_of(self.run_id, target, "generated", self.manifest(), told));
                 }
             }
         }
@@ -115,13 +108,15 @@ impl Made<'_> {
     fn held(&self, mut deliveries: Vec<NewDelivery>) -> Vec<NewDelivery> {
         if let Some(reason) = &self.artifact.held {
             for delivery in &mut deliveries {
-                delivery.held.get_or_insert_with(|| reason.clone());
+                if delivery.begin == Begin::Due {
+                    delivery.begin = Begin::Held(reason.clone());
+                }
             }
         }
         if self.kept {
             let reason = format!("a new revision, kept; to send it: legwork resend {}", self.run_id);
             for delivery in &mut deliveries {
-                delivery.kept = Some(reason.clone());
+                delivery.begin = Begin::Kept(reason.clone());
             }
         }
         deliveries
@@ -146,8 +141,7 @@ impl Made<'_> {
             },
             details: Details::File(details).to_json(),
             message_id: None,
-            held: None,
-            kept: None,
+            begin: Begin::Due,
         })
     }
 
@@ -189,14 +183,9 @@ impl Made<'_> {
             Destination::Email(email) => Some(email.clone()),
             Destination::File(_) | Destination::Webhook(_) => None,
         });
+        let Some(email) = email else { return Ok(()) };
         let to: Vec<Address> = address.parse().into_iter().collect();
-        match email {
-            None => Ok(()),
-            Some(email) => {
-                let email = EmailDestination { to, cc: Vec::new(), bcc: Vec::new(), ..email };
-                self.email(core, &email, deliveries)
-            }
-        }
+        self.email(core, &EmailDestination { to, cc: Vec::new(), bcc: Vec::new(), ..email }, deliveries)
     }
 
     fn email(
@@ -206,7 +195,6 @@ impl Made<'_> {
         deliveries: &mut Vec<NewDelivery>,
     ) -> Result<(), TemplateError> {
         let texts = |addresses: &[Address]| addresses.iter().map(ToString::to_string).collect();
-        let empty_notice = self.artifact.rows == 0 && self.definition.output.empty == Empty::Notice;
         let mut subject = email.subject.render(&self.values())?;
         if self.changes.is_some() {
             subject = format!("Correction: {subject}");
@@ -235,30 +223,30 @@ impl Made<'_> {
             list_id: list_id(core, &email.relay, self.definition),
             on_unknown: email.on_unknown,
             media_type: self.definition.output.media_type().to_owned(),
-            without_file: empty_notice,
+            without_file: self.notice_only(),
             link,
         }))
         .to_json();
         let message_id = message_id(core, &email.relay, self.run_id);
-        let new = |address: &str, held: Option<String>| NewDelivery {
+        let new = |address: &str, begin: Begin| NewDelivery {
             kind: "email",
             target: email.relay.clone(),
             address: address.to_owned(),
             details: details.clone(),
             message_id: Some(message_id.clone()),
-            held,
-            kept: None,
+            begin,
         };
         let mut nobody = true;
         for address in email.to.iter().chain(&email.cc).chain(&email.bcc) {
             nobody = false;
-            deliveries.push(new(address.bare(), None));
+            deliveries.push(new(address.bare(), Begin::Due));
         }
         if nobody {
             let value = self.part.map_or("", |(_, value)| value);
             let (run, file) = (self.run_id, &self.artifact.file_name);
             let cure = format!("legwork resend {run} --only '{file}' --to ADDRESS");
-            deliveries.push(new(NOBODY, Some(format!("nobody receives `{value}`; say to whom: {cure}"))));
+            let reason = format!("nobody receives `{value}`; say to whom: {cure}");
+            deliveries.push(new(NOBODY, Begin::Held(reason)));
         }
         Ok(())
     }
@@ -290,7 +278,7 @@ impl Made<'_> {
             None => lead.push(self.definition.description.clone()),
         }
         if self.artifact.rows == 0 {
-            lead.push(if self.definition.output.empty == Empty::Notice {
+            lead.push(if self.notice_only() {
                 "This report has no rows, so there is no file.".to_owned()
             } else {
                 "This report has no rows: the attached file holds its header only.".to_owned()
@@ -385,24 +373,7 @@ pub fn anew(core: &Core, run_id: i64, delivery: &ToldDelivery, to: Option<&Addre
         Details::Notice { .. } => return None,
     };
     let target = delivery.target.clone();
-    Some(NewDelivery {
-        kind,
-        target,
-        address,
-        details: details.to_json(),
-        message_id,
-        held: None,
-        kept: None,
-    })
-}
-
-/// Says of a JSON object that it is an event.
-fn as_event(body: &mut serde_json::Value, event: &str, id: &str) {
-    if let Some(body) = body.as_object_mut() {
-        body.insert("event".to_owned(), event.into());
-        body.insert("id".to_owned(), id.into());
-        body.remove("columns");
-    }
+    Some(NewDelivery { kind, target, address, details: details.to_json(), message_id, begin: Begin::Due })
 }
 
 /// A key that is never given twice.
@@ -416,7 +387,7 @@ fn domain(core: &Core, relay: &str) -> String {
 }
 
 /// A Message-ID that is never given twice, at the sender's domain.
-pub(super) fn message_id(core: &Core, relay: &str, run_id: i64) -> String {
+fn message_id(core: &Core, relay: &str, run_id: i64) -> String {
     format!("<{}.{run_id}@{}>", random(), domain(core, relay))
 }
 
@@ -465,23 +436,35 @@ fn notice_by(
         address: to.bare().to_owned(),
         details: Details::Notice { subject: subject.to_owned(), text: body.to_owned(), date: now }.to_json(),
         message_id: Some(message_id(core, relay, 0)),
-        held: None,
-        kept: None,
+        begin: Begin::Due,
     }
 }
 
 /// An event about a definition, for a webhook of the config.
-pub(super) fn event(target: &str, event: &str, mut body: serde_json::Value) -> NewDelivery {
-    let id = event_id(0);
-    as_event(&mut body, event, &id);
-    let on_unknown = crate::domain::definition::OnUnknown::Resend;
+pub(super) fn event(target: &str, event: &str, body: serde_json::Value) -> NewDelivery {
+    event_of(0, target, event, body, OnUnknown::Resend)
+}
+
+/// A JSON object as an event; `run_id` is 0 where no run is behind it.
+fn event_of(
+    run_id: i64,
+    target: &str,
+    event: &str,
+    mut body: serde_json::Value,
+    on_unknown: OnUnknown,
+) -> NewDelivery {
+    let id = event_id(run_id);
+    if let Some(body) = body.as_object_mut() {
+        body.insert("event".to_owned(), event.into());
+        body.insert("id".to_owned(), id.as_str().into());
+        body.remove("columns");
+    }
     NewDelivery {
         kind: "webhook",
         target: target.to_owned(),
         address: event.to_owned(),
         details: Details::Webhook(WebhookDetails { body: body.to_string(), id, on_unknown }).to_json(),
         message_id: None,
-        held: None,
-        kept: None,
+        begin: Begin::Due,
     }
 }

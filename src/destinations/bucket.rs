@@ -27,7 +27,7 @@ const PART_BYTES: u64 = 8 << 20;
 const PARTS_AT_ONCE: usize = 3;
 /// S3 takes ten thousand.
 const PARTS_MAX: u64 = 9_000;
-/// Tries of one part before the whole upload is given up for now.
+/// Tries of one part before the attempt ends.
 const PART_TRIES: u32 = 3;
 /// What S3 says with 400 of a body that did not come through; the same body may do so later.
 const BROKEN_BODIES: [&str; 4] = ["IncompleteBody", "RequestTimeout", "BadDigest", "ContentSHA256Mismatch"];
@@ -144,14 +144,14 @@ impl Bucket {
             Err(outcome) => return outcome,
         };
         let path = Path::from(name);
-        let put =
-            open.store.put_opts(&path, PutPayload::from_static(b"legwork"), PutOptions::default()).await;
-        if let Err(error) = put {
+        let bytes = PutPayload::from_static(b"legwork");
+        let putting = open.store.put_opts(&path, bytes, PutOptions::default());
+        if let Err(error) = open.within(0, putting).await {
             return open.judge(&error, false);
         }
         let removed = futures_util::stream::once(std::future::ready(Ok(path)));
-        let removed: Result<Vec<_>, _> = open.store.delete_stream(removed.boxed()).try_collect().await;
-        match removed {
+        let removing = open.store.delete_stream(removed.boxed()).try_collect::<Vec<_>>();
+        match open.within(0, removing).await {
             Ok(_) => {
                 Outcome::done(format!("{}: an object was put and removed", open.name), Receipt::default())
             }
@@ -177,7 +177,8 @@ impl Open {
     }
 
     async fn digest(&self, path: &Path) -> Result<String, Error> {
-        let mut pieces = self.store.get_opts(path, GetOptions::default()).await?.into_stream();
+        let found = self.within(0, self.store.get_opts(path, GetOptions::default())).await?;
+        let mut pieces = found.into_stream();
         let mut digest = Sha256::new();
         while let Some(piece) = self.within(0, async { pieces.next().await.transpose() }).await? {
             digest.update(&piece);

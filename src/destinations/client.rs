@@ -297,7 +297,7 @@ impl Client {
             }
             // 507 is a full disk (RFC 4918), the other ones come back as well.
             status if status.is_server_error() => Outcome::Passing { reply, retry_after },
-            _ => Outcome::Lasting { reply },
+            _ => Outcome::lasting(reply),
         }
     }
 }

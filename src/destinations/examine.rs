@@ -1,14 +1,15 @@
 //! Whether a destination could be reached, logged in to and written to, without sending anything of a report.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
 use super::client::Client;
-use super::{Destinations, RelayWay, Sftp, bucket, gone};
+use super::{Destinations, RelayWay, Sftp, gone};
 use crate::config::{Endpoint, Ping};
 use crate::domain::delivery::Outcome;
 
@@ -71,9 +72,9 @@ impl Destinations {
             },
             "directory" => {
                 // A share whose server is gone hangs whoever touches it.
-                let path = std::path::PathBuf::from(target);
+                let path = PathBuf::from(target);
                 let looking = tokio::task::spawn_blocking(move || folder(&path));
-                match tokio::time::timeout(std::time::Duration::from_secs(20), looking).await {
+                match tokio::time::timeout(Duration::from_secs(20), looking).await {
                     Ok(Ok(health)) => health,
                     Ok(Err(_)) | Err(_) => {
                         Health::Bad("does not answer; is the share's server there?".to_owned())
@@ -82,7 +83,7 @@ impl Destinations {
             }
             kind => match self.bucket(kind, target) {
                 Err(outcome) => Health::of(&outcome),
-                Ok(bucket) => Health::of(&bucket::Bucket::probe(&bucket, PROBE).await),
+                Ok(bucket) => Health::of(&bucket.probe(PROBE).await),
             },
         }
     }

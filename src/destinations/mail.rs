@@ -15,7 +15,7 @@ use crate::domain::delivery::Outcome;
 
 /// Builds the mail for one address. Its envelope has that address only; its headers are the same for all.
 pub(super) async fn build(from: &Address, parcel: &Parcel, link: Option<&str>) -> Result<Message, Outcome> {
-    let lasting = |reply: String| Outcome::Lasting { reply };
+    let lasting = |reply: String| Outcome::lasting(reply);
     let to: Address = parcel.address.parse().map_err(lasting)?;
     let envelope = Envelope::new(Some(from.mailbox().email.clone()), vec![to.mailbox().email.clone()])
         .map_err(|error| lasting(error.to_string()))?;

@@ -188,11 +188,8 @@ impl Destinations {
 
     /// The link by which a mail's file is fetched, where the file is too large to be attached.
     pub fn link_of<'a>(&self, parcel: &'a Parcel) -> Option<&'a Link> {
-        let Details::Email(details) = &parcel.details else { return None };
         let (relay, _) = self.relays.get(&parcel.target)?;
-        let attached = parcel.file.as_ref().map_or(0, |file| file.bytes);
-        let too_large = !details.without_file && relay.size_limit < mail_bytes(attached);
-        details.link.as_ref().filter(|_| too_large)
+        linked(parcel, relay).ok().flatten()
     }
 
     async fn mail(&self, parcel: &Parcel, mark: Mark<'_>) -> Outcome {
@@ -204,24 +201,15 @@ impl Destinations {
         {
             return outcome;
         }
-        let mut link = None;
-        if let Details::Email(details) = &parcel.details
-            && !details.without_file
-        {
-            let attached = parcel.file.as_ref().map_or(0, |file| file.bytes);
-            match (
-                too_large(mail_bytes(attached), relay.size_limit, "the config's size_limit"),
-                &details.link,
-            ) {
-                (None, _) => {}
-                (Some(outcome), None) => return outcome,
-                // Signed when it is sent: a link in the ledger would be a key for whoever reads it.
-                (Some(_), Some(place)) => match self.signed_url(place).await {
-                    Ok(url) => link = Some(url),
-                    Err(outcome) => return outcome,
-                },
-            }
-        }
+        let link = match linked(parcel, relay) {
+            Err(outcome) => return outcome,
+            Ok(None) => None,
+            // Signed when it is sent: a link in the ledger would be a key for whoever reads it.
+            Ok(Some(link)) => match self.signed_url(link).await {
+                Ok(url) => Some(url),
+                Err(outcome) => return outcome,
+            },
+        };
         let message = match mail::build(&relay.from, parcel, link.as_deref()).await {
             Ok(message) => message,
             Err(outcome) => return outcome,
@@ -247,7 +235,23 @@ impl Destinations {
 
 /// A name that the config has lost since the run. It may come back with the next edit, so it is tried again.
 fn gone(what: &str, name: &str) -> Outcome {
-    Outcome::Passing { reply: format!("the config has no {what} `{name}` any more"), retry_after: None }
+    Outcome::passing(format!("the config has no {what} `{name}` any more"))
+}
+
+/// The link that a mail carries instead of a file that is too large for its relay.
+///
+/// # Errors
+/// The mail would not fit, and its job names no bucket to fetch the file from.
+fn linked<'a>(parcel: &'a Parcel, relay: &Relay) -> Result<Option<&'a Link>, Outcome> {
+    let Details::Email(details) = &parcel.details else { return Ok(None) };
+    if details.without_file {
+        return Ok(None);
+    }
+    let attached = parcel.file.as_ref().map_or(0, |file| file.bytes);
+    match too_large(mail_bytes(attached), relay.size_limit, "the config's size_limit") {
+        None => Ok(None),
+        Some(outcome) => details.link.as_ref().map(Some).ok_or(outcome),
+    }
 }
 
 /// Bytes of a mail with a file of this length attached: base64 makes four bytes of three and adds two for each line of
@@ -258,13 +262,13 @@ fn mail_bytes(attached: u64) -> u64 {
 
 /// A refusal, said before anything is sent, of a mail that would not fit.
 fn too_large(mail: u64, limit: u64, whose: &str) -> Option<Outcome> {
-    (limit < mail).then(|| Outcome::Lasting {
-        reply: format!(
+    (limit < mail).then(|| {
+        Outcome::lasting(format!(
             "the mail would have about {} MiB and {whose} is {} MiB: nothing was sent; send the file to a place \
              instead, or name a bucket that it goes to in the email's `link`",
             mail.div_ceil(1 << 20),
             limit >> 20
-        ),
+        ))
     })
 }
 
@@ -274,14 +278,14 @@ fn from_io(what: &str, path: &Path, error: &std::io::Error) -> Outcome {
     use std::io::ErrorKind;
     let reply = format!("{what} `{}`: {error}", path.display());
     match error.kind() {
-        ErrorKind::PermissionDenied => Outcome::Lasting {
-            reply: format!("{reply}; `legwork check` prints the unit's lines that this folder needs"),
-        },
+        ErrorKind::PermissionDenied => Outcome::lasting(format!(
+            "{reply}; `legwork check` prints the unit's lines that this folder needs"
+        )),
         ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
         | ErrorKind::InvalidInput
-        | ErrorKind::InvalidFilename => Outcome::Lasting { reply },
+        | ErrorKind::InvalidFilename => Outcome::lasting(reply),
         // A share that is not mounted, a full disk: these come back.
-        _ => Outcome::Passing { reply, retry_after: None },
+        _ => Outcome::passing(reply),
     }
 }

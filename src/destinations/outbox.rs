@@ -7,7 +7,7 @@ use crate::domain::delivery::Outcome;
 
 pub(super) async fn write(folder: &Path, parcel: &Parcel, message: &[u8], mark: Mark<'_>) -> Outcome {
     if let Err(reply) = mark(None).await {
-        return Outcome::Passing { reply, retry_after: None };
+        return Outcome::passing(reply);
     }
     let address: String = parcel
         .address

@@ -126,15 +126,15 @@ pub(super) async fn send(way: &Way<'_>, parcel: &Parcel, details: &FileDetails, 
         }
     }
     let path = parcel.address.as_str();
-    let mut outcome = None;
     let asks = parcel.unsure && details.on_unknown == OnUnknown::Check;
+    let mut there = None;
     // A repeat for the sake of what stands beside the file leaves the file alone.
     if asks || parcel.repeated && (details.marker || details.manifest.is_some()) {
         match way.look(path, file.bytes, &file.sha256).await {
             Look::Same(receipt) => {
                 // The very bytes may be those of an earlier run, and ours a part that nobody else would remove.
                 way.clear(path, parcel.delivery_id).await;
-                outcome = Some(Outcome::done("asked: the far end has the whole file".to_owned(), receipt));
+                there = Some(Outcome::done("asked: the far end has the whole file".to_owned(), receipt));
             }
             Look::Absent | Look::Other(_) => {}
             Look::Mute(_) if !asks => {}
@@ -143,17 +143,16 @@ pub(super) async fn send(way: &Way<'_>, parcel: &Parcel, details: &FileDetails, 
             }
         }
     }
-    let outcome = match outcome {
+    let outcome = match there {
         Some(outcome) => outcome,
         None => main(way, parcel, file, details, mark).await,
     };
-    if !outcome.is_done() {
-        return outcome;
+    if outcome.is_done()
+        && let Err(missing) = beside(way, parcel, details).await
+    {
+        return missing;
     }
-    match beside(way, parcel, details).await {
-        Ok(()) => outcome,
-        Err(outcome) => outcome,
-    }
+    outcome
 }
 
 /// The file itself.

@@ -80,7 +80,7 @@ impl SmtpPool {
     /// Sends a mail to the address of its envelope.
     pub(super) async fn send(&self, message: &Message, mark: Mark<'_>) -> Outcome {
         let Ok(_place) = self.places.acquire().await else {
-            return Outcome::Passing { reply: "the pool is closed".to_owned(), retry_after: None };
+            return Outcome::passing("the pool is closed".to_owned());
         };
         self.keep_pace().await;
         let body_begun = std::sync::atomic::AtomicBool::new(false);
@@ -99,7 +99,9 @@ impl SmtpPool {
             };
             match self.transact(session, message, mark, &body_begun, false).await {
                 Ok(outcome) | Err(Failure::Refused(outcome) | Failure::Broken(outcome)) => outcome,
-                Err(Failure::Stale) => passing("the server closed the connection at once".to_owned()),
+                Err(Failure::Stale) => {
+                    Outcome::passing("the server closed the connection at once".to_owned())
+                }
             }
         };
         // lettre limits connecting only; a server that hangs would hang the delivery.
@@ -110,7 +112,7 @@ impl SmtpPool {
             if body_begun.load(std::sync::atomic::Ordering::SeqCst) {
                 Outcome::Unsure { reply: format!("{reply}; the body was under way") }
             } else {
-                passing(reply)
+                Outcome::passing(reply)
             }
         }
     }
@@ -118,8 +120,8 @@ impl SmtpPool {
     /// Connects and logs in; says what was seen, and the server's certificate.
     pub(super) async fn examine(&self) -> Result<(String, Option<Vec<u8>>), Outcome> {
         let connected = tokio::time::timeout(self.timeout, self.connect()).await;
-        let mut session =
-            connected.map_err(|_| passing(format!("no answer of {} within its timeout", self.place())))??;
+        let mut session = connected
+            .map_err(|_| Outcome::passing(format!("no answer of {} within its timeout", self.place())))??;
         let certificate = session.connection.peer_certificate().ok();
         drop(session.connection.quit().await);
         let login = if self.server.login.is_some() { "logged in" } else { "answers" };
@@ -173,7 +175,7 @@ impl SmtpPool {
         let (first, then) = if server.tls == TlsWord::Implicit { (tls, None) } else { (None, tls) };
         let guard = Guard { private_network: server.private_network };
         let addresses = guard.addresses(&server.host, server.port).await;
-        let addresses = addresses.map_err(|error| passing(chain(&error)))?;
+        let addresses = addresses.map_err(|error| Outcome::passing(chain(&error)))?;
         let mut connection = if first.is_some() {
             let connecting = AsyncSmtpConnection::connect_tokio1(
                 addresses.as_slice(),
@@ -195,7 +197,7 @@ impl SmtpPool {
                     "{} offers no STARTTLS: nothing was sent; set tls = \"implicit\", or ask its administrator",
                     self.place()
                 );
-                return Err(Outcome::Lasting { reply });
+                return Err(Outcome::lasting(reply));
             }
             connection
                 .starttls(tls, &hello)
@@ -203,7 +205,7 @@ impl SmtpPool {
                 .map_err(|error| self.before_body("start TLS with", &error))?;
         }
         if let Some((user, password)) = &server.login {
-            let password = password.read().map_err(|error| passing(chain(&error)))?;
+            let password = password.read().map_err(|error| Outcome::passing(chain(&error)))?;
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
             let mechanisms: &[Mechanism] = match server.auth {
                 None => &[Mechanism::Plain, Mechanism::Login],
@@ -236,19 +238,20 @@ impl SmtpPool {
                 Err(_) => last = format!("no answer within {} s", self.timeout.as_secs()),
             }
         }
-        Err(passing(format!("connect to {}: {last}", self.place())))
+        Err(Outcome::passing(format!("connect to {}: {last}", self.place())))
     }
 
     fn tls(&self) -> Result<TlsParameters, Outcome> {
         let mut builder = TlsParameters::builder(self.server.host.clone());
         if let Some(path) = &self.server.ca_file {
-            let unreadable =
-                |error: String| passing(format!("read the certificates `{}`: {error}", path.display()));
+            let unreadable = |error: String| {
+                Outcome::passing(format!("read the certificates `{}`: {error}", path.display()))
+            };
             let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
             let certificate = Certificate::from_pem(&pem).map_err(|error| unreadable(error.to_string()))?;
             builder = builder.add_root_certificate(certificate);
         }
-        builder.build_rustls().map_err(|error| passing(format!("set up TLS: {}", chain(&error))))
+        builder.build_rustls().map_err(|error| Outcome::passing(format!("set up TLS: {}", chain(&error))))
     }
 
     /// One transaction: envelope, mark, body. The connection goes back to the pool when it is in order.
@@ -270,7 +273,7 @@ impl SmtpPool {
         }
         if let Err(reply) = mark(None).await {
             // After 354 the server waits for a body; only closing the connection takes the transaction back.
-            return Err(Failure::Broken(passing(reply)));
+            return Err(Failure::Broken(Outcome::passing(reply)));
         }
         body_begun.store(true, std::sync::atomic::Ordering::SeqCst);
         session.mails += 1;
@@ -305,7 +308,7 @@ impl SmtpPool {
         if envelope.to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii()) {
             if !info.supports_feature(Extension::SmtpUtfEight) {
                 let reply = format!("{} takes no addresses outside ASCII (no SMTPUTF8)", self.place());
-                return Err(Failure::Refused(Outcome::Lasting { reply }));
+                return Err(Failure::Refused(Outcome::lasting(reply)));
             }
             options.push(MailParameter::SmtpUtfEight);
         }
@@ -339,10 +342,10 @@ impl SmtpPool {
     fn before_body(&self, what: &str, error: &SmtpError) -> Outcome {
         let reply = format!("{what} {}: {}", self.place(), chain(error));
         if error.is_permanent() {
-            Outcome::Lasting { reply }
+            Outcome::lasting(reply)
         } else {
             // Certificates are renewed and hosts come back: these are tried again.
-            passing(reply)
+            Outcome::passing(reply)
         }
     }
 
@@ -350,17 +353,13 @@ impl SmtpPool {
     fn after_body(&self, error: &SmtpError) -> Outcome {
         let reply = format!("body to {}: {}", self.place(), chain(error));
         if error.is_permanent() {
-            Outcome::Lasting { reply }
+            Outcome::lasting(reply)
         } else if error.is_transient() {
-            passing(reply)
+            Outcome::passing(reply)
         } else {
             Outcome::Unsure { reply }
         }
     }
-}
-
-fn passing(reply: String) -> Outcome {
-    Outcome::Passing { reply, retry_after: None }
 }
 
 /// The name under which the server queued a mail: what its administrator can search the log for.

@@ -118,6 +118,8 @@ pub enum DeliveryState {
     Unknown,
     /// Nothing was tried: a person is to look at the file first, or to say whom it is for.
     Held,
+    /// A person let it be, or nothing is tried unless one asks.
+    Discarded,
 }
 
 impl DeliveryState {
@@ -130,6 +132,7 @@ impl DeliveryState {
             Self::Failed => "failed",
             Self::Unknown => "unknown",
             Self::Held => "held",
+            Self::Discarded => "discarded",
         }
     }
 }

@@ -28,8 +28,8 @@ pub struct Alert {
     pub told_at: Timestamp,
 }
 
-/// Each condition stands twice where the index of a part of the table asks for it: `SQLite` does not see that one state is
-/// among three. Grouped first, so that one look a definition tells whether it went better since.
+/// The state of a delivery is asked for twice, as the index has it and as it is meant: `SQLite` does not see that one
+/// state is among three. Grouped first, so that one look a definition tells whether it went better since.
 const CONDITIONS: &str = "
         select f.definition_id, 'failed', f.at, coalesce(
                (select error from occurrence o join run r using (occurrence_id)
@@ -62,8 +62,8 @@ const CONDITIONS: &str = "
         select definition_id, 'held', max(artifact_id), findings from artifact where verdict = 'held' group by definition_id";
 
 /// What is wrong now, one row a definition and kind. A failed occurrence counts until a later one went well; a
-/// delivery that failed, is unknown or held counts until a person answers, for its file is missing at the far end. `late_before`: what fell due before it and has no end is late. `since`: older failures
-/// are history.
+/// delivery that failed, is unknown or held counts until a person answers, for its file is missing at the far end.
+/// `late_before`: what fell due before it and has no end is late. `since`: older failures are history.
 pub fn conditions(
     connection: &Connection,
     late_before: Timestamp,

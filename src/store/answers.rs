@@ -154,13 +154,13 @@ pub struct ListedDelivery {
     pub run_id: Option<i64>,
     /// The definition.
     pub name: Option<String>,
-    /// email, directory, http or notice.
+    /// email, directory, http, webdav, s3, gcs, azure, sftp, webhook or notice.
     pub kind: String,
     /// The relay's or endpoint's name, or the folder.
     pub target: String,
     /// One address, or the file's name at the far end.
     pub address: String,
-    /// pending, delivered, outbox, failed, unknown or discarded.
+    /// pending, held, delivered, outbox, failed, unknown or discarded.
     pub state: String,
     /// When it was made.
     pub created_at: Timestamp,

@@ -8,13 +8,13 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{instant, optional_instant};
 use crate::domain::definition::OnUnknown;
-use crate::domain::delivery::{Next, Outcome, Receipt, next};
+use crate::domain::delivery::{DeliveryState, Next, Outcome, Receipt, next};
 use crate::domain::text::stamp;
 
 /// A delivery to be made: one address or place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDelivery {
-    /// email, directory, http or notice.
+    /// email, directory, http, webdav, s3, gcs, azure, sftp, webhook or notice.
     pub kind: &'static str,
     /// The relay's or endpoint's name, or the folder.
     pub target: String,
@@ -24,10 +24,30 @@ pub struct NewDelivery {
     pub details: String,
     /// The Message-ID of a mail.
     pub message_id: Option<String>,
-    /// Why it waits for a person before its first attempt.
-    pub held: Option<String>,
-    /// Why nothing is tried unless a person asks for it.
-    pub kept: Option<String>,
+    /// What happens first.
+    pub begin: Begin,
+}
+
+/// How a delivery begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// Its first attempt is due.
+    Due,
+    /// It waits for a person before its first attempt: why.
+    Held(String),
+    /// Nothing is tried unless a person asks for it: why.
+    Kept(String),
+}
+
+impl Begin {
+    /// The state in the ledger, and the reason.
+    fn state(&self) -> (DeliveryState, Option<&str>) {
+        match self {
+            Self::Due => (DeliveryState::Pending, None),
+            Self::Held(reason) => (DeliveryState::Held, Some(reason)),
+            Self::Kept(reason) => (DeliveryState::Discarded, Some(reason)),
+        }
+    }
 }
 
 /// Adds the deliveries of an artifact. An address that stands in two destinations of one kind is served once.
@@ -40,11 +60,11 @@ pub(super) fn add_deliveries(
     let mut insert = tx.prepare_cached(
         "insert into delivery (artifact_id, kind, target, address, details, state, next_attempt_at, message_id, created_at,
                                reason, ended_at)
-         values (?1, ?2, ?3, ?4, ?5, iif(?9 is not null, 'discarded', iif(?8 is null, 'pending', 'held')),
-                 iif(coalesce(?8, ?9) is null, ?6, null), ?7, ?6, coalesce(?9, ?8), iif(?9 is null, null, ?6))
+         values (?1, ?2, ?3, ?4, ?5, ?8, iif(?8 = 'pending', ?6, null), ?7, ?6, ?9, iif(?8 = 'discarded', ?6, null))
          on conflict do nothing",
     )?;
     for new in deliveries {
+        let (state, reason) = new.begin.state();
         insert.execute(params![
             artifact_id,
             new.kind,
@@ -53,8 +73,8 @@ pub(super) fn add_deliveries(
             new.details,
             stamp(now),
             new.message_id,
-            new.held,
-            new.kept
+            state.name(),
+            reason
         ])?;
     }
     Ok(())
@@ -88,7 +108,7 @@ pub fn add_notice(
 pub struct PendingDelivery {
     /// Its key.
     pub delivery_id: i64,
-    /// email, directory, http or notice.
+    /// email, directory, http, webdav, s3, gcs, azure, sftp, webhook or notice.
     pub kind: String,
     /// The relay's or endpoint's name, or the folder.
     pub target: String,
@@ -250,7 +270,7 @@ pub fn superseded_by(connection: &Connection, delivery_id: i64) -> rusqlite::Res
              join delivery n on n.artifact_id = na.artifact_id and n.kind = d.kind and n.target = d.target
                              and n.address = d.address and n.state = 'delivered'
              join run nr on nr.run_id = na.run_id join occurrence no on no.occurrence_id = nr.occurrence_id
-             where d.delivery_id = ?1 and d.number = 1 and d.kind not in ('email', 'webhook', 'notice')
+             where d.delivery_id = ?1 and d.number = 1
                and (no.period_end > o.period_end or (no.occurrence_id = o.occurrence_id and na.revision > a.revision))
              limit 1",
         )?
@@ -407,13 +427,13 @@ pub struct ToldDelivery {
     pub artifact_id: i64,
     /// The file's name.
     pub file_name: String,
-    /// email, directory, http or notice.
+    /// email, directory, http, webdav, s3, gcs, azure, sftp, webhook or notice.
     pub kind: String,
     /// The relay's or endpoint's name, or the folder.
     pub target: String,
     /// One address, or the file's name at the far end.
     pub address: String,
-    /// pending, delivered, outbox, failed, unknown or discarded.
+    /// pending, held, delivered, outbox, failed, unknown or discarded.
     pub state: String,
     /// Why it was discarded.
     pub reason: Option<String>,

@@ -127,7 +127,24 @@ fn rows_are_held_against_earlier_reports_and_numbers_may_have_a_fraction() {
     let checks =
         "[checks]\nvolume = { band = 0.5, back = 3 }\ncolumns = { \"Talk Time\" = { max = 0.5, min = 0 } }\n";
     let legwork = legwork(checks);
-    legwork.run(&["run", "daily"]).ok();
+    for _ in 0..4 {
+        legwork.run(&["run", "daily"]).ok();
+    }
+    // As if the first three had been made on the Mondays before the fourth, with ten rows each.
+    legwork
+        .ledger()
+        .execute_batch(
+            "update occurrence set manual = 0, nominal_at =
+                 strftime('%Y-%m-%dT05:00:00.000Z', '2026-06-01', '+' || (7 * occurrence_id - 7) || ' days');
+             update artifact set rows = 10 where run_id < 4;",
+        )
+        .unwrap();
+    legwork.import(&segment("s2", "2026-06-10T09:00:00Z"));
+    let said = legwork.run(&["rerun", "4"]).fails(5);
+    assert!(
+        said.contains("held: ") && said.contains("far below 10, the lowest of the last 3 like it"),
+        "{said}"
+    );
     legwork.job("daily", &job(DAY, "[checks]\nvolume = { band = \"much\" }\n"));
     let said = legwork.run(&["check"]).fails(2);
     assert!(said.contains("a string") && said.contains("write a number"), "{said}");
