@@ -24,6 +24,12 @@ pub struct SecretName {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
 impl Secret {
     /// The value, for the one call that needs it.
     pub fn expose(&self) -> &str {

@@ -7,6 +7,7 @@ pub mod examine;
 pub mod first_rows;
 mod json;
 pub mod pack;
+pub mod passed;
 pub mod split;
 mod xlsx;
 pub mod xml;

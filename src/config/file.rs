@@ -146,6 +146,145 @@ pub struct SourceTable {
     pub runs: Option<u32>,
     /// How long after its end a period of this source is complete, as "15m"; scheduled runs wait for it.
     pub lag: Option<String>,
+    /// How often it may be asked, each as "3 per 60s": all of them hold, for all jobs over the account together.
+    pub rates: Option<Vec<String>>,
+    /// How long the far end may be silent.
+    pub timeout: Option<String>,
+    /// How long the first wait after a failure may be, as "2s"; each further one twice as long, a die says how much of it.
+    pub retry_after: Option<String>,
+    /// How long one run may wait for the far end in all, as "20m".
+    pub patience: Option<String>,
+    /// A file with certificates to trust besides the host's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Whether its name may lead into a private network; false when absent.
+    pub private_network: Option<bool>,
+    /// RingCentral Engage Voice, today RingCX.
+    pub ringcentral: Option<RingcentralTable>,
+    /// LivePerson Conversational Cloud.
+    pub liveperson: Option<LivepersonTable>,
+    /// Kore.ai Contact Center AI.
+    pub koreai: Option<KoreaiTable>,
+    /// Whether its rows are collected into the store, and when.
+    pub collect: Option<CollectTable>,
+}
+
+/// RingCentral Engage Voice, today RingCX. Log in by `jwt`, by `code`, by `token`, or by `user` and `password`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RingcentralTable {
+    /// The sub-account; found by itself where the login has exactly one.
+    pub account: Option<String>,
+    /// The RingCentral account that `interaction-metadata` asks for; found by itself when absent.
+    pub rc_account: Option<String>,
+    /// The host; <https://ringcx.ringcentral.com> when absent.
+    pub url: Option<String>,
+    /// What stands before `/v1` in paths: /voice/api when absent, /api on legacy hosts.
+    pub path: Option<String>,
+    /// Where tokens are exchanged and refreshed; `/api/auth` of the host when absent.
+    pub auth_url: Option<String>,
+    /// RingCentral's own platform; <https://platform.ringcentral.com> when absent.
+    pub platform_url: Option<String>,
+    /// The JWT of the developer console, by name.
+    pub jwt: Option<SecretName>,
+    /// The code that an authorization gave, by name; it is used once, and the tokens are kept below the state folder.
+    pub code: Option<SecretName>,
+    /// The redirect URI that the code was made for.
+    pub redirect_uri: Option<String>,
+    /// The app's client id.
+    pub client_id: Option<String>,
+    /// The app's client secret, by name.
+    pub client_secret: Option<SecretName>,
+    /// A permanent API token, by name.
+    pub token: Option<SecretName>,
+    /// The login name of an account that is not linked to RingCentral.
+    pub user: Option<String>,
+    /// Its password, by name.
+    pub password: Option<SecretName>,
+    /// The platform's id for such a login; a legacy host has none.
+    pub platform_id: Option<String>,
+    /// What `segmentEndTime` of interaction-metadata names: the start of the window (as documented) or its end.
+    pub window: Option<WindowWord>,
+}
+
+/// What an instant names of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WindowWord {
+    /// Its start.
+    Start,
+    /// Its end.
+    End,
+}
+
+/// LivePerson Conversational Cloud. Log in by `client_id` and `client_secret`; legacy accounts by the four keys of OAuth 1.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LivepersonTable {
+    /// The account.
+    #[schemars(required)]
+    pub account: Option<String>,
+    /// The installed application's id.
+    pub client_id: Option<String>,
+    /// Its secret, by name.
+    pub client_secret: Option<SecretName>,
+    /// The scope to ask for, where the application needs it named.
+    pub scope: Option<String>,
+    /// OAuth 1: the app key.
+    pub app_key: Option<String>,
+    /// OAuth 1: its secret, by name.
+    pub app_secret: Option<SecretName>,
+    /// OAuth 1: the access token.
+    pub access_token: Option<String>,
+    /// OAuth 1: its secret, by name.
+    pub access_token_secret: Option<SecretName>,
+    /// Where hosts are looked up; <https://api.liveperson.net> when absent.
+    pub domain_url: Option<String>,
+    /// Hosts that are not looked up, by service, as { agentActivityDomain = "<https://va.example.com>" }.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, String>,
+    /// What requests call themselves, up to 20 of a-z, A-Z, 0-9 and _; legwork when absent.
+    pub caller: Option<String>,
+    /// Segments a page, 1 to 500; 100 when absent.
+    pub page: Option<u32>,
+}
+
+/// Kore.ai Contact Center AI.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KoreaiTable {
+    /// The host; <https://platform.kore.ai> when absent.
+    pub url: Option<String>,
+    /// The account.
+    #[schemars(required)]
+    pub account: Option<String>,
+    /// The app's id, which requests carry as `iId`.
+    #[schemars(required)]
+    pub app: Option<String>,
+    /// The JWT app's client id.
+    #[schemars(required)]
+    pub client_id: Option<String>,
+    /// Its secret, by name.
+    #[schemars(required)]
+    pub client_secret: Option<SecretName>,
+    /// Whether each conversation is asked for once more, for who transferred it; false when absent.
+    pub transfers: Option<bool>,
+}
+
+/// Rows that go into the store on a schedule of their own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CollectTable {
+    /// What is collected: segment-reports or interaction-metadata (ringcentral), handle-time, messaging-operations or
+    /// messaging-interactions (liveperson), interaction-details (koreai); the first of them when absent.
+    pub feed: Option<String>,
+    /// How often, on the clock: "15m" is at :00, :15, :30 and :45.
+    #[schemars(required)]
+    pub every: Option<String>,
+    /// How far behind what is whole each pass begins again, for rows that come late and corrections.
+    pub trail: Option<String>,
+    /// Where the first pass begins, as "2026-11-01T00:00:00Z"; as far back as the vendor remembers, a week at the most,
+    /// when absent.
+    pub from: Option<String>,
 }
 
 /// A mail relay: a host, or an outbox folder.

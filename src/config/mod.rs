@@ -5,6 +5,7 @@ pub mod file;
 mod places;
 mod read;
 mod read_places;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use jiff::SignedDuration;
 
 use crate::domain::address::Address;
 use crate::domain::blackout::Blackout;
+use crate::domain::source::{Feed, STORE, SourceKind};
 use crate::domain::zone::Zone;
 use crate::jobfile::Surroundings;
 use crate::secret::{SecretName, environment};
@@ -23,6 +25,9 @@ pub use alerts::{Alerts, Ping, Summary};
 pub use file::{AuthWord, TlsWord};
 pub use places::{BucketAt, BucketLogin, BucketTarget, Endpoint, EndpointLogin, SftpHost, WebhookTarget};
 pub use read::parse;
+pub use sources::{
+    Collect, Koreai, Liveperson, LivepersonLogin, Ringcentral, RingcentralLogin, Source, SourceAt,
+};
 
 /// The shipped config: every setting with its default, its unit and its reason.
 pub const SHIPPED: &str = include_str!("../../config/legwork.toml");
@@ -48,8 +53,8 @@ pub struct Config {
     pub lists: BTreeMap<String, Vec<Address>>,
     /// Lists of days by name.
     pub blackouts: BTreeMap<String, Blackout>,
-    /// What is to be heeded of each source, by name.
-    pub sources: BTreeMap<String, SourceLimits>,
+    /// Sources by name; the store is always there.
+    pub sources: BTreeMap<String, Source>,
     /// Who is told of what goes wrong.
     pub alerts: Alerts,
     /// URLs that watch over runs, by name.
@@ -90,15 +95,6 @@ pub struct Limits {
     pub deliveries: usize,
     /// Time for running work after a stop signal.
     pub stop: SignedDuration,
-}
-
-/// What is to be heeded of a source.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SourceLimits {
-    /// Runs over it at the same time.
-    pub runs: Option<usize>,
-    /// How long after its end a period of it is complete.
-    pub lag: SignedDuration,
 }
 
 /// A mail relay.
@@ -214,7 +210,7 @@ pub fn defaults() -> Config {
         relays: BTreeMap::new(),
         lists: BTreeMap::new(),
         blackouts: BTreeMap::new(),
-        sources: BTreeMap::new(),
+        sources: [(STORE.to_owned(), Source::store())].into(),
         alerts: Alerts::default(),
         pings: BTreeMap::new(),
         http: BTreeMap::new(),
@@ -271,6 +267,11 @@ impl Config {
             paths.push(&mut host.known_hosts);
             secrets.push(&mut host.key);
         }
+        for source in self.sources.values_mut() {
+            let Source { at, ca_file, .. } = source;
+            paths.extend(ca_file);
+            secrets.extend(at.secrets_mut());
+        }
         for path in paths.into_iter().chain(secrets.into_iter().filter_map(|secret| secret.file.as_mut())) {
             *path = folder.join(&*path);
         }
@@ -322,6 +323,10 @@ impl Config {
         }
         secrets.extend(self.pings.iter().map(|(name, ping)| (format!("ping.{name}.url"), &ping.url)));
         secrets.extend(self.sftp.iter().map(|(name, host)| (format!("sftp.{name}.key"), &host.key)));
+        for (name, source) in &self.sources {
+            let own = source.secrets().into_iter();
+            secrets.extend(own.map(|(key, secret)| (format!("source.{name}.{key}"), secret)));
+        }
         secrets
     }
 }
@@ -350,6 +355,15 @@ impl Surroundings for Referable<'_> {
 
     fn relays(&self) -> Vec<&str> {
         self.config.relays.keys().map(String::as_str).collect()
+    }
+
+    fn sources(&self) -> Vec<(&str, SourceKind, Option<Feed>)> {
+        let feed = |source: &Source| source.collect.as_ref().map(|collect| collect.feed);
+        self.config
+            .sources
+            .iter()
+            .map(|(name, source)| (name.as_str(), source.kind(), feed(source)))
+            .collect()
     }
 
     fn places(&self, kind: &str) -> Vec<&str> {

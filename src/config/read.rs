@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::file::{ConfigFile, RelayTable, SourceTable, TlsWord};
-use super::{Config, Keep, Limits, Relay, RelayWay, SmtpServer, SourceLimits, defaults};
+use super::file::{ConfigFile, RelayTable, TlsWord};
+use super::{Config, Keep, Limits, Relay, RelayWay, SmtpServer, defaults};
 use crate::domain::address::Address;
 use crate::domain::blackout::Blackout;
 use crate::domain::units;
@@ -21,9 +21,6 @@ pub fn parse(name: &str, text: &str) -> Result<Config, Vec<Problem>> {
         _ => Err(reading.problems),
     }
 }
-
-/// The source that is always there.
-const STORE: &str = "store";
 
 pub(super) struct Reading<'a> {
     source: &'a Source,
@@ -81,7 +78,11 @@ impl Reading<'_> {
             relays: file.relay.into_iter().filter_map(|(name, table)| self.relay(name, table)).collect(),
             lists: file.list.into_iter().map(|(name, texts)| self.list(name, &texts)).collect(),
             blackouts: file.blackout.into_iter().map(|(name, texts)| self.blackout(name, &texts)).collect(),
-            sources: file.source.into_iter().filter_map(|(name, table)| self.source(name, &table)).collect(),
+            sources: default
+                .sources
+                .into_iter()
+                .chain(file.source.into_iter().filter_map(|(name, table)| self.source(name, table)))
+                .collect(),
             http: self.endpoints("http", file.http),
             webdav: self.endpoints("webdav", file.webdav),
             webhooks: file
@@ -125,17 +126,6 @@ impl Reading<'_> {
             }
         }
         (name, blackout)
-    }
-
-    fn source(&mut self, name: String, table: &SourceTable) -> Option<(String, SourceLimits)> {
-        let path = format!("source.{name}");
-        if name != STORE {
-            self.wrong(&path, format!("there is no source `{name}`"), format!("there is `{STORE}`"));
-            return None;
-        }
-        let runs = table.runs.map(|runs| usize::try_from(runs.max(1)).unwrap_or(1));
-        let lag = self.duration(&format!("{path}.lag"), table.lag.as_ref(), SignedDuration::ZERO);
-        Some((name, SourceLimits { runs, lag }))
     }
 
     pub(super) fn secret(&mut self, path: &str, name: Option<SecretName>) -> Option<SecretName> {

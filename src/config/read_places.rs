@@ -48,7 +48,7 @@ impl Reading<'_> {
     }
 
     /// A base URL without anything that could be a secret; in the clear to loopback hosts only.
-    fn url(&mut self, path: &str, url: &str) -> Option<String> {
+    pub(super) fn url(&mut self, path: &str, url: &str) -> Option<String> {
         let base = url.trim_end_matches('/');
         let host = base.split("://").nth(1).unwrap_or("").split(['/', ':']).next().unwrap_or("");
         let secure = base.starts_with("https://") || (base.starts_with("http://") && is_loopback(host));

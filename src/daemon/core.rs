@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
 use super::lateness::Lateness;
@@ -15,12 +15,16 @@ use crate::destinations::{Destinations, details};
 use crate::domain::definition::Definition;
 use crate::domain::schedule::{MissedRule, Overlap};
 use crate::jobfile;
+use crate::sources::Sources;
 use crate::store::occurrences::OpenOccurrence;
 use crate::store::{Store, StoreError, definitions, deliveries, runs};
 use crate::zones::Zones;
 
 /// Parsed definitions kept in memory.
 const PARSED_KEPT: usize = 4_096;
+
+/// Vendors' windows are shorter than this.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why something that spans several parts failed.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,8 @@ pub struct Core {
     pub clock: Clock,
     /// The ways out.
     pub destinations: Destinations,
+    /// The vendors.
+    pub sources: Sources,
     /// How late occurrences were handed over.
     pub lateness: Lateness,
     /// Pings under way.
@@ -95,6 +101,14 @@ impl Core {
     pub fn open(config: Config, clock: Clock) -> Result<Self, StoreError> {
         let store = Store::open(&config.database(), clock.now())?;
         let destinations = Destinations::new(&config);
+        let sources = Sources::new(&config, clock.clone());
+        // What was asked before this process counts in the vendors' windows, too.
+        let since = clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::UNIX_EPOCH);
+        let asked =
+            store.read_blocking("read requests", |c| crate::store::sources::requests_since(c, since))?;
+        for (source, at) in asked {
+            sources.recall(&source, at);
+        }
         let zone_data = store.read_blocking("read the zone data", |connection| {
             let version = definitions::surrounding(connection, "zone-data")?;
             version.map_or(Ok(None), |version| definitions::zone_data(connection, &version))
@@ -105,6 +119,7 @@ impl Core {
             zones: Zones::default(),
             clock,
             destinations,
+            sources,
             lateness: Lateness::default(),
             pings: TaskTracker::new(),
             horizon: Horizon::default(),

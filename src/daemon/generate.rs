@@ -13,6 +13,7 @@ use std::sync::mpsc::sync_channel;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::encode::{FileSpec, ReportWriter, Witness, Written};
 use crate::artifacts::examine::Examine;
@@ -26,9 +27,11 @@ use crate::domain::definition::{Definition, Destination};
 use crate::domain::output::{Format, Output};
 use crate::domain::period::Period;
 use crate::domain::report::{Reads, SegmentRows};
+use crate::domain::source::STORE;
 use crate::domain::table;
 use crate::reports::messaging_agent_segments::{Document, flat};
 use crate::reports::metrics::{self, Counting, Interval};
+use crate::sources::SourceError;
 use crate::store::segments::read::{self, ReadCounts, ReadError, SegmentQuery};
 use crate::store::segments::sessions::{self, SessionQuery};
 
@@ -47,6 +50,9 @@ pub enum GenerateError {
     /// The file could not be begun or ended.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// The vendor gave no answer that can be believed.
+    #[error(transparent)]
+    Source(SourceError),
     /// A stop was asked for.
     #[error("stopped before the file was whole")]
     Stopped,
@@ -103,6 +109,16 @@ pub struct Progress {
     pub rows: AtomicU64,
     /// Set to end early; the file then vanishes.
     pub stop: AtomicBool,
+    /// The same for whoever waits for somebody outside.
+    pub halt: CancellationToken,
+}
+
+impl Progress {
+    /// Ends it early.
+    pub fn end(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.halt.cancel();
+    }
 }
 
 /// What a file is made for.
@@ -127,12 +143,7 @@ pub fn generate(
     let (report, output) = (&order.definition.report, &order.definition.output);
     let columns = (report.kind.pick)(report, output.format);
     let fields = table::fields(&columns, report);
-    let part = PartFile::create(order.target)?;
-    let name = order.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    // Inside an archive the file has its own name.
-    let inner = name.strip_suffix(output.compress.suffix()).unwrap_or(&name);
-    let part = Stoppable { out: part, stop: &progress.stop };
-    let out = Packed::begin(part, output.compress, inner, order.nominal).map_err(GenerateError::Write)?;
+    let out = begin(&order, progress)?;
     let scratch = order.target.parent().unwrap_or(order.target);
     let file =
         FileSpec { columns: &columns, report, output, period: order.period, nominal: order.nominal, scratch };
@@ -172,13 +183,29 @@ pub fn generate(
         return Err(GenerateError::Stopped);
     }
     let (Written { out, rows, clamped }, counts, seen) = made?;
+    Ok(Generated { file: end(out)?, rows, clamped, counts, seen })
+}
+
+/// Begins an order's file, packed as its job says.
+pub(super) fn begin<'a>(order: &Order<'a>, progress: &'a Progress) -> Result<Out<'a>, GenerateError> {
+    let compress = order.definition.output.compress;
+    let part = PartFile::create(order.target)?;
+    let name = order.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // Inside an archive the file has its own name.
+    let inner = name.strip_suffix(compress.suffix()).unwrap_or(&name);
+    let part = Stoppable { out: part, stop: &progress.stop };
+    Packed::begin(part, compress, inner, order.nominal).map_err(GenerateError::Write)
+}
+
+/// Ends it: synced, and under its name.
+pub(super) fn end(out: Out<'_>) -> Result<Finished, GenerateError> {
     let part = out.finish().map_err(GenerateError::Write)?;
-    Ok(Generated { file: part.out.finish()?, rows, clamped, counts, seen })
+    Ok(part.out.finish()?)
 }
 
 /// A file that takes no more once a stop was asked for, whoever writes into it.
 #[derive(Debug)]
-struct Stoppable<'a> {
+pub(super) struct Stoppable<'a> {
     out: PartFile,
     stop: &'a AtomicBool,
 }
@@ -196,7 +223,7 @@ impl Write for Stoppable<'_> {
     }
 }
 
-type Out<'a> = Packed<Stoppable<'a>>;
+pub(super) type Out<'a> = Packed<Stoppable<'a>>;
 
 fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) -> SegmentQuery<'a> {
     let report = &order.definition.report;
@@ -207,6 +234,7 @@ fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) 
         rows_by: report.rows_by,
         in_progress: report.in_progress,
         filters: &report.filters,
+        source: Some(report.source.as_str()).filter(|source| *source != STORE),
         fields,
         sort: report.sort,
         limit: report.limit,
@@ -243,7 +271,7 @@ fn stream<'a>(
 }
 
 /// What a job wants to know of its rows besides the file.
-struct Watching<'a> {
+pub(super) struct Watching<'a> {
     first_rows: Option<FirstRows<'a>>,
     examine: Option<Examine<'a>>,
     splits: Vec<(&'a str, Split<'a, Out<'a>>)>,
@@ -252,7 +280,7 @@ struct Watching<'a> {
 }
 
 impl<'a> Watching<'a> {
-    fn new(order: &Order<'a>, file: FileSpec<'a>, progress: &'a Progress) -> Self {
+    pub(super) fn new(order: &Order<'a>, file: FileSpec<'a>, progress: &'a Progress) -> Self {
         let definition = order.definition;
         let emails = definition.destinations.iter().filter_map(|destination| match destination {
             Destination::Email(email) => Some(email),
@@ -287,7 +315,7 @@ impl<'a> Watching<'a> {
         }
     }
 
-    fn witnesses(&mut self) -> Vec<&mut dyn Witness> {
+    pub(super) fn witnesses(&mut self) -> Vec<&mut dyn Witness> {
         let mut witnesses: Vec<&mut dyn Witness> = Vec::new();
         witnesses.extend(self.first_rows.iter_mut().map(|witness| -> &mut dyn Witness { witness }));
         witnesses.extend(self.examine.iter_mut().map(|witness| -> &mut dyn Witness { witness }));
@@ -295,7 +323,7 @@ impl<'a> Watching<'a> {
         witnesses
     }
 
-    fn finish(self) -> Result<Sights, GenerateError> {
+    pub(super) fn finish(self) -> Result<Sights, GenerateError> {
         let mut parts = Vec::new();
         for (column, split) in self.splits {
             for (value, out, rows) in split.finish().map_err(GenerateError::Write)? {

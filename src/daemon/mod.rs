@@ -12,6 +12,7 @@
 
 mod alerts;
 mod changes;
+pub mod collect;
 pub mod control;
 mod core;
 mod courier;
@@ -22,6 +23,8 @@ pub mod housekeeping;
 mod lateness;
 pub mod loader;
 mod lock;
+mod make;
+mod pass;
 mod ping;
 pub mod planner;
 pub mod prepare;
@@ -40,6 +43,7 @@ use tokio_util::task::TaskTracker;
 
 use self::core::Rules;
 pub use self::core::{Core, CoreError};
+use crate::domain::source::STORE;
 pub use courier::deliver_due;
 pub use lateness::Lateness;
 pub use lock::{Lock, LockError};
@@ -53,12 +57,15 @@ pub struct Wake {
     dispatcher: Arc<Notify>,
     runner: Arc<Notify>,
     courier: Arc<Notify>,
+    collector: Arc<Notify>,
 }
 
 impl Wake {
     /// Everyone has a look.
     pub fn all(&self) {
-        for task in [&self.loader, &self.planner, &self.dispatcher, &self.runner, &self.courier] {
+        for task in
+            [&self.loader, &self.planner, &self.dispatcher, &self.runner, &self.courier, &self.collector]
+        {
             task.notify_one();
         }
     }
@@ -75,7 +82,7 @@ pub struct Stop {
 
 fn run_limits(core: &Core) -> RunLimits {
     let all = core.config.limits.runs;
-    RunLimits { all, store: core.config.sources.get("store").and_then(|source| source.runs).unwrap_or(all) }
+    RunLimits { all, store: core.config.sources.get(STORE).and_then(|source| source.runs).unwrap_or(all) }
 }
 
 /// Runs the daemon until it is told to stop. Holds the lock of the state folder for as long.
@@ -94,6 +101,7 @@ pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
     tasks.spawn(control::control(listener, wake.clone(), stop.gently.clone()));
     tasks.spawn(alerts::alerts(core.clone(), wake.clone(), stop.gently.clone()));
     tasks.spawn(doctor::look_ahead(core.clone(), wake.clone(), stop.gently.clone()));
+    tasks.spawn(collect::collector(core.clone(), wake.clone(), stop.clone()));
     tasks.spawn(systemd::watchdog(core.clone(), stop.gently.clone()));
     let mut housekeeper = housekeeping::start(&core).await?;
     systemd::ready();

@@ -162,7 +162,8 @@ pub(super) fn named(
     new.ordinal = i64::try_from(ordinal).ok();
     new.skipped = schedule.blackout.covers(nominal_at, &schedule.zone).then_some("blackout");
     // Late data delays the run and never moves the period; jitter comes on top of that.
-    let lag = core.config.sources.get("store").map_or(SignedDuration::ZERO, |source| source.lag);
+    let lag =
+        core.config.sources.get(&definition.report.source).map_or(SignedDuration::ZERO, |source| source.lag);
     let settled = nominal_at.checked_add(definition.report.settle).unwrap_or(nominal_at);
     // A period that is not over yet is asked for as it is: only one that is can be waited for.
     let waits = new.period.end <= nominal_at;

@@ -1,34 +1,27 @@
 //! Occurrence → run → artifact → deliveries.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::changes::Changes;
-use super::generate::{GenerateError, Generated, Order, Progress, generate};
+use super::generate::Progress;
+use super::make::{Failure, Finished, NoFile, make_file};
 use super::ping::{self, Told};
-use super::prepare::{Made, notice};
+use super::prepare::notice;
 use super::queue::{RunQueue, Take, WAITING_MAX};
 use super::timer::Timer;
 use super::{Core, CoreError, Stop, Wake};
-use crate::artifacts;
 use crate::chain::chain;
-use crate::domain::checks::{Facts, OnFail, Usual};
 use crate::domain::definition::Definition;
-use crate::domain::output::Correction;
 use crate::domain::period::PeriodRule;
 use crate::domain::schedule::Overlap;
-use crate::domain::template::TemplateValues;
 use crate::store::definitions::{self, DefinitionState};
-use crate::store::deliveries::{NewDelivery, add_notice};
+use crate::store::deliveries::add_notice;
 use crate::store::occurrences::{OpenOccurrence, open_one, waiting};
-use crate::store::runs::{self, MadeFile, NewArtifact, RunCounts};
-use crate::store::segments::coverage;
+use crate::store::runs;
 
 /// The store's queue is looked at this often when nobody wakes the runner.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -254,29 +247,6 @@ async fn record(
     core.store.write("end a run", end).await.map_err(CoreError::store("end a run"))
 }
 
-/// What a run made.
-#[derive(Debug, Clone)]
-enum Finished {
-    /// The bytes of an earlier run of the same occurrence.
-    Same { as_run: i64 },
-    /// Files, the whole report's first; and notices beside their deliveries.
-    New { files: Vec<MadeFile>, counts: RunCounts, notices: Vec<NewDelivery>, replaces: bool },
-}
-
-/// Why a run made no file.
-#[derive(Debug, Clone)]
-struct Failure {
-    reason: String,
-    /// Whether the same run may go well later.
-    may_repeat: bool,
-}
-
-impl From<String> for Failure {
-    fn from(reason: String) -> Self {
-        Self { reason, may_repeat: true }
-    }
-}
-
 /// Makes the file and what follows from it; `None` when a stop came first.
 async fn make(
     core: &Arc<Core>,
@@ -301,203 +271,27 @@ async fn make(
     let joined = tokio::select! {
         joined = &mut making => joined,
         () = halt.stop.now.cancelled() => {
-            progress.stop.store(true, Ordering::Relaxed);
+            progress.end();
             making.await
         }
         () = halt.cancel.cancelled() => {
             let reason = "ended: its next occurrence fell due (overlap = \"cancel-running\")".to_owned();
             ended_early = Some(Failure { reason, may_repeat: false });
-            progress.stop.store(true, Ordering::Relaxed);
+            progress.end();
             making.await
         }
         () = too_long => {
             let limit = limit.map_or(0, |limit| limit.as_secs());
             ended_early = Some(Failure::from(format!("took longer than its time limit of {limit} s")));
-            progress.stop.store(true, Ordering::Relaxed);
+            progress.end();
             making.await
         }
     };
     match joined {
-        Ok(Err(reason)) if reason == STOPPED => ended_early.map_or(Ok(None), Err),
-        Ok(result) => Ok(Some(result?)),
+        Ok(Err(NoFile::Stopped)) => ended_early.map_or(Ok(None), Err),
+        Ok(Err(NoFile::Failed(failure))) => Err(failure),
+        Ok(Ok(finished)) => Ok(Some(finished)),
         // A panic in a run ends the run, not the daemon.
         Err(error) => Err(Failure::from(format!("the run panicked: {error}"))),
     }
-}
-
-const STOPPED: &str = "stopped";
-/// Earlier reports that make the usual range, unless the job's checks say how many.
-const USUAL_BACK: usize = 8;
-/// Weeks that are looked back at the most.
-const USUAL_WEEKS_MAX: i64 = 104;
-
-fn make_file(
-    core: &Core,
-    run_id: i64,
-    occurrence: &OpenOccurrence,
-    progress: &Progress,
-) -> Result<Finished, String> {
-    let definition = core.definition(occurrence.version_id).map_err(|error| chain(&error))?;
-    let file_name = file_name(&definition, occurrence, run_id).map_err(|error| chain(&error))?;
-    let path = format!("{run_id}/{file_name}");
-    let target: PathBuf = core.config.artifacts().join(&path);
-    let connection = core.store.reader().map_err(|error| chain(&error))?;
-    let completeness = coverage::completeness(&connection, &occurrence.period, &definition.report.zone)
-        .map_err(|error| chain(&error))?;
-    let generated = match generate(
-        connection,
-        Order {
-            definition: &definition,
-            period: occurrence.period,
-            nominal: occurrence.nominal_at,
-            target: &target,
-        },
-        progress,
-    ) {
-        Err(GenerateError::Stopped) => return Err(STOPPED.to_owned()),
-        Err(error) => return Err(chain(&error)),
-        Ok(generated) => generated,
-    };
-    core.destinations.vouch(&target, &generated.file.sha256);
-    let earlier = core
-        .store
-        .read_blocking("read the earlier file", |c| runs::earlier_file(c, occurrence.occurrence_id));
-    // Only a person who asks for the same report again wants to know whether anything changed.
-    let earlier = earlier.map_err(|error| chain(&error))?.filter(|_| occurrence.rerun);
-    let before = earlier.as_ref().map(|earlier| core.config.artifacts().join(&earlier.path));
-    let same = earlier.as_ref().is_some_and(|earlier| earlier.sha256 == generated.file.sha256);
-    // A file that is gone, or is not what it was, is worth having again.
-    let whole =
-        |path: &PathBuf| artifacts::digest_of(path).is_ok_and(|digest| digest == generated.file.sha256);
-    if let Some(earlier) = earlier.as_ref().filter(|earlier| same && earlier.kept)
-        && before.as_ref().is_some_and(whole)
-    {
-        for name in generated.seen.parts.iter().map(|part| &part.name).chain([&file_name]) {
-            artifacts::remove(&target.with_file_name(name)).map_err(|error| chain(&error))?;
-        }
-        return Ok(Finished::Same { as_run: earlier.run_id });
-    }
-    // What nobody got needs no correction: it is sent as if it were the first.
-    let sent = earlier.as_ref().filter(|earlier| earlier.sent);
-    let changes = sent.filter(|_| !same).map(|earlier| {
-        Changes::between(earlier, before.as_deref(), &target, generated.rows, &definition.output)
-    });
-    let kept = sent.is_some() && (same || definition.output.correction == Correction::Keep);
-    let revision = earlier.map_or(1, |earlier| earlier.revision + 1);
-    let outcome = Outcome { generated, file_name, path, changes, kept, revision };
-    gather(core, run_id, occurrence, &definition, outcome, &completeness)
-}
-
-/// What a generation left, before it is judged.
-struct Outcome {
-    generated: Generated,
-    file_name: String,
-    path: String,
-    changes: Option<Changes>,
-    /// Whether it waits until a person sends it.
-    kept: bool,
-    revision: u32,
-}
-
-/// Judges what was made, and says what follows from it.
-fn gather(
-    core: &Core,
-    run_id: i64,
-    occurrence: &OpenOccurrence,
-    definition: &Definition,
-    outcome: Outcome,
-    completeness: &str,
-) -> Result<Finished, String> {
-    let Outcome { generated, file_name, path, changes, kept, revision } = outcome;
-    let Generated { file, rows, clamped, counts, seen } = generated;
-    let counts = RunCounts {
-        rows_left_out: counts.left_out,
-        clamped,
-        newest_at: counts.newest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
-    };
-    let usual = usual(core, occurrence, definition)?;
-    let checks = &definition.checks;
-    let facts = Facts {
-        rows,
-        period: occurrence.period,
-        zone: &definition.report.zone,
-        usual,
-        newest_at: counts.newest_at,
-    };
-    let findings = checks.findings(&seen.checked, &facts);
-    let held = (!findings.is_empty() && checks.on_fail == OnFail::Hold).then(|| findings.join("; "));
-    let generated_at = core.now();
-    let new =
-        |part: String, file_name: String, path: String, file: artifacts::Finished, rows: u64| NewArtifact {
-            part,
-            revision,
-            held: held.clone(),
-            file_name,
-            path,
-            bytes: file.bytes,
-            rows,
-            sha256: file.sha256,
-            generated_at,
-        };
-    let whole = new(String::new(), file_name, path, file, rows);
-    let made = Made {
-        run_id,
-        definition,
-        occurrence,
-        artifact: &whole,
-        part: None,
-        counts: &counts,
-        completeness,
-        usual,
-        findings: &findings,
-        first_rows: &seen.first_rows,
-        changes: changes.as_ref(),
-        kept,
-    };
-    let deliveries = |made: &Made<'_>| made.deliveries(core).map_err(|error| chain(&error));
-    let mut all = deliveries(&made)?;
-    let mut files = vec![MadeFile { artifact: whole.clone(), deliveries: all.clone() }];
-    for part in seen.parts {
-        let path = format!("{run_id}/{}", part.name);
-        let artifact = new(format!("{}={}", part.column, part.value), part.name, path, part.file, part.rows);
-        let of_part = Made { artifact: &artifact, part: Some((&part.column, &part.value)), ..made };
-        let of_part = deliveries(&of_part)?;
-        all.extend(of_part.iter().cloned());
-        files.push(MadeFile { artifact, deliveries: of_part });
-    }
-    let notices = if held.is_some() && checks.tell { made.delayed(core, &all) } else { Vec::new() };
-    let replaces = occurrence.rerun && !kept;
-    Ok(Finished::New { files, counts, notices, replaces })
-}
-
-/// Rows of earlier reports of the same weekday and time.
-fn usual(core: &Core, occurrence: &OpenOccurrence, definition: &Definition) -> Result<Option<Usual>, String> {
-    let back = definition.checks.volume.map_or(USUAL_BACK, |volume| volume.back);
-    let weeks = i64::try_from(back).unwrap_or(USUAL_WEEKS_MAX).min(USUAL_WEEKS_MAX) + 1;
-    let nominal = occurrence.nominal_at;
-    let since =
-        nominal.checked_sub(SignedDuration::from_hours(weeks * 7 * 24)).unwrap_or(Timestamp::UNIX_EPOCH);
-    let earlier = core.store.read_blocking("read earlier reports", |connection| {
-        runs::earlier_rows(connection, occurrence.definition_id, since, nominal)
-    });
-    let earlier = earlier.map_err(|error| chain(&error))?;
-    Ok(Usual::of(&earlier, nominal, &definition.report.zone, back))
-}
-
-fn file_name(
-    definition: &Definition,
-    occurrence: &OpenOccurrence,
-    run_id: i64,
-) -> Result<String, crate::domain::template::TemplateError> {
-    definition.output.file_name.render_file_name(&TemplateValues {
-        name: &definition.name,
-        description: &definition.description,
-        report: definition.report.kind.name,
-        zone: &definition.report.zone,
-        period: occurrence.period,
-        nominal: occurrence.nominal_at,
-        rows: 0,
-        run: run_id,
-        part: "",
-    })
 }

@@ -12,7 +12,6 @@ use object_store::{
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
-use super::guard::Guard;
 use super::places::{Item, Look, Put, Source};
 use super::stores::{Open, is_connect, open, scrubbed, timeout};
 use super::{Mark, client, from_io};
@@ -20,6 +19,7 @@ use crate::artifacts::hex;
 use crate::chain::chain;
 use crate::config::BucketTarget;
 use crate::domain::delivery::{Outcome, Receipt};
+use crate::network::Guard;
 
 /// Files up to here travel in one request; larger ones in parts of this size at least.
 const PART_BYTES: u64 = 8 << 20;

@@ -4,23 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use jiff::SignedDuration;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio_util::io::ReaderStream;
 
 use super::from_io;
-use super::guard::Guard;
 use super::places::{Item, Look, Source};
 use crate::artifacts::hex;
 use crate::chain::chain;
 use crate::config::{Endpoint, EndpointLogin};
 use crate::domain::delivery::{Outcome, Receipt};
+use crate::network::{self, Content, Guard, retry_after, text, words};
 
-/// What is kept of a refusal's body.
-const REPLY_BYTES_MAX: usize = 300;
 /// A file is read in pieces of this size.
 const PIECE: usize = 1 << 20;
 
@@ -58,31 +55,13 @@ impl Silent {
     }
 }
 
-/// A client for an endpoint's host: no proxy, no redirect, addresses checked, its own certificates.
+/// A client whose failure to be set up may pass: its certificates are read from a file.
 pub(super) fn build(
     ca_file: Option<&std::path::Path>,
     guard: Guard,
     silence: Duration,
 ) -> Result<reqwest::Client, Outcome> {
-    // No limit on the whole, nor reqwest's read_timeout, which counts the upload in: a large file over a slow line is
-    // healthy as long as bytes move. `Client::talk` watches that they do.
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .dns_resolver(guard.resolver())
-        .tls_info(true)
-        // Shorter than the silence that is waited for: what ends a connecting must be known as that.
-        .connect_timeout(silence / 2)
-        .user_agent(concat!("legwork/", env!("CARGO_PKG_VERSION")));
-    if let Some(path) = ca_file {
-        let unreadable =
-            |error: String| Outcome::passing(format!("read the certificates `{}`: {error}", path.display()));
-        let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        let certificates =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(error.to_string()))?;
-        builder = builder.tls_certs_merge(certificates);
-    }
-    builder.build().map_err(|error| Outcome::passing(format!("set up the HTTP client: {}", chain(&error))))
+    network::client(ca_file, guard, silence, Content::AsItIs).map_err(Outcome::passing)
 }
 
 impl Client {
@@ -324,10 +303,6 @@ pub(super) fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue
     Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
-}
-
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     text(headers, "content-length")?.parse().ok()
 }
@@ -343,31 +318,4 @@ fn escaped(path: &str) -> String {
         }
         out
     })
-}
-
-/// The beginning of a refusal's body, on one line.
-async fn words(mut response: Response) -> String {
-    let mut bytes = Vec::new();
-    while bytes.len() < REPLY_BYTES_MAX {
-        match tokio::time::timeout(Duration::from_secs(5), response.chunk()).await {
-            Ok(Ok(Some(chunk))) => bytes.extend_from_slice(&chunk),
-            _ => break,
-        }
-    }
-    bytes.truncate(REPLY_BYTES_MAX);
-    let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() { text } else { format!(": {text}") }
-}
-
-/// `Retry-After` in both forms, counted from the far end's own `Date` where it is an instant.
-fn retry_after(headers: &HeaderMap) -> Option<SignedDuration> {
-    let value = text(headers, RETRY_AFTER.as_str())?;
-    let value = value.trim();
-    if let Ok(seconds) = value.parse::<i64>() {
-        return Some(SignedDuration::from_secs(seconds.max(0)));
-    }
-    let until = httpdate::parse_http_date(value).ok()?;
-    let now = httpdate::parse_http_date(&text(headers, "date")?).ok()?;
-    let wait = until.duration_since(now).unwrap_or_default();
-    SignedDuration::try_from(wait).ok()
 }

@@ -8,7 +8,6 @@ mod client;
 pub mod details;
 mod directory;
 pub mod examine;
-mod guard;
 mod http;
 mod mail;
 mod outbox;

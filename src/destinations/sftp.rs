@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::guard::Guard;
 use super::places::{Item, Look, Put, Source, part_path};
 use super::{Mark, from_io};
 use crate::artifacts::digest_of;
 use crate::chain::chain;
 use crate::config::SftpHost;
 use crate::domain::delivery::{Outcome, Receipt};
+use crate::network::Guard;
 
 /// What `sftp` prints when it has done everything before: its answer to `pwd`.
 const FENCE: &str = "Remote working directory:";

@@ -18,12 +18,12 @@ use lettre::transport::smtp::response::Response;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::guard::Guard;
 use super::{Mark, too_large};
 use crate::chain::chain;
 use crate::clock::Stopwatch;
 use crate::config::{AuthWord, SmtpServer, TlsWord};
 use crate::domain::delivery::{Outcome, Receipt};
+use crate::network::Guard;
 
 /// An idle connection is kept this long: servers close theirs after 30 s and more.
 const IDLE_MAX: Duration = Duration::from_secs(20);

@@ -8,6 +8,7 @@ use jiff::civil::Weekday;
 
 use super::output::Format;
 use super::period::{Period, PeriodRule};
+use super::source::Use;
 use super::table::{Column, Picked};
 use super::zone::Zone;
 
@@ -119,6 +120,10 @@ pub struct Envelope {
 pub struct Report {
     /// Which report.
     pub kind: ReportKind,
+    /// The source's name in the config; `store` is the segment store.
+    pub source: String,
+    /// How the source makes it.
+    pub by: Use,
     /// Rules period, file name and every printed time.
     pub zone: Zone,
     /// The period of data, from the nominal instant.

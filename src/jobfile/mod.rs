@@ -6,6 +6,7 @@ mod email;
 mod headers;
 mod lower;
 mod output;
+mod passed;
 mod report;
 mod schedule;
 pub mod schema;
@@ -19,6 +20,7 @@ use crate::domain::blackout::Blackout;
 use crate::domain::definition::Definition;
 use crate::domain::name::DefinitionName;
 use crate::domain::schedule::Schedule;
+use crate::domain::source::{Feed, SourceKind};
 use crate::domain::zone::Zone;
 use crate::tomlfile::{self, Problem, Severity};
 
@@ -34,6 +36,8 @@ pub trait Surroundings {
     fn blackouts(&self) -> &BTreeMap<String, Blackout>;
     /// Names of mail relays.
     fn relays(&self) -> Vec<&str>;
+    /// Sources by name, the store among them, with what is collected of each.
+    fn sources(&self) -> Vec<(&str, SourceKind, Option<Feed>)>;
     /// Names of places or webhooks of a kind: s3, gcs, azure, sftp, webdav, http, webhook, ping.
     fn places(&self, kind: &str) -> Vec<&str>;
 }

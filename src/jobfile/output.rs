@@ -53,6 +53,7 @@ impl Lowering<'_> {
         let file_name = Template::parse(&text, sample).and_then(|t| t.render_file_name(sample).map(|_| t));
         let file_name = self.take("output.file_name", file_name);
         let csv = self.csv(&table.csv, format);
+        self.passed_output(&table.csv, report, format);
         let date_format = self.date_format(table.date_format.as_deref(), report);
         let empty = match table.empty {
             Some(EmptyWord::Skip) => Empty::Skip,

@@ -14,6 +14,7 @@ use crate::domain::report::{
     ColumnChoice, Direction, FilterKey, Filters, MetricsChoice, Report, ReportKind, ResponseRule, RowsBy,
     SegmentSort, TalkTime, UserTypeFilter,
 };
+use crate::domain::source::{Feed, STORE, SourceKind, Use};
 use crate::domain::units;
 use crate::reports;
 use crate::reports::messaging_agent_segments::metric_names;
@@ -24,11 +25,6 @@ const DAY_MINUTES: u32 = 1_440;
 
 impl Lowering<'_> {
     pub(super) fn report(&mut self, table: &ReportTable) -> Option<Report> {
-        let source = table.source.as_deref().unwrap_or("store");
-        if source != "store" {
-            let help = "the segment store is the only source: write source = \"store\"";
-            self.wrong("report.source", format!("there is no source `{source}`"), help);
-        }
         let zone = table.time_zone.as_deref().and_then(|name| self.zone("report.time_zone", name));
         let period = match &table.period {
             Some(PeriodValue::Name(name)) => self.take("report.period", name.parse::<PeriodRule>()),
@@ -40,12 +36,16 @@ impl Lowering<'_> {
         };
         // A name that is none was found by the schema.
         let kind = reports::by_name(table.kind.as_deref()?)?;
+        let source = table.source.clone().unwrap_or_else(|| STORE.to_owned());
+        let (vendor, by, feed) = self.source(&source, kind)?;
         self.options(table, kind);
         let filters = self.filters(&table.filters, kind);
         let columns = self.columns(table.columns.as_ref(), kind);
         let metrics = self.metrics(table, period.as_ref());
-        Some(Report {
+        let report = Report {
             kind,
+            source,
+            by,
             zone: zone?,
             period: period?,
             settle: self.settle(table.settle.as_deref())?,
@@ -74,7 +74,36 @@ impl Lowering<'_> {
             limit: table.limit,
             offset: table.offset.unwrap_or(0),
             metrics,
-        })
+        };
+        if by == Use::PassThrough {
+            self.passed_through(table, &report, vendor, feed);
+        }
+        Some(report)
+    }
+
+    /// The source's kind, how it makes the report, and what is collected of it.
+    fn source(&mut self, name: &str, kind: ReportKind) -> Option<(SourceKind, Use, Option<Feed>)> {
+        let sources = self.surroundings.sources();
+        let Some((_, vendor, feed)) = sources.iter().find(|(known, ..)| *known == name) else {
+            let known: Vec<&str> = sources.iter().map(|(known, ..)| *known).collect();
+            let help = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}; add it to the config as [source.{name}]", known.join(", ")),
+            };
+            self.wrong("report.source", format!("there is no source `{name}`"), help);
+            return None;
+        };
+        if let Some(by) = vendor.makes(kind.name) {
+            return Some((*vendor, by, *feed));
+        }
+        let makes: Vec<&str> = reports::CATALOGUE
+            .iter()
+            .map(|report| report.name)
+            .filter(|name| vendor.makes(name).is_some())
+            .collect();
+        let help = format!("it makes {}; or collect its rows and write source = \"store\"", makes.join(", "));
+        self.wrong("report.source", format!("`{name}` does not make {}", kind.name), help);
+        None
     }
 
     /// Options that belong to another report.

@@ -54,7 +54,8 @@ pub struct ReportTable {
     #[serde(rename = "type")]
     #[schemars(required, with = "ReportName")]
     pub kind: Option<String>,
-    /// Where the segments come from: `store`, the segment store.
+    /// Where the rows come from: `store`, the segment store, when absent; or a source of the config, which is asked when
+    /// the report runs.
     pub source: Option<String>,
     /// The IANA zone that rules period, file name and every printed time, as "`America/New_York`".
     #[schemars(required)]

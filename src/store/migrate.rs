@@ -10,19 +10,20 @@ use super::segments::write::SegmentWriter;
 use super::{BUSY_LIMIT, StoreError};
 
 /// Numbered files, forward only. A shipped one never changes: a test holds its digest.
-pub(super) const MIGRATIONS: [(&str, &str); 6] = [
+pub(super) const MIGRATIONS: [(&str, &str); 7] = [
     ("0001_ledger.sql", include_str!("../../migrations/0001_ledger.sql")),
     ("0002_segments.sql", include_str!("../../migrations/0002_segments.sql")),
     ("0003_event_model.sql", include_str!("../../migrations/0003_event_model.sql")),
     ("0004_planning.sql", include_str!("../../migrations/0004_planning.sql")),
     ("0005_answers.sql", include_str!("../../migrations/0005_answers.sql")),
     ("0006_deliveries.sql", include_str!("../../migrations/0006_deliveries.sql")),
+    ("0007_sources.sql", include_str!("../../migrations/0007_sources.sql")),
 ];
 
 /// The version that this program knows: the number of migrations.
-pub const VERSION: i64 = 6;
+pub const VERSION: i64 = 7;
 
-const _: () = assert!(MIGRATIONS.len() == 6, "VERSION counts the migrations");
+const _: () = assert!(MIGRATIONS.len() == 7, "VERSION counts the migrations");
 
 /// Opens for writing; makes the file and brings it up to date after a copy of it was made.
 pub(super) fn open(path: &Path, now: Timestamp) -> Result<Connection, StoreError> {

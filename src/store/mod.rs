@@ -15,6 +15,7 @@ pub mod occurrences;
 pub mod overview;
 pub mod runs;
 pub mod segments;
+pub mod sources;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     // Small shared tools.
     ("chain", &[]),
     ("clock", &[]),
+    ("network", &["chain"]),
     ("secret", &[]),
     ("zones", &["domain", "secret"]),
     ("telemetry", &["clock", "domain", "secret"]),
@@ -24,7 +25,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     // Adapters: each speaks to one thing outside.
     ("store", &["domain", "chain"]),
     ("artifacts", &["domain"]),
-    ("destinations", &["artifacts", "chain", "clock", "config", "domain", "secret"]),
+    ("destinations", &["artifacts", "chain", "clock", "config", "domain", "network", "secret"]),
     // Wiring.
     (
         "daemon",

@@ -59,3 +59,32 @@ fn missing(connection: &Connection, start: Millis, end: Millis) -> rusqlite::Res
     }
     Ok(missing)
 }
+
+/// Spans of a period that a source's account has not declared.
+pub fn missing_of(
+    connection: &Connection,
+    source: &str,
+    account: &str,
+    period: Period,
+) -> rusqlite::Result<Vec<Period>> {
+    let mut statement = connection.prepare_cached(
+        "select from_at, to_at from coverage join account using (account_id)
+         where source = ?1 and account = ?2 and to_at > ?3 and from_at < ?4 order by from_at",
+    )?;
+    let (start, end) = (period.start.as_millisecond(), period.end.as_millisecond());
+    let spans =
+        statement.query_map(params![source, account, start, end], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (mut missing, mut reached) = (Vec::new(), start);
+    for span in spans {
+        let (from, to): (Millis, Millis) = span?;
+        if reached < from {
+            missing.push((reached, from));
+        }
+        reached = reached.max(to);
+    }
+    if reached < end {
+        missing.push((reached, end));
+    }
+    let at = |ms| jiff::Timestamp::from_millisecond(ms).unwrap_or(period.end);
+    Ok(missing.into_iter().map(|(from, to)| Period { start: at(from), end: at(to) }).collect())
+}

@@ -122,6 +122,15 @@ fn codes(connection: &Connection, key: FilterKey, values: &[String]) -> Result<S
     Ok(found.join(","))
 }
 
+/// The condition that a segment is of a source: its accounts' numbers, no user's text.
+pub(super) fn of_source(connection: &Connection, source: &str) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare_cached("select account_id from account where source = ?1")?;
+    let accounts: Vec<String> = statement
+        .query_map([source], |row| row.get::<_, i64>(0).map(|id| id.to_string()))?
+        .collect::<Result<_, _>>()?;
+    Ok(format!(" and s.account_id in ({})", accounts.join(",")))
+}
+
 /// Conditions on `segment s`.
 pub(super) fn of_segments(connection: &Connection, filters: &Filters) -> Result<String, ReadError> {
     let mut sql = String::new();

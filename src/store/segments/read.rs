@@ -26,6 +26,8 @@ pub struct SegmentQuery<'a> {
     pub in_progress: bool,
     /// Which rows are there.
     pub filters: &'a Filters,
+    /// Only rows of this source; of all where there is none.
+    pub source: Option<&'a str>,
     /// What the batches hold.
     pub fields: &'a [Field],
     /// The order of closed segments.
@@ -54,7 +56,10 @@ pub fn read(
     sink: &mut dyn FnMut(Batch) -> bool,
 ) -> Result<ReadCounts, ReadError> {
     let snapshot = connection.unchecked_transaction()?;
-    let conditions = format!("{}{}", rows(query.rows), filters::of_segments(&snapshot, query.filters)?);
+    let own = query.source.map(|source| filters::of_source(&snapshot, source)).transpose()?;
+    let own = own.unwrap_or_default();
+    let filters = filters::of_segments(&snapshot, query.filters)?;
+    let conditions = format!("{}{filters}{own}", rows(query.rows));
     let from = source(query, &conditions);
     let columns = query.fields.iter().map(|field| fields::of_segment(*field).unwrap_or("null"));
     let waits = query.fields.contains(&Field::AgentWaitMs);

@@ -10,31 +10,42 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Whether names of a destination may lead into private networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Guard {
-    pub(super) private_network: bool,
+pub struct Guard {
+    /// Whether they may.
+    pub private_network: bool,
 }
 
 /// Why a name was not connected to.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum GuardError {
+pub enum GuardError {
+    /// Nobody answers for the name.
     #[error("look up `{host}`")]
     Lookup {
+        /// The name.
         host: String,
+        /// Why.
         #[source]
         source: std::io::Error,
     },
+    /// The answer is empty.
     #[error("look up `{0}`: it has no address")]
     Nothing(String),
+    /// The name leads where it must not.
     #[error(
         "`{host}` leads to {address}, which is inside a private network; if that is right, set private_network = true \
          where the config names it"
     )]
-    Private { host: String, address: IpAddr },
+    Private {
+        /// The name.
+        host: String,
+        /// Where it leads.
+        address: IpAddr,
+    },
 }
 
 impl Guard {
     /// The addresses of a host, all of them checked.
-    pub(super) async fn addresses(self, host: &str, port: u16) -> Result<Vec<SocketAddr>, GuardError> {
+    pub async fn addresses(self, host: &str, port: u16) -> Result<Vec<SocketAddr>, GuardError> {
         let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await;
         let found = found.map_err(|source| GuardError::Lookup { host: host.to_owned(), source })?;
         self.checked(host, found.collect())

@@ -1,0 +1,303 @@
+//! A file that a vendor makes → a run's file: read as it comes, validated, kept as it is or put into the job's format.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use super::Core;
+use super::generate::{GenerateError, Generated, Order, Out, Progress, Sights, Watching, begin, end};
+use crate::artifacts::Finished;
+use crate::artifacts::encode::FileSpec;
+use crate::artifacts::passed::{
+    Dialect, PassedError, PassedText, SeeCells, TextRows, buffered, first_byte, xml,
+};
+use crate::domain::output::Format;
+use crate::domain::report::{ColumnChoice, Reads, Report};
+use crate::domain::source::Feed;
+use crate::domain::table::Picked;
+use crate::sources::{Passed, SourceError, Wish, operations};
+use crate::store::segments::read::ReadCounts;
+use crate::store::sources::{Pass, kept_metrics, note_pass, note_requests};
+
+/// A whole report is asked for so often at the most.
+const TRIES_MAX: u32 = 4;
+/// Metrics of a day are far below this.
+const METRICS_BYTES_MAX: u64 = 64 << 20;
+
+/// Makes the file of a report that its vendor makes. Blocks.
+pub(super) fn pass_through(
+    core: &Core,
+    run_id: i64,
+    order: Order<'_>,
+    progress: &Progress,
+) -> Result<Generated, GenerateError> {
+    let name = &order.definition.report.source;
+    let missing = || SourceError::Lasting(format!("the config in force has no source `{name}`"));
+    let source = core.sources.get(name).ok_or_else(missing).map_err(GenerateError::Source)?;
+    if source.config.collect.as_ref().is_some_and(|collect| collect.feed == Feed::MessagingOperations) {
+        return kept(core, order, progress);
+    }
+    let errand = core.sources.errand(source, progress.halt.clone());
+    let handle = Handle::current();
+    let mut tries = 0;
+    let made = loop {
+        progress.rows.store(0, Ordering::Relaxed);
+        let asked = source.pass(&errand, &order.definition.report, order.period, wish(order));
+        let made = handle.block_on(asked).map_err(GenerateError::Source).and_then(|passed| {
+            take(Body { passed, handle: handle.clone(), piece: bytes::Bytes::new() }, order, progress)
+        });
+        tries += 1;
+        match made {
+            // There is no going on where it was cut: the vendor makes the report anew.
+            Err(GenerateError::Source(error)) if error.may_repeat() && tries < TRIES_MAX => {
+                tracing::warn!(run_id, source = name, %error, "the answer is not believed; asking again");
+                if let Err(error) = handle.block_on(source.rest(&errand, tries, &error)) {
+                    break Err(GenerateError::Source(error));
+                }
+            }
+            made => break made,
+        }
+    };
+    let failure = match &made {
+        Err(GenerateError::Source(error)) => Some(error.to_string()),
+        _ => None,
+    };
+    let pass = Pass { whole_until: None, failure, login_ends: handle.block_on(source.login_ends()) };
+    let (asked, now) = (errand.take_asked(), core.now());
+    let (source, run) = (source.name.clone(), Some(run_id).filter(|id| 0 < *id));
+    let noted = core.store.write_blocking("note requests", move |tx| {
+        note_requests(tx, &source, run, &asked)?;
+        note_pass(tx, &source, None, &pass, now)
+    });
+    if let Err(error) = noted {
+        tracing::warn!(run_id, %error, "requests could not be noted");
+    }
+    if progress.stop.load(Ordering::Relaxed) {
+        return Err(GenerateError::Stopped);
+    }
+    made
+}
+
+fn wish(order: Order<'_>) -> Wish {
+    let output = &order.definition.output;
+    // What is put into another format is asked for with commas.
+    let as_is = matches!(output.format, Format::Csv | Format::Tsv);
+    Wish {
+        delimiter: if as_is { output.csv.delimiter.byte() } else { b',' },
+        xml: output.format == Format::Xml,
+    }
+}
+
+/// A body for a thread that blocks.
+struct Body {
+    passed: Passed,
+    handle: Handle,
+    piece: bytes::Bytes,
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.handle.block_on(self.passed.next()) {
+                Ok(Some(piece)) => self.piece = piece,
+                Ok(None) => return Ok(0),
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        let taken = self.piece.len().min(buffer.len());
+        let piece = self.piece.split_to(taken);
+        if let Some(place) = buffer.get_mut(..taken) {
+            place.copy_from_slice(&piece);
+        }
+        Ok(taken)
+    }
+}
+
+fn malformed(error: PassedError) -> GenerateError {
+    match error {
+        PassedError::Malformed(words) => GenerateError::Source(SourceError::Malformed(words)),
+        PassedError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>())
+        {
+            Some(cause) => GenerateError::Source(cause.clone()),
+            None => GenerateError::Write(error),
+        },
+    }
+}
+
+fn take(body: Body, order: Order<'_>, progress: &Progress) -> Result<Generated, GenerateError> {
+    let report = &order.definition.report;
+    let ends_by_length = body.passed.ends_by_length();
+    if matches!(report.kind.reads, Reads::Metrics(_)) {
+        let mut document = Vec::new();
+        body.take(METRICS_BYTES_MAX).read_to_end(&mut document).map_err(|error| malformed(error.into()))?;
+        return metrics(&document, order, progress);
+    }
+    let mut input = buffered(body);
+    let first = first_byte(&mut input).map_err(|error| malformed(error.into()))?;
+    let format = order.definition.output.format;
+    match (first, format) {
+        (Some(b'<'), Format::Xml) => {
+            let (out, rows) = xml(input, begin(&order, progress)?).map_err(malformed)?;
+            Ok(made(end(out)?, rows, Sights::default()))
+        }
+        // An error's JSON, or a page, would fit no header either; its beginning says more than that.
+        (Some(first @ (b'<' | b'{' | b'[')), _) => {
+            let words = format!("the answer begins with `{}`: it is not the report", char::from(first));
+            Err(GenerateError::Source(SourceError::Malformed(words)))
+        }
+        _ => text(input, ends_by_length, order, progress),
+    }
+}
+
+fn made(file: Finished, rows: u64, seen: Sights) -> Generated {
+    let counts = ReadCounts { fit: rows, ..ReadCounts::default() };
+    Generated { file, rows, clamped: 0, counts, seen }
+}
+
+fn text(
+    input: io::BufReader<Body>,
+    ends_by_length: bool,
+    order: Order<'_>,
+    progress: &Progress,
+) -> Result<Generated, GenerateError> {
+    let (report, output) = (&order.definition.report, &order.definition.output);
+    let as_is = matches!(output.format, Format::Csv | Format::Tsv);
+    let out = begin(&order, progress)?;
+    let (copy, encoded) = if as_is { (Some(out), None) } else { (None, Some(out)) };
+    let dialect = Dialect { delimiter: wish(order).delimiter, ends_by_length };
+    let text = PassedText::begin(input, copy, dialect).map_err(malformed)?;
+    // Two headers are documented of the segment reports: the true one, and the names of the first page.
+    let named = Report { columns: ColumnChoice::Fields, ..report.clone() };
+    let sets: [Vec<Picked>; 2] =
+        [(report.kind.pick)(report, output.format), (report.kind.pick)(&named, output.format)];
+    let headers: Vec<Vec<&str>> =
+        sets.iter().map(|set| set.iter().map(|picked| &*picked.header).collect()).collect();
+    let found = text.known(&headers).map_err(malformed)?;
+    let columns = sets.get(found).map(Vec::as_slice).unwrap_or_default();
+    let file = spec(&order, columns);
+    let mut watching = Watching::new(&order, file, progress);
+    let mut rows = TextRows::begin(encoded, &file).map_err(GenerateError::Write)?;
+    let mut witnesses = watching.witnesses();
+    let wanted = !as_is || !witnesses.is_empty();
+    let mut cells = |record: &csv::ByteRecord| {
+        rows.push(record.iter().map(|cell| std::str::from_utf8(cell).unwrap_or("")), &mut witnesses)
+    };
+    let looked: Option<SeeCells<'_>> = if wanted { Some(&mut cells) } else { None };
+    let mut seen = |more: u64| {
+        progress.rows.fetch_add(more, Ordering::Relaxed);
+        !progress.stop.load(Ordering::Relaxed)
+    };
+    let (copy, count) = text.rows(looked, &mut seen).map_err(malformed)?;
+    let written = rows.finish(&mut witnesses).map_err(GenerateError::Write)?;
+    drop(witnesses);
+    let sights = watching.finish()?;
+    let gone = || GenerateError::Write(io::Error::other("the file is gone"));
+    let out = copy.or(written.map(|written| written.out)).ok_or_else(gone)?;
+    Ok(made(end(out)?, count, sights))
+}
+
+fn spec<'a>(order: &Order<'a>, columns: &'a [Picked]) -> FileSpec<'a> {
+    FileSpec {
+        columns,
+        report: &order.definition.report,
+        output: &order.definition.output,
+        period: order.period,
+        nominal: order.nominal,
+        scratch: order.target.parent().unwrap_or(order.target),
+    }
+}
+
+/// Metrics as the vendor counted them just now: its own document, or flat.
+fn metrics(document: &[u8], order: Order<'_>, progress: &Progress) -> Result<Generated, GenerateError> {
+    let rows = operations::rows(document).map_err(|words| malformed(PassedError::Malformed(words)))?;
+    let out = begin(&order, progress)?;
+    if order.definition.output.format == Format::Json {
+        return flat(&rows, Some(document), out, order, progress);
+    }
+    flat(&rows, None, out, order, progress)
+}
+
+/// Rows of metrics; `document` stands in the file instead of them where it is given.
+fn flat(
+    rows: &[operations::Row],
+    document: Option<&[u8]>,
+    mut out: Out<'_>,
+    order: Order<'_>,
+    progress: &Progress,
+) -> Result<Generated, GenerateError> {
+    let (report, output) = (&order.definition.report, &order.definition.output);
+    let columns = (report.kind.pick)(report, output.format);
+    let file = spec(&order, &columns);
+    let (mut kept, encoded) = match document {
+        Some(document) => {
+            out.write_all(document).map_err(GenerateError::Write)?;
+            (Some(out), None)
+        }
+        None => (None, Some(out)),
+    };
+    let mut watching = Watching::new(&order, file, progress);
+    let mut text = TextRows::begin(encoded, &file).map_err(GenerateError::Write)?;
+    let mut witnesses = watching.witnesses();
+    let by_skill = report.metrics.by_skill.is_some();
+    let mut count = 0;
+    for row in rows.iter().filter(|row| row.skill.is_some() == by_skill) {
+        let at = row.interval.unwrap_or(order.period.start);
+        let cells: Vec<String> = columns
+            .iter()
+            .map(|picked| match picked.column.header {
+                "interval" => local(at, order),
+                "skillId" => row.skill.clone().unwrap_or_default(),
+                "agentId" => row.agent.clone(),
+                metric => row.metrics.get(metric).map(ToString::to_string).unwrap_or_default(),
+            })
+            .collect();
+        text.push(cells.iter().map(String::as_str), &mut witnesses).map_err(GenerateError::Write)?;
+        count += 1;
+    }
+    let written = text.finish(&mut witnesses).map_err(GenerateError::Write)?;
+    drop(witnesses);
+    let sights = watching.finish()?;
+    let gone = || GenerateError::Write(io::Error::other("the file is gone"));
+    let out = kept.take().or(written.map(|written| written.out)).ok_or_else(gone)?;
+    Ok(made(end(out)?, count, sights))
+}
+
+fn local(at: Timestamp, order: Order<'_>) -> String {
+    let report = &order.definition.report;
+    report.zone.zoned(at).strftime(&order.definition.output.date_format).to_string()
+}
+
+/// Metrics that were collected, interval by interval; a gap between them is no quiet time.
+fn kept(core: &Core, order: Order<'_>, progress: &Progress) -> Result<Generated, GenerateError> {
+    let report = &order.definition.report;
+    let broken = |words: String| GenerateError::Source(SourceError::Malformed(words));
+    let (name, span) = (report.source.clone(), order.period);
+    let kept = core.store.read_blocking("read metrics", |c| kept_metrics(c, &name, span));
+    let kept = kept.map_err(|error| GenerateError::Source(SourceError::Here(error.to_string())))?;
+    let (mut rows, mut reached) = (Vec::new(), order.period.start);
+    let gap = |from: Timestamp, to: Timestamp| {
+        broken(format!("no metrics were collected from {} to {}", local(from, order), local(to, order)))
+    };
+    for (start, minutes, document) in kept {
+        if reached < start {
+            return Err(gap(reached, start));
+        }
+        let found = operations::rows(document.as_bytes()).map_err(broken)?;
+        rows.extend(found.into_iter().map(|row| operations::Row { interval: Some(start), ..row }));
+        reached = start.checked_add(jiff::SignedDuration::from_mins(minutes)).unwrap_or(start).max(reached);
+    }
+    if reached < order.period.end {
+        return Err(gap(reached, order.period.end));
+    }
+    if order.definition.output.format == Format::Json {
+        let words =
+            "metrics that were collected are flat: their averages cannot be put together to a summary";
+        return Err(GenerateError::Source(SourceError::Lasting(format!(
+            "{words}; use another format than json"
+        ))));
+    }
+    let out = begin(&order, progress)?;
+    flat(&rows, None, out, order, progress)
+}

@@ -1,0 +1,286 @@
+//! The way to a vendor: its budget, its login, what is tried again, and what is believed.
+//!
+//! A request waits for its place in the account's budget, which all jobs share. An answer 401 renews the login once. What
+//! may pass is tried again after a wait that a die chooses below a limit which doubles (full jitter): fifty jobs that were
+//! refused together do not come back together. What the vendor asks for by `Retry-After` closes the budget for all of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::{Errand, SourceError};
+use crate::chain::chain;
+use crate::config;
+use crate::domain::budget::Budget;
+use crate::domain::source::Asked;
+use crate::network::{self, Content, Guard, retry_after, text, words};
+
+/// Tries of one request at the most.
+const TRIES_MAX: u32 = 6;
+/// What a body that is held in memory may have: pages, tokens, never a report.
+const BODY_BYTES_MAX: usize = 64 << 20;
+/// The longest that one wait for a vendor that says nothing of it becomes.
+const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// A client for a source's hosts.
+pub(super) fn client(source: &config::Source) -> Result<reqwest::Client, SourceError> {
+    let guard = Guard { private_network: source.private_network };
+    network::client(source.ca_file.as_deref(), guard, silence(source), Content::Unpacked)
+        .map_err(SourceError::Here)
+}
+
+fn silence(source: &config::Source) -> Duration {
+    Duration::try_from(source.timeout).unwrap_or(Duration::from_mins(1))
+}
+
+/// An account's budget, shared by everything that asks it.
+pub(super) type SharedBudget = Arc<Mutex<Budget>>;
+
+/// Something that gives requests the right to be answered.
+pub(super) trait Login {
+    /// The request with what the vendor wants to see, and which login that was.
+    async fn sign(&self, link: &Link, request: RequestBuilder) -> Result<(RequestBuilder, u64), SourceError>;
+
+    /// That login was refused: the next signature is of a new one.
+    async fn refused(&self, login: u64);
+}
+
+/// No login at all.
+pub(super) struct Nobody;
+
+impl Login for Nobody {
+    async fn sign(&self, _: &Link, request: RequestBuilder) -> Result<(RequestBuilder, u64), SourceError> {
+        Ok((request, 0))
+    }
+
+    async fn refused(&self, _: u64) {}
+}
+
+/// The way to a vendor.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) http: reqwest::Client,
+    /// For whom it is asked.
+    pub(super) errand: Arc<Errand>,
+    silence: Duration,
+    retry_after: SignedDuration,
+    /// Requests for data.
+    pub(super) budget: SharedBudget,
+}
+
+/// What a request is for, and what a refusal of the vendor means.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    /// `login`, `report`, `rows`.
+    pub(super) what: &'static str,
+    /// Which budget it is counted in.
+    pub(super) budget: &'a SharedBudget,
+    /// The vendor's own cure where the right is missing.
+    pub(super) permission: &'a str,
+}
+
+impl Link {
+    pub(super) fn new(
+        source: &config::Source,
+        http: reqwest::Client,
+        budget: SharedBudget,
+        errand: Arc<Errand>,
+    ) -> Self {
+        Self { http, errand, silence: silence(source), retry_after: source.retry_after, budget }
+    }
+
+    /// Makes a request until it is answered well, or until trying again is of no use.
+    pub(super) async fn talk(
+        &self,
+        ask: Ask<'_>,
+        login: &impl Login,
+        make: &(dyn Fn() -> RequestBuilder + Sync),
+    ) -> Result<Response, SourceError> {
+        let (mut tries, mut renewed) = (0, false);
+        loop {
+            let (request, by) = login.sign(self, make()).await?;
+            self.admit(ask).await?;
+            let error = match self.once(ask, request).await {
+                Ok(response) => return Ok(response),
+                Err(SourceError::Login(_)) if !renewed => {
+                    renewed = true;
+                    login.refused(by).await;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            tries += 1;
+            if TRIES_MAX <= tries || !error.may_repeat() {
+                return Err(error);
+            }
+            // A budget that is closed makes this request wait as all others.
+            let throttled = matches!(error, SourceError::Throttled { .. });
+            let wait = if throttled { SignedDuration::ZERO } else { self.jittered(tries) };
+            self.errand.wait(wait, &error).await?;
+        }
+    }
+
+    /// A body that is one JSON document.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        ask: Ask<'_>,
+        login: &impl Login,
+        make: &(dyn Fn() -> RequestBuilder + Sync),
+    ) -> Result<T, SourceError> {
+        let mut tries = 0;
+        loop {
+            let response = self.talk(ask, login, make).await?;
+            let read = match self.body(response).await {
+                Ok(body) => serde_json::from_slice(&body).map_err(|error| {
+                    let start: String = String::from_utf8_lossy(&body).chars().take(120).collect();
+                    SourceError::Malformed(format!(
+                        "the answer is not the JSON that is documented: {error}: {start}"
+                    ))
+                }),
+                Err(error) => Err(error),
+            };
+            tries += 1;
+            match read {
+                Err(error) if error.may_repeat() && tries < TRIES_MAX => {
+                    self.errand.wait(self.jittered(tries), &error).await?;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    /// A whole body, as far as it may be held in memory.
+    pub(super) async fn body(&self, response: Response) -> Result<Vec<u8>, SourceError> {
+        let mut pieces = Pieces::new(self, response);
+        let mut body = Vec::new();
+        while let Some(piece) = pieces.next().await? {
+            if BODY_BYTES_MAX < body.len() + piece.len() {
+                return Err(SourceError::Malformed(format!(
+                    "the answer is longer than {} MiB",
+                    BODY_BYTES_MAX >> 20
+                )));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+
+    pub(super) fn pieces(&self, response: Response) -> Pieces {
+        Pieces::new(self, response)
+    }
+
+    /// Waits for a place in the budget.
+    async fn admit(&self, ask: Ask<'_>) -> Result<(), SourceError> {
+        loop {
+            let now = self.errand.now();
+            let taken = ask.budget.lock().unwrap_or_else(PoisonError::into_inner).take(now);
+            let Err(until) = taken else { return Ok(()) };
+            let why = SourceError::Throttled { words: "the account's budget is used up".to_owned(), until };
+            self.errand.wait(until.duration_since(now), &why).await?;
+        }
+    }
+
+    async fn once(&self, ask: Ask<'_>, request: RequestBuilder) -> Result<Response, SourceError> {
+        let begun = self.errand.now();
+        let sent = self.errand.unless_stopped(tokio::time::timeout(self.silence, request.send())).await?;
+        let status =
+            sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).map(|answer| answer.status().as_u16());
+        let took_ms = i64::try_from(self.errand.now().duration_since(begun).as_millis()).unwrap_or(i64::MAX);
+        self.errand.note(Asked { what: ask.what, at: begun, status, took_ms });
+        match sent {
+            Err(_) => Err(SourceError::Passing(format!("no answer within {} s", self.silence.as_secs()))),
+            // Without its URL, so that no query with a login can slip into a log.
+            Ok(Err(error)) => Err(SourceError::Passing(chain(&error.without_url()))),
+            Ok(Ok(response))
+                if response.status() == StatusCode::OK || response.status() == StatusCode::CREATED =>
+            {
+                let html =
+                    text(response.headers(), "content-type").is_some_and(|kind| kind.contains("text/html"));
+                if html {
+                    // A wrong path is answered with the web page and 200.
+                    let words = words(response).await;
+                    return Err(SourceError::Malformed(format!("the answer is a web page{words}")));
+                }
+                Ok(response)
+            }
+            Ok(Ok(response)) => Err(self.refusal(self.errand.now(), ask, response).await),
+        }
+    }
+
+    async fn refusal(&self, now: Timestamp, ask: Ask<'_>, response: Response) -> SourceError {
+        let status = response.status();
+        let asked = retry_after(response.headers());
+        let said = format!("{status}{}", words(response).await);
+        match status {
+            StatusCode::UNAUTHORIZED => SourceError::Login(format!("the login was refused: {said}")),
+            StatusCode::FORBIDDEN => SourceError::Permission(format!("{said}; {}", ask.permission)),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = asked.unwrap_or(SignedDuration::from_secs(30)).max(SignedDuration::from_millis(1));
+                let until = now.checked_add(wait).unwrap_or(now);
+                ask.budget.lock().unwrap_or_else(PoisonError::into_inner).close(until);
+                SourceError::Throttled { words: said, until }
+            }
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => SourceError::Passing(said),
+            status if status.is_server_error() => {
+                if let Some(until) = asked.and_then(|wait| now.checked_add(wait).ok()) {
+                    ask.budget.lock().unwrap_or_else(PoisonError::into_inner).close(until);
+                }
+                SourceError::Passing(said)
+            }
+            status if status.is_success() => {
+                // 204 is no report: an empty one has a header.
+                SourceError::Malformed(format!("an answer without the content that was asked for: {said}"))
+            }
+            status if status.is_redirection() => SourceError::Lasting(format!(
+                "{said}: a redirect is not followed; correct the url in the config"
+            )),
+            _ => SourceError::Lasting(said),
+        }
+    }
+
+    /// Full jitter below a limit that doubles.
+    pub(super) fn jittered(&self, tries: u32) -> SignedDuration {
+        let limit = self.retry_after.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(WAIT_MAX);
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(0);
+        let ms = getrandom::u64().unwrap_or(0) % limit_ms.saturating_add(1);
+        SignedDuration::from_millis(i64::try_from(ms).unwrap_or(0))
+    }
+}
+
+/// A body piece by piece; no limit on the whole, only on silence.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    response: Response,
+    errand: Arc<Errand>,
+    silence: Duration,
+    /// Whether its end can be told from its being cut off.
+    pub(super) ends_by_length: bool,
+}
+
+impl Pieces {
+    fn new(link: &Link, response: Response) -> Self {
+        let chunked = text(response.headers(), "transfer-encoding").is_some();
+        let ends_by_length = chunked
+            || response.headers().contains_key("content-length")
+            || response.version() == reqwest::Version::HTTP_2;
+        Self { response, errand: link.errand.clone(), silence: link.silence, ends_by_length }
+    }
+
+    pub(super) fn content_type(&self) -> String {
+        text(self.response.headers(), "content-type").unwrap_or_default().to_ascii_lowercase()
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<bytes::Bytes>, SourceError> {
+        let next = tokio::time::timeout(self.silence, self.response.chunk());
+        match self.errand.unless_stopped(next).await? {
+            Err(_) => Err(SourceError::Passing(format!("nothing came for {} s", self.silence.as_secs()))),
+            Ok(Err(error)) => {
+                Err(SourceError::Passing(format!("the answer was cut: {}", chain(&error.without_url()))))
+            }
+            Ok(Ok(piece)) => Ok(piece),
+        }
+    }
+}
