@@ -131,10 +131,8 @@ impl<R: Read, W: Write> PassedText<R, W> {
         let (mut record, mut rows) = (csv::ByteRecord::new(), 0_u64);
         while self.reader.read_byte_record(&mut record).map_err(read_error)? {
             rows += 1;
-            let broken = |what: String| {
-                let line = record.position().map_or(0, csv::Position::line);
-                PassedError::Malformed(format!("line {line}: {what}"))
-            };
+            // Rows, not lines: a cell may hold line breaks.
+            let broken = |what: String| PassedError::Malformed(format!("row {rows}: {what}"));
             if record.len() != width {
                 return Err(broken(format!("{} cells under a header of {width}", record.len())));
             }

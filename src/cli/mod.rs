@@ -17,6 +17,7 @@ mod run;
 mod schedule;
 mod serve;
 mod simulate;
+mod sources;
 mod status;
 
 use std::path::PathBuf;
@@ -214,6 +215,14 @@ enum Command {
         after_help = "Examples:\n  legwork import segments.csv\n  zcat feed.ndjson.gz | legwork import -\n  legwork import --strict --covers 2026-11-01T00:00Z..2026-11-02T00:00Z day.ndjson\n  legwork schema import        the format"
     )]
     Import(import::ImportArguments),
+    /// List the vendors of the config: how far each is collected, its last failure, login and what is left of its budget.
+    #[command(after_help = "Examples:\n  legwork sources\n  legwork -o json sources")]
+    Sources,
+    /// Fetch a span of a vendor's rows into the store; what is there already is left alone.
+    #[command(
+        after_help = "Examples:\n  legwork collect ringcx\n  legwork collect ringcx --from 2026-11-01T00:00Z --to 2026-11-08T00:00Z\n\nInterrupted, the same command goes on: rows that came are kept."
+    )]
+    Collect(sources::CollectArguments),
     /// List the reports, or explain one column by column.
     #[command(after_help = "Examples:\n  legwork reports\n  legwork reports show agent-session-raw")]
     Reports {
@@ -322,6 +331,8 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Doctor => doctor::doctor(&context),
         Command::Pause { name } => definitions::pause(&context, &name),
         Command::Resume { name } => definitions::resume(&context, &name),
+        Command::Sources => sources::list(&context),
+        Command::Collect(arguments) => sources::collect(&context, &arguments),
         Command::Import(arguments) => import::import(&context, &arguments),
         Command::Reports { what: None } => reports::list(&context),
         Command::Reports { what: Some(ReportsCommand::Show { report }) } => reports::show(&context, &report),

@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::context::{Context, definition};
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
-use crate::daemon::{Core, control};
+use crate::daemon::{Core, completeness, control};
 use crate::domain::definition::Definition;
+use crate::domain::report::Report;
 use crate::domain::schedule::{MISSED_AFTER, Schedule};
 use crate::domain::text::{local, rfc3339};
 use crate::domain::units::grouped;
@@ -15,6 +16,7 @@ use crate::store::definitions::{self, DefinitionState, StoredDefinition};
 use crate::store::deliveries::{self, ToldDelivery};
 use crate::store::overview::{self, Newest, ToldOccurrence};
 use crate::store::segments::coverage;
+use crate::store::sources;
 
 /// A file younger than this lights the dot.
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
@@ -295,9 +297,8 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
         return Ok(exit);
     }
     let stored = definition(&core.store, &found.name)?;
-    let zone = core
-        .parse(&stored.name, &stored.text)
-        .map_or_else(|_| Zone::utc(), |definition| definition.report.zone);
+    let report = core.parse(&stored.name, &stored.text).map(|definition| definition.report).ok();
+    let zone = report.as_ref().map_or_else(Zone::utc, |report| report.zone.clone());
     say!("{}  version {}", found.name, found.version)?;
     let by = if found.manual { "asked for by hand at" } else { "due at" };
     say!("  {by} {} {}", local(found.nominal_at, &zone), zone.name())?;
@@ -315,7 +316,7 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
         say!("         run again at {}", local(at, &zone))?;
     }
     if let Some(run) = &found.run {
-        tell_run(core, run, found, &zone)?;
+        tell_run(core, run, found, (report.as_ref(), &zone))?;
     }
     for delivery in &sent {
         tell_delivery(delivery, &zone)?;
@@ -346,13 +347,22 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
     Ok(exit)
 }
 
-fn tell_run(core: &Core, run: &overview::ToldRun, found: &ToldOccurrence, zone: &Zone) -> anyhow::Result<()> {
+fn tell_run(
+    core: &Core,
+    run: &overview::ToldRun,
+    found: &ToldOccurrence,
+    (report, zone): (Option<&Report>, &Zone),
+) -> anyhow::Result<()> {
     let ended =
         run.ended_at.map_or_else(|| "still running".to_owned(), |at| format!("ended {}", local(at, zone)));
     let again = if 1 < run.number { format!(" (try {})", run.number) } else { String::new() };
     say!("  run    {}{again} {}: started {}, {ended}", run.run_id, run.state, local(run.started_at, zone))?;
     if let Some(error) = &run.error {
         say!("         {error}")?;
+    }
+    let requests = core.store.read_blocking("read requests", |c| sources::requests_of(c, run.run_id))?;
+    if 0 < requests {
+        say!("         {requests} requests to the source")?;
     }
     if let Some(left_out) = run.rows_left_out.filter(|rows| 0 < *rows) {
         say!("         {left_out} rows left out: their interactions had not ended")?;
@@ -362,8 +372,10 @@ fn tell_run(core: &Core, run: &overview::ToldRun, found: &ToldOccurrence, zone: 
     }
     if let Some(file) = &run.file {
         let period = crate::domain::period::Period { start: found.period_start, end: found.period_end };
-        let completeness =
-            core.store.read_blocking("read the coverage", |c| coverage::completeness(c, &period, zone))?;
+        let told = core.store.read_blocking("read the coverage", |c| match report {
+            Some(report) => completeness(c, report, &period),
+            None => coverage::completeness(c, &period, zone),
+        })?;
         let rows = u64::try_from(file.rows).unwrap_or(0);
         say!(
             "  file   {} ({} rows, {} bytes)",
@@ -383,7 +395,7 @@ fn tell_run(core: &Core, run: &overview::ToldRun, found: &ToldOccurrence, zone: 
             };
             say!("         {verdict}: {findings}")?;
         }
-        say!("         completeness: {completeness}")?;
+        say!("         completeness: {told}")?;
         if let Some(removed) = file.removed_at {
             say!("         removed by retention {}", local(removed, zone))?;
         }

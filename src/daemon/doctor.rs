@@ -12,10 +12,11 @@ use super::{Core, CoreError, Wake};
 use crate::chain::chain;
 use crate::destinations::examine::folder;
 use crate::domain::definition::{Definition, Destination};
+use crate::domain::source::STORE;
 use crate::secret::SecretError;
 use crate::store::alerts::{self, Condition};
 use crate::store::deliveries::add_notice;
-use crate::store::occurrences;
+use crate::store::{occurrences, sources};
 
 pub use crate::destinations::examine::Health;
 
@@ -31,6 +32,11 @@ const ROUND: SignedDuration = SignedDuration::from_mins(10);
 const HOLDS: SignedDuration = SignedDuration::from_mins(30);
 /// Schedules looked at in one pass.
 const AT_ONCE: u32 = 1_000;
+
+/// The kind of what rows come from.
+const SOURCE: &str = "source";
+/// How long a vendor may take for a login, its budget included.
+const GREETING_MAX: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// A destination: its kind, and its name in the config, or the folder.
 type Way = (String, String);
@@ -56,7 +62,30 @@ pub async fn examine(core: &Core, definitions: &[Definition]) -> Vec<Found> {
         let health = core.destinations.examine(&kind, &target, core.now()).await;
         found.push((kind, target, health));
     }
+    for source in core.sources.all() {
+        found.push((SOURCE.to_owned(), source.name.clone(), greeted(core, &source.name).await));
+    }
     found
+}
+
+/// Whether a vendor takes our login and shows the account. It is asked once: a login that is refused again and again is
+/// locked.
+async fn greeted(core: &Core, name: &str) -> Health {
+    let Some(source) = core.sources.get(name) else {
+        return Health::Bad(format!("the config in force has no source `{name}`"));
+    };
+    let errand = core.sources.errand(source, CancellationToken::new());
+    let greeting = tokio::time::timeout(GREETING_MAX, source.greet(&errand)).await;
+    let (asked, name) = (errand.take_asked(), source.name.clone());
+    let note = move |tx: &rusqlite::Transaction<'_>| sources::note_requests(tx, &name, None, &asked);
+    if let Err(error) = core.store.write("note requests", note).await {
+        tracing::warn!(error = chain(&error), "requests could not be noted");
+    }
+    match greeting {
+        Ok(Ok(words)) => Health::Good(words),
+        Ok(Err(error)) => Health::Bad(error.to_string()),
+        Err(_) => Health::Bad(format!("no answer within {} s", GREETING_MAX.as_secs())),
+    }
 }
 
 /// Every destination of the config, and the folders of jobs.
@@ -72,18 +101,21 @@ fn ways(core: &Core, definitions: &[Definition]) -> Vec<Way> {
     all("webhook", config.webhooks.keys().collect());
     all("sftp", config.sftp.keys().collect());
     ways.extend(config.buckets.keys().cloned());
-    ways.extend(definitions.iter().flat_map(ways_of));
+    // Vendors are looked at by themselves.
+    ways.extend(definitions.iter().flat_map(ways_of).filter(|(kind, _)| kind != SOURCE));
     ways.into_iter().collect()
 }
 
-/// The destinations of a definition.
+/// The destinations of a definition, and its source where that is a vendor.
 fn ways_of(definition: &Definition) -> Vec<Way> {
     let way = |destination: &Destination| match destination {
         Destination::Email(email) => ("relay".to_owned(), email.relay.clone()),
         Destination::File(file) => (file.place.name().to_owned(), file.target.clone()),
         Destination::Webhook(webhook) => ("webhook".to_owned(), webhook.target.clone()),
     };
-    definition.destinations.iter().map(way).collect()
+    let source = &definition.report.source;
+    let vendor = (source != STORE).then(|| (SOURCE.to_owned(), source.clone()));
+    definition.destinations.iter().map(way).chain(vendor).collect()
 }
 
 /// Looks ahead until it is told to stop: a task of its own, for a far end that is silent takes its time.
@@ -152,7 +184,11 @@ impl Ahead {
         if let Some((_, health)) = self.seen.get(way) {
             return health.clone();
         }
-        let health = core.destinations.examine(&way.0, &way.1, now).await;
+        let health = if way.0 == SOURCE {
+            greeted(core, &way.1).await
+        } else {
+            core.destinations.examine(&way.0, &way.1, now).await
+        };
         self.seen.insert(way.clone(), (now, health.clone()));
         health
     }

@@ -13,10 +13,12 @@ use super::{Core, CoreError};
 use crate::artifacts;
 use crate::chain::chain;
 use crate::store::definitions::{self, StoredDefinition};
-use crate::store::{StoreError, housekeeping, runs};
+use crate::store::{StoreError, housekeeping, runs, sources};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
 const REMOVED_AT_ONCE: u32 = 500;
+/// How long requests to vendors are remembered.
+const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(35 * 24);
 /// Definitions planned anew in one transaction.
 const PLANNED_AT_ONCE: u32 = 256;
 /// Messages between the scheduler's parts; it drops what does not fit.
@@ -131,6 +133,8 @@ async fn retention(core: &Arc<Core>) -> Result<String, String> {
             .await?;
     let sessions = move |tx: &rusqlite::Transaction<'_>| housekeeping::expire_sessions(tx, segments_before);
     core.store.write("remove old sessions", sessions).await.map_err(|error| chain(&error))?;
+    let requests_before = before(now, REQUESTS_KEPT);
+    in_steps(core, move |tx| sources::forget_requests(tx, requests_before, REMOVED_AT_ONCE)).await?;
     Ok(format!("removed {files} files, {runs} runs, {segments} segments, {interactions} interactions"))
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
 
 use super::Core;
 use super::changes::Changes;
@@ -15,6 +16,8 @@ use crate::chain::chain;
 use crate::domain::checks::{Facts, OnFail, Usual};
 use crate::domain::definition::Definition;
 use crate::domain::output::Correction;
+use crate::domain::period::Period;
+use crate::domain::report::Report;
 use crate::domain::source::Use;
 use crate::domain::template::TemplateValues;
 use crate::sources::SourceError;
@@ -139,21 +142,26 @@ fn from_source(
     let report = &order.definition.report;
     if report.by == Use::PassThrough {
         let generated = pass_through(core, run_id, order, progress)?;
-        return Ok((generated, format!("as `{}` gave it, validated", report.source)));
+        let connection = core.store.reader().map_err(|error| chain(&error))?;
+        let told = completeness(&connection, report, &order.period).map_err(|error| chain(&error))?;
+        return Ok((generated, told));
     }
     if let Use::Fetch(feed) = report.by {
         fetch_for(core, run_id, &report.source, feed, order.period, progress)
             .map_err(GenerateError::Source)?;
     }
     let connection = core.store.reader().map_err(|error| chain(&error))?;
-    let completeness = match report.by {
-        Use::Fetch(_) => format!("all that `{}` gave for this period", report.source),
-        Use::Store | Use::PassThrough => {
-            let told = coverage::completeness(&connection, &order.period, &report.zone);
-            told.map_err(|error| chain(&error))?
-        }
-    };
-    Ok((generate(connection, order, progress)?, completeness))
+    let told = completeness(&connection, report, &order.period).map_err(|error| chain(&error))?;
+    Ok((generate(connection, order, progress)?, told))
+}
+
+/// A sentence on the completeness of a report's data.
+pub fn completeness(connection: &Connection, report: &Report, period: &Period) -> rusqlite::Result<String> {
+    match report.by {
+        Use::PassThrough => Ok(format!("as `{}` gave it, validated", report.source)),
+        Use::Fetch(_) => Ok(format!("all that `{}` gave for this period", report.source)),
+        Use::Store => coverage::completeness(connection, period, &report.zone),
+    }
 }
 
 /// What a generation left, before it is judged.

@@ -47,6 +47,7 @@ use crate::domain::source::STORE;
 pub use courier::deliver_due;
 pub use lateness::Lateness;
 pub use lock::{Lock, LockError};
+pub use make::completeness;
 pub use queue::{RunLimits, RunQueue};
 
 /// Wakes the tasks. A lost wake-up costs half a minute, never work: each task acts on what the store says.

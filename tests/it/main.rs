@@ -36,6 +36,7 @@ mod oracle;
 mod promises;
 mod schedules;
 mod secrets;
+mod sources;
 mod store;
 mod support;
 mod tidy;

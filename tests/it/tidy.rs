@@ -26,6 +26,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("store", &["domain", "chain"]),
     ("artifacts", &["domain"]),
     ("destinations", &["artifacts", "chain", "clock", "config", "domain", "network", "secret"]),
+    ("sources", &["chain", "clock", "config", "domain", "network", "secret"]),
     // Wiring.
     (
         "daemon",
@@ -39,6 +40,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "jobfile",
             "reports",
             "secret",
+            "sources",
             "store",
             "tomlfile",
             "zones",
@@ -58,6 +60,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "jobfile",
             "reports",
             "secret",
+            "sources",
             "store",
             "telemetry",
             "tomlfile",

@@ -61,11 +61,10 @@ pub(super) fn records(text: &[u8], source: &str, account: &str) -> Result<Vec<Re
     let scope = (Text::from(source), Text::from(account));
     let mut records = Vec::new();
     let mut ends: HashMap<Text, Millis> = HashMap::new();
-    for row in reader.records() {
+    for (at, row) in reader.records().enumerate() {
         let row = row.map_err(unreadable)?;
-        let line = row.position().map_or(0, csv::Position::line);
         let cells = Cells { row: &row, places: &places };
-        let broken = |what: String| SourceError::Malformed(format!("line {line}: {what}"));
+        let broken = |what: String| SourceError::Malformed(format!("row {}: {what}", at + 1));
         let segment = segment(&cells, &scope).map_err(broken)?;
         if let Some(end) = segment.end {
             let last = ends.entry(segment.interaction_id.clone()).or_insert(end);

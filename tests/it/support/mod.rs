@@ -6,6 +6,7 @@ pub mod nginx;
 pub mod places;
 pub mod proxy;
 pub mod smtp;
+pub mod vendor;
 pub mod world;
 
 use std::fs;

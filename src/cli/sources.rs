@@ -1,0 +1,223 @@
+//! `legwork sources` and `legwork collect`.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Context, instant, runtime};
+use super::exit::{Exit, told};
+use super::out::{json, say, table};
+use crate::daemon::Core;
+use crate::daemon::collect::{Come, feed_of, work_off};
+use crate::domain::nearest::nearest;
+use crate::domain::period::Period;
+use crate::domain::source::STORE;
+use crate::domain::units::{grouped, spoken};
+use crate::sources::Source;
+use crate::store::sources::{self, CollectRequest, Collection};
+
+/// Cells of a whole bar.
+const BAR: u64 = 30;
+
+/// Arguments of `collect`.
+#[derive(Debug, Args)]
+pub(super) struct CollectArguments {
+    /// The source.
+    name: String,
+    /// First instant inside, in RFC 3339; a day ago when absent.
+    #[arg(long)]
+    from: Option<String>,
+    /// First instant outside, in RFC 3339; now when absent.
+    #[arg(long)]
+    to: Option<String>,
+}
+
+/// A source as listed.
+#[derive(Debug, serde::Serialize)]
+struct Listed {
+    name: String,
+    kind: &'static str,
+    account: Option<String>,
+    /// What is collected of it.
+    collects: Option<&'static str>,
+    feeds: Vec<Collection>,
+    /// What is left of each rate now.
+    left: Vec<String>,
+}
+
+pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
+    let core = context.core()?;
+    let now = context.now();
+    let noted = core.store.read_blocking("read the sources", sources::collections)?;
+    let listed: Vec<Listed> = core.sources.all().map(|source| listed(source, &noted, now)).collect();
+    if context.json {
+        json(&listed)?;
+        return Ok(Exit::Done);
+    }
+    if listed.is_empty() {
+        say!("the config names no source but the store; add a vendor's table, as [source.NAME.ringcentral]")?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = Vec::new();
+    for source in &listed {
+        let none = [Collection::default()];
+        let feeds = if source.feeds.is_empty() { &none[..] } else { &source.feeds };
+        rows.extend(feeds.iter().map(|feed| cells(source, feed, now)));
+    }
+    table(&["SOURCE", "KIND", "FEED", "WHOLE UNTIL", "BEHIND", "LAST GOOD", "LOGIN ENDS", "LEFT"], &rows)?;
+    let failed = listed.iter().flat_map(|source| &source.feeds).filter(|feed| feed.failure.is_some());
+    let mut exit = Exit::Done;
+    for feed in failed {
+        let at = feed.failed_at.map(|at| at.to_string()).unwrap_or_default();
+        say!("! {} {} failed {at}: {}", feed.source, feed.feed, feed.failure.as_deref().unwrap_or_default())?;
+        exit = Exit::Failed;
+    }
+    Ok(exit)
+}
+
+fn listed(source: &Source, noted: &[Collection], now: Timestamp) -> Listed {
+    Listed {
+        name: source.name.clone(),
+        kind: source.config.kind().name(),
+        account: source.config.account().map(ToOwned::to_owned),
+        collects: source.config.collect.as_ref().map(|collect| collect.feed.name()),
+        feeds: noted.iter().filter(|feed| feed.source == source.name).cloned().collect(),
+        left: source.left(now).iter().map(|(rate, left)| format!("{left} of {rate}")).collect(),
+    }
+}
+
+fn cells(source: &Listed, feed: &Collection, now: Timestamp) -> Vec<String> {
+    let text = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let behind = feed.whole_until.map_or_else(|| "-".to_owned(), |at| spoken(now.duration_since(at)));
+    let name = if feed.feed.is_empty() { "reports" } else { &feed.feed };
+    vec![
+        source.name.clone(),
+        source.kind.to_owned(),
+        if feed.source.is_empty() { source.collects.unwrap_or("-").to_owned() } else { name.to_owned() },
+        text(feed.whole_until),
+        behind,
+        text(feed.good_at),
+        text(feed.login_ends),
+        source.left.join(", "),
+    ]
+}
+
+pub(super) fn collect(context: &Context, arguments: &CollectArguments) -> anyhow::Result<Exit> {
+    let core = Arc::new(context.core()?);
+    let source = find(&core, &arguments.name)?;
+    feed_of(&source).map_err(|error| told(Exit::Wrong, error.to_string()))?;
+    let span = span(arguments, context.now())?;
+    let name = source.name.clone();
+    let lock = Context::lock_unless_served(&core.config)?;
+    let id = core.store.write_blocking("ask for a span", move |tx| sources::ask_for(tx, &name, span))?;
+    let bar = Bar { span, shown: std::io::stderr().is_terminal() };
+    if lock.is_some() {
+        let read =
+            core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
+        if let Some(request) = read {
+            let mut told = |come: Come| bar.show(come);
+            runtime()?.block_on(work_off(&core, &request, CancellationToken::new(), &mut told));
+        }
+    } else {
+        Context::wake(&core.config);
+        follow(&core, id, &bar)?;
+    }
+    bar.clear();
+    let ended = core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
+    let Some(ended) = ended else { return Ok(Exit::Failed) };
+    if context.json {
+        json(&ended)?;
+    } else {
+        let reached = ended.reached_at.map_or_else(|| "nowhere".to_owned(), |at| at.to_string());
+        let (records, requests) = (grouped(ended.records), grouped(ended.requests));
+        say!("{}: {records} records in {requests} requests, whole until {reached}", ended.source)?;
+        if let Some(failure) = &ended.failure {
+            say!("! {failure}\n  what came is kept; the same command fetches the rest")?;
+        }
+    }
+    Ok(if ended.failure.is_none() { Exit::Done } else { Exit::Failed })
+}
+
+fn find(core: &Core, name: &str) -> anyhow::Result<Arc<Source>> {
+    if let Some(source) = core.sources.get(name) {
+        return Ok(source.clone());
+    }
+    let help = match nearest(name, core.sources.all().map(|source| source.name.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if name == STORE => "the store is what others are collected into".to_owned(),
+        None => "`legwork sources` lists them".to_owned(),
+    };
+    Err(told(Exit::NotFound, format!("there is no source `{name}` to collect; {help}")))
+}
+
+fn span(arguments: &CollectArguments, now: Timestamp) -> anyhow::Result<Period> {
+    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
+    let end = arguments.to.as_deref().map_or(Ok(whole(now)), |text| instant("--to", text))?;
+    let day = SignedDuration::from_hours(24);
+    let start = match arguments.from.as_deref() {
+        Some(text) => instant("--from", text)?,
+        None => end.checked_sub(day)?,
+    };
+    if end <= start {
+        return Err(told(Exit::Wrong, "--to is not after --from"));
+    }
+    if now < end {
+        return Err(told(Exit::Wrong, "--to lies in the future; leave it out to collect up to now"));
+    }
+    Ok(Period { start, end })
+}
+
+/// Follows what the daemon does.
+fn follow(core: &Core, id: i64, bar: &Bar) -> anyhow::Result<()> {
+    loop {
+        let seen =
+            core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
+        let Some(CollectRequest { state, reached_at: reached, records, requests, .. }) = seen else {
+            return Ok(());
+        };
+        if matches!(state.as_str(), "done" | "failed") {
+            return Ok(());
+        }
+        bar.show(Come { reached, records, requests });
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// How far it is, on one line of a terminal.
+struct Bar {
+    span: Period,
+    shown: bool,
+}
+
+impl Bar {
+    fn show(&self, come: Come) {
+        if !self.shown {
+            return;
+        }
+        let seconds =
+            |from: Timestamp, to: Timestamp| u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
+        let whole = seconds(self.span.start, self.span.end).max(1);
+        let done = come.reached.map_or(0, |reached| seconds(self.span.start, reached)).min(whole);
+        let full = usize::try_from(done * BAR / whole).unwrap_or(0);
+        let empty = usize::try_from(BAR).unwrap_or(0).saturating_sub(full);
+        let line = format!(
+            "[{}{}] {} %, {} records, {} requests",
+            "█".repeat(full),
+            "·".repeat(empty),
+            done * 100 / whole,
+            grouped(come.records),
+            grouped(come.requests)
+        );
+        drop(write!(std::io::stderr(), "\r\x1b[2K{line}"));
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            drop(write!(std::io::stderr(), "\r\x1b[2K"));
+        }
+    }
+}
