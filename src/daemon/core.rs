@@ -9,11 +9,13 @@ use tokio_util::task::TaskTracker;
 
 use super::lateness::Lateness;
 use super::planner::Horizon;
+use super::queue::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Referable};
 use crate::destinations::{Destinations, details};
 use crate::domain::definition::Definition;
 use crate::domain::schedule::{MissedRule, Overlap};
+use crate::domain::source::STORE;
 use crate::jobfile;
 use crate::sources::Sources;
 use crate::store::occurrences::OpenOccurrence;
@@ -185,6 +187,17 @@ impl Core {
             missed: schedule.missed,
             overlap: schedule.overlap,
         })
+    }
+
+    /// Where an occurrence runs, and beside what. Blocks where the config has vendors, for then its definition is looked up.
+    pub(super) fn place(&self, occurrence: &OpenOccurrence, overlap: Overlap) -> Place {
+        let beside = overlap == Overlap::Allow;
+        if self.sources.all().next().is_none() {
+            return Place { beside, source: STORE.to_owned() };
+        }
+        let definition = tokio::task::block_in_place(|| self.definition(occurrence.version_id)).ok();
+        let source = definition.as_ref().map_or(STORE, |definition| definition.report.source.as_str());
+        Place { beside, source: source.to_owned() }
     }
 
     /// Forgets parsed definitions: their zones may have changed.

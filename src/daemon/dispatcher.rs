@@ -200,7 +200,8 @@ async fn hand_over(
                     queue.cancel(occurrence.definition_id);
                 }
                 written.push((occurrence_id, HandOver::Due));
-                queue.push(occurrence, judged.rules.overlap == Overlap::Allow);
+                let place = core.place(&occurrence, judged.rules.overlap);
+                queue.push(occurrence, place);
                 core.lateness.note(due_at, core.clock.exact());
             }
             Decision::Skip(rule) => {

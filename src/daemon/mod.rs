@@ -43,12 +43,13 @@ use tokio_util::task::TaskTracker;
 
 use self::core::Rules;
 pub use self::core::{Core, CoreError};
+use crate::config::Source;
 use crate::domain::source::STORE;
 pub use courier::deliver_due;
 pub use lateness::Lateness;
 pub use lock::{Lock, LockError};
 pub use make::completeness;
-pub use queue::{RunLimits, RunQueue};
+pub use queue::{Place, RunLimits, RunQueue};
 
 /// Wakes the tasks. A lost wake-up costs half a minute, never work: each task acts on what the store says.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +84,12 @@ pub struct Stop {
 
 fn run_limits(core: &Core) -> RunLimits {
     let all = core.config.limits.runs;
-    RunLimits { all, store: core.config.sources.get(STORE).and_then(|source| source.runs).unwrap_or(all) }
+    let runs = |(name, source): (&String, &Source)| {
+        // Over the store the machine itself is the limit.
+        let most = if name == STORE { Some(source.runs.unwrap_or(all).min(all)) } else { source.runs };
+        most.map(|most| (name.clone(), most))
+    };
+    RunLimits { by_source: core.config.sources.iter().filter_map(runs).collect() }
 }
 
 /// Runs the daemon until it is told to stop. Holds the lock of the state folder for as long.

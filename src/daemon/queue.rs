@@ -18,14 +18,23 @@ pub(super) const WAITING_MAX: usize = 10_000;
 const REFILL_BELOW: usize = 5_000;
 /// Runs of backfills at the same time: the reports of today come first.
 const BACKFILL_RUNS: usize = 1;
+/// Runs over a vendor at the same time, unless the config says how many.
+const VENDOR_RUNS: usize = 2;
 
 /// How many runs work at the same time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct RunLimits {
-    /// Of all.
-    pub all: usize,
-    /// Over the segment store.
-    pub store: usize,
+    /// By source; the others have [`VENDOR_RUNS`]. Runs over a vendor mostly wait: they hold up none over the store.
+    pub by_source: BTreeMap<String, usize>,
+}
+
+/// Where and beside what an occurrence runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Whether it may run beside another run of its definition.
+    pub beside: bool,
+    /// The source that its report asks.
+    pub source: String,
 }
 
 /// The run queue.
@@ -47,13 +56,13 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     occurrence: OpenOccurrence,
-    /// Whether it may run beside another run of its definition.
-    beside: bool,
+    place: Place,
 }
 
 #[derive(Debug)]
 struct Running {
     definition_id: i64,
+    source: String,
     backfill: bool,
     cancel: CancellationToken,
 }
@@ -81,8 +90,8 @@ impl RunQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an occurrence; `beside` another run of its definition if it may. One that is there already is left alone.
-    pub fn push(&self, occurrence: OpenOccurrence, beside: bool) {
+    /// Adds an occurrence. One that is there already is left alone.
+    pub fn push(&self, occurrence: OpenOccurrence, place: Place) {
         let mut state = self.state();
         let key = (occurrence.nominal_at, occurrence.occurrence_id);
         if state.running.contains_key(&occurrence.occurrence_id) {
@@ -92,7 +101,7 @@ impl RunQueue {
             state.overflown = true;
             return;
         }
-        state.waiting.entry(key).or_insert(Waiting { occurrence, beside });
+        state.waiting.entry(key).or_insert(Waiting { occurrence, place });
         drop(state);
         self.changed.notify_one();
     }
@@ -137,35 +146,37 @@ impl RunQueue {
             state.overflown = false;
             return Take::Refill;
         }
-        let running = state.running.len();
-        if running < self.limits.all.min(self.limits.store) {
-            let backfills = state.running.values().filter(|running| running.backfill).count();
-            let runs =
-                |definition_id| state.running.values().any(|running| running.definition_id == definition_id);
-            let may = |waiting: &Waiting| {
-                let occurrence = &waiting.occurrence;
-                occurrence.retry_at.is_none_or(|at| at <= now)
-                    && (waiting.beside || !runs(occurrence.definition_id))
-                    && (!occurrence.backfill || backfills < BACKFILL_RUNS)
+        let backfills = state.running.values().filter(|running| running.backfill).count();
+        let runs =
+            |definition_id| state.running.values().any(|running| running.definition_id == definition_id);
+        let full = |source: &String| {
+            let most = self.limits.by_source.get(source).copied().unwrap_or(VENDOR_RUNS);
+            most <= state.running.values().filter(|running| running.source == *source).count()
+        };
+        let may = |waiting: &Waiting| {
+            let occurrence = &waiting.occurrence;
+            occurrence.retry_at.is_none_or(|at| at <= now)
+                && !full(&waiting.place.source)
+                && (waiting.place.beside || !runs(occurrence.definition_id))
+                && (!occurrence.backfill || backfills < BACKFILL_RUNS)
+        };
+        // The reports of today first, however old the instants of a backfill are.
+        let first = |backfill: bool| {
+            let mut each = state.waiting.iter();
+            let found = each.find(|(_, waiting)| waiting.occurrence.backfill == backfill && may(waiting));
+            found.map(|(key, _)| *key)
+        };
+        let found = first(false).or_else(|| first(true));
+        if let Some(Waiting { occurrence, place }) = found.and_then(|key| state.waiting.remove(&key)) {
+            let cancel = CancellationToken::new();
+            let running = Running {
+                definition_id: occurrence.definition_id,
+                source: place.source,
+                backfill: occurrence.backfill || occurrence.rerun,
+                cancel: cancel.clone(),
             };
-            // The reports of today first, however old the instants of a backfill are.
-            let first = |backfill: bool| {
-                let mut each = state.waiting.iter();
-                let found = each.find(|(_, waiting)| waiting.occurrence.backfill == backfill && may(waiting));
-                found.map(|(key, _)| *key)
-            };
-            let found = first(false).or_else(|| first(true));
-            if let Some(taken) = found.and_then(|key| state.waiting.remove(&key)) {
-                let occurrence = taken.occurrence;
-                let cancel = CancellationToken::new();
-                let running = Running {
-                    definition_id: occurrence.definition_id,
-                    backfill: occurrence.backfill || occurrence.rerun,
-                    cancel: cancel.clone(),
-                };
-                state.running.insert(occurrence.occurrence_id, running);
-                return Take::Run(Box::new(occurrence), cancel);
-            }
+            state.running.insert(occurrence.occurrence_id, running);
+            return Take::Run(Box::new(occurrence), cancel);
         }
         let retries = state.waiting.values().filter_map(|waiting| waiting.occurrence.retry_at);
         retries.filter(|at| now < *at).min().map_or(Take::Nothing, Take::After)
@@ -193,7 +204,7 @@ impl RunQueue {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{RunLimits, RunQueue, Take};
+    use super::{Place, RunLimits, RunQueue, Take};
     use crate::domain::period::Period;
     use crate::store::occurrences::OpenOccurrence;
 
@@ -219,6 +230,14 @@ mod tests {
         }
     }
 
+    fn queue(runs: usize) -> RunQueue {
+        RunQueue::new(RunLimits { by_source: [("store".to_owned(), runs)].into() })
+    }
+
+    fn place(beside: bool) -> Place {
+        Place { beside, source: "store".to_owned() }
+    }
+
     fn taken(queue: &RunQueue) -> Option<i64> {
         match queue.take(NOW) {
             Take::Run(occurrence, _) => Some(occurrence.occurrence_id),
@@ -228,9 +247,9 @@ mod tests {
 
     #[test]
     fn the_oldest_runs_first_and_one_a_definition() {
-        let queue = RunQueue::new(RunLimits { all: 2, store: 2 });
+        let queue = queue(2);
         for (id, definition, nominal) in [(1, 7, 30), (2, 7, 10), (3, 8, 20), (4, 9, 5)] {
-            queue.push(occurrence(id, definition, nominal), false);
+            queue.push(occurrence(id, definition, nominal), place(false));
         }
         assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (Some(4), Some(2), None));
         queue.finish(4);
@@ -241,9 +260,9 @@ mod tests {
 
     #[test]
     fn a_retry_waits_for_its_instant_and_does_not_count_as_busy() {
-        let queue = RunQueue::new(RunLimits { all: 2, store: 2 });
+        let queue = queue(2);
         let later = Timestamp::from_second(60).unwrap();
-        queue.push(OpenOccurrence { retry_at: Some(later), ..occurrence(1, 7, 10) }, false);
+        queue.push(OpenOccurrence { retry_at: Some(later), ..occurrence(1, 7, 10) }, place(false));
         assert!(matches!(queue.take(NOW), Take::After(at) if at == later));
         assert!(
             queue.busy(NOW).is_empty() && queue.busy(later).contains(&7) && queue.occurrences().contains(&1)
@@ -253,14 +272,28 @@ mod tests {
 
     #[test]
     fn allowed_runs_stand_beside_each_other_and_backfills_take_one_place() {
-        let queue = RunQueue::new(RunLimits { all: 3, store: 3 });
-        queue.push(occurrence(1, 7, 10), true);
-        queue.push(occurrence(2, 7, 20), true);
+        let queue = queue(3);
+        queue.push(occurrence(1, 7, 10), place(true));
+        queue.push(occurrence(2, 7, 20), place(true));
         for id in [3, 4] {
-            queue.push(OpenOccurrence { backfill: true, ..occurrence(id, id, 1) }, false);
+            queue.push(OpenOccurrence { backfill: true, ..occurrence(id, id, 1) }, place(false));
         }
         assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (Some(1), Some(2), Some(3)));
         queue.finish(1);
         assert_eq!(taken(&queue), None, "another backfill works");
+    }
+
+    #[test]
+    fn runs_that_wait_for_a_vendor_hold_up_none_over_the_store() {
+        let queue = queue(1);
+        for id in [1, 2, 3] {
+            queue.push(occurrence(id, id, 1), Place { beside: false, source: "ringcx".to_owned() });
+        }
+        queue.push(occurrence(4, 4, 2), place(false));
+        queue.push(occurrence(5, 5, 3), place(false));
+        assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (Some(1), Some(2), Some(4)));
+        assert_eq!(taken(&queue), None, "two over the vendor and one over the store work");
+        queue.finish(4);
+        assert_eq!(taken(&queue), Some(5));
     }
 }

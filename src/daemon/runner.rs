@@ -17,7 +17,6 @@ use super::{Core, CoreError, Stop, Wake};
 use crate::chain::chain;
 use crate::domain::definition::Definition;
 use crate::domain::period::PeriodRule;
-use crate::domain::schedule::Overlap;
 use crate::store::definitions::{self, DefinitionState};
 use crate::store::deliveries::add_notice;
 use crate::store::occurrences::{OpenOccurrence, open_one, waiting};
@@ -41,9 +40,9 @@ pub(super) async fn runner(core: Arc<Core>, queue: Arc<RunQueue>, wake: Wake, st
                     let again = run_and_follow(&core, &queue, *occurrence, &halt).await;
                     queue.finish(occurrence_id);
                     if let Some(again) = again {
-                        let beside =
-                            tokio::task::block_in_place(|| core.rules(&again).overlap == Overlap::Allow);
-                        queue.push(again, beside);
+                        let place =
+                            tokio::task::block_in_place(|| core.place(&again, core.rules(&again).overlap));
+                        queue.push(again, place);
                     }
                     wake.courier.notify_one();
                 });
@@ -77,8 +76,8 @@ async fn refill(core: &Arc<Core>, queue: &Arc<RunQueue>) {
             let full = found.len() == WAITING_MAX;
             tokio::task::block_in_place(|| {
                 for occurrence in found {
-                    let beside = core.rules(&occurrence).overlap == Overlap::Allow;
-                    queue.push(occurrence, beside);
+                    let place = core.place(&occurrence, core.rules(&occurrence).overlap);
+                    queue.push(occurrence, place);
                 }
             });
             if full {

@@ -41,8 +41,12 @@ pub(super) type SharedBudget = Arc<Mutex<Budget>>;
 
 /// Something that gives requests the right to be answered.
 pub(super) trait Login {
-    /// The request with what the vendor wants to see, and which login that was.
-    async fn sign(&self, link: &Link, request: RequestBuilder) -> Result<(RequestBuilder, u64), SourceError>;
+    /// The request with what the vendor wants to see, and which login that was, if it is one that can be renewed.
+    async fn sign(
+        &self,
+        link: &Link,
+        request: RequestBuilder,
+    ) -> Result<(RequestBuilder, Option<u64>), SourceError>;
 
     /// That login was refused: the next signature is of a new one.
     async fn refused(&self, login: u64);
@@ -52,8 +56,12 @@ pub(super) trait Login {
 pub(super) struct Nobody;
 
 impl Login for Nobody {
-    async fn sign(&self, _: &Link, request: RequestBuilder) -> Result<(RequestBuilder, u64), SourceError> {
-        Ok((request, 0))
+    async fn sign(
+        &self,
+        _: &Link,
+        request: RequestBuilder,
+    ) -> Result<(RequestBuilder, Option<u64>), SourceError> {
+        Ok((request, None))
     }
 
     async fn refused(&self, _: u64) {}
@@ -105,13 +113,13 @@ impl Link {
             self.admit(ask).await?;
             let error = match self.once(ask, request).await {
                 Ok(response) => return Ok(response),
-                Err(SourceError::Login(_)) if !renewed => {
-                    renewed = true;
-                    login.refused(by).await;
-                    continue;
-                }
                 Err(error) => error,
             };
+            if let (SourceError::Login(_), Some(by), false) = (&error, by, renewed) {
+                renewed = true;
+                login.refused(by).await;
+                continue;
+            }
             tries += 1;
             if TRIES_MAX <= tries || !error.may_repeat() {
                 return Err(error);

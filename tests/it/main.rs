@@ -31,6 +31,7 @@ mod held;
 mod http;
 mod imports;
 mod letters;
+mod logins;
 mod mail;
 mod oracle;
 mod promises;

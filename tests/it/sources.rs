@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::vendor::{Call, Reply, Vendor};
+use crate::support::world::World;
 use crate::support::{Legwork, root};
 
 const HEADER: &str = "Account ID,UII,Session ID,ANI,DNIS,Call Type,Agent ID,Agent Login ID,Agent First Name,Agent Last Name,\
@@ -278,15 +279,19 @@ fn twenty_who_wait_are_served_by_one_login() {
     assert_eq!(vendor.calls("/admin/accounts").len(), 21);
 }
 
-/// A Legwork whose source `lp` is this vendor.
-fn liveperson(vendor: &Vendor, more: &str) -> Legwork {
+/// A config whose source `lp` is this vendor.
+fn liveperson_config(vendor: &Vendor, more: &str) -> String {
     let url = vendor.url();
-    let legwork = Legwork::new(&format!(
+    format!(
         "[source.lp]\nrates = [\"1000 per 1s\"]\nretry_after = \"0s\"\ntimeout = \"3s\"\n\
          [source.lp.liveperson]\naccount = \"le1\"\nclient_id = \"app\"\nclient_secret = {{ file = \"app-secret\" }}\npage = 2\n\
          [source.lp.liveperson.hosts]\nsentinel = \"{url}\"\nagentActivityDomain = \"{url}\"\nleDataReporting = \"{url}\"\n\
          msgHist = \"{url}\"\n{more}"
-    ));
+    )
+}
+
+fn liveperson(vendor: &Vendor) -> Legwork {
+    let legwork = Legwork::new(&liveperson_config(vendor, ""));
     secret(&legwork, "app-secret");
     legwork
 }
@@ -336,7 +341,7 @@ fn handle_times_are_paged_over_shifting_pages_and_read_in_both_shapes() {
         let page: Vec<Value> = rows.iter().skip(offset).take(2).map(|row| handled(*row, *row)).collect();
         Reply::json(&json!({ "timeframe": {}, "segments": page, "pagination": { "count": rows.len() } }))
     });
-    let legwork = liveperson(&vendor, "");
+    let legwork = liveperson(&vendor);
     legwork.job(
         "handled",
         "[report]\ntype = \"agent-segments\"\nsource = \"lp\"\ntime_zone = \"UTC\"\nperiod = \"last 30 days\"\n",
@@ -368,7 +373,7 @@ fn handle_times_are_paged_over_shifting_pages_and_read_in_both_shapes() {
     let vendor = Vendor::start(|call| {
         if call.path.contains("/app/token") { token() } else { Reply::json(&golden("handle-time.json")) }
     });
-    let legwork = liveperson(&vendor, "");
+    let legwork = liveperson(&vendor);
     let config = fs::read_to_string(legwork.path("legwork.toml")).unwrap().replace("page = 2", "page = 100");
     fs::write(legwork.path("legwork.toml"), config).unwrap();
     let core = self::core(&legwork, "2021-11-22T13:00:00Z");
@@ -385,7 +390,7 @@ fn handle_times_are_paged_over_shifting_pages_and_read_in_both_shapes() {
         let page = if first { vec![handled(1, 1), handled(2, 2)] } else { Vec::new() };
         Reply::json(&json!({ "segments": page, "pagination": { "count": 3 } }))
     });
-    let legwork = liveperson(&vendor, "");
+    let legwork = liveperson(&vendor);
     let core = self::core(&legwork, SOON);
     let said =
         fetch(&core, "lp", Feed::HandleTime, "2026-06-10T08:00:00Z", "2026-06-10T09:00:00Z").unwrap_err();
@@ -404,7 +409,7 @@ fn metrics_pass_through_as_the_vendors_document_and_flat() {
             "operations-1.json"
         }))
     });
-    let legwork = liveperson(&vendor, "");
+    let legwork = liveperson(&vendor);
     let job = |rest: &str| {
         format!(
             "[report]\ntype = \"messaging-agent-segments\"\nsource = \"lp\"\ntime_zone = \"UTC\"\nperiod = \"last 60 minutes\"\n{rest}"
@@ -466,7 +471,7 @@ fn conversations_become_segments_whose_metrics_the_store_counts() {
             }],
         }))
     });
-    let legwork = liveperson(&vendor, "");
+    let legwork = liveperson(&vendor);
     let core = core(&legwork, "2026-06-10T12:00:00Z");
     runtime().block_on(async {
         let source = core.sources.get("lp").unwrap().clone();
@@ -619,6 +624,73 @@ fn a_command_collects_a_span_and_the_rows_make_the_segment_report() {
     let sources = legwork.run(&["sources"]).ok();
     assert!(sources.contains("ringcx") && sources.contains("ringcentral"), "{sources}");
     legwork.run(&["collect", "nobody"]).fails(3);
+}
+
+#[test]
+fn metrics_that_the_vendor_forgets_are_kept_and_a_gap_is_no_quiet_time() {
+    let vendor = Vendor::start(|call| {
+        if call.path.contains("/app/token") { token() } else { Reply::json(&golden("operations-2.json")) }
+    });
+    let config =
+        liveperson_config(&vendor, "[source.lp.collect]\nfeed = \"messaging-operations\"\nevery = \"30m\"\n");
+    let mut world = World::new(&config, "2026-06-10T11:59:00Z");
+    secret(&world.legwork, "app-secret");
+    let job = |from: &str, to: &str| {
+        format!(
+            "[report]\ntype = \"messaging-agent-segments\"\nsource = \"lp\"\ntime_zone = \"UTC\"\n\
+             period = {{ from = \"{from}\", to = \"{to}\" }}\n"
+        )
+    };
+    world.legwork.job("whole", &job("2026-06-10T12:00", "2026-06-10T13:00"));
+    world.legwork.job("gap", &job("2026-06-10T12:00", "2026-06-10T13:30"));
+    world.start();
+    for instant in ["12:30:00", "13:00:00"] {
+        // Just before the boundary nothing is asked; at it the interval that has ended is.
+        world.clock.set(format!("2026-06-10T{instant}Z").parse().unwrap());
+        let count = if instant == "12:30:00" { "1" } else { "2" };
+        world.until("select count(*) from kept_metrics", count);
+    }
+    world.crash();
+    let legwork = &world.legwork;
+    assert_eq!(legwork.ask("select group_concat(minutes) from kept_metrics"), "30,30");
+    assert_eq!(vendor.calls("msgagentsegments?timeframe=30&v=1&agentIds=all&skillIds=all").len(), 2);
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "whole"]).ok();
+    let path = legwork.path("state/artifacts").join(legwork.ask("select path from artifact"));
+    let text = fs::read_to_string(path).unwrap();
+    let starts: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        ["2026-06-10 12:00:00", "2026-06-10 12:00:00", "2026-06-10 12:30:00", "2026-06-10 12:30:00"]
+    );
+    let said = legwork.run(&["run", "gap"]).fails(1);
+    assert!(said.contains("no metrics were collected from 2026-06-10 13:00:00"), "{said}");
+}
+
+#[test]
+fn xml_is_asked_for_where_the_vendor_offers_it_and_made_here_where_it_answers_otherwise() {
+    let xml = "<report>\n<row><a>1</a></row>\n<row/>\n</report>\n";
+    for (answer, rows, begins) in [
+        (Reply::of(200, "text/xml", xml), "2", xml),
+        (Reply::csv(fs::read(root().join("tests/golden/sources/sessions.csv")).unwrap()), "1", "<?xml"),
+    ] {
+        let vendor = with_login(move |_| answer.clone());
+        let legwork = ringcx(&vendor, "");
+        legwork.job("sessions", &reports_job("agent-session-raw", "[output]\nformat = \"xml\"\n"));
+        legwork.run(&["apply"]).ok();
+        legwork.run(&["run", "sessions"]).ok();
+        assert_eq!(vendor.calls("reportsStreaming")[0].json()["reportCriteria"]["returnType"], "XML");
+        assert_eq!(legwork.ask("select rows from artifact"), rows);
+        let path = legwork.path("state/artifacts").join(legwork.ask("select path from artifact"));
+        let made = fs::read_to_string(path).unwrap();
+        assert!(made.starts_with(begins), "{made}");
+    }
+    let vendor = with_login(|_| Reply::of(200, "text/xml", "<report><row></report>"));
+    let legwork = ringcx(&vendor, "");
+    legwork.job("sessions", &reports_job("agent-session-raw", "[output]\nformat = \"xml\"\n"));
+    legwork.run(&["apply"]).ok();
+    let said = legwork.run(&["run", "sessions"]).fails(1);
+    assert!(said.contains("not XML"), "{said}");
 }
 
 /// A session of Kore.ai that began at a second of the day.

@@ -72,14 +72,18 @@ pub(super) struct Transfer {
 }
 
 impl Login for Koreai {
-    async fn sign(&self, link: &Link, request: RequestBuilder) -> Result<(RequestBuilder, u64), SourceError> {
+    async fn sign(
+        &self,
+        link: &Link,
+        request: RequestBuilder,
+    ) -> Result<(RequestBuilder, Option<u64>), SourceError> {
         let token = self.token(link.errand.now())?;
         let mut auth = HeaderValue::from_str(&token)
             .map_err(|_| SourceError::Login("the login cannot stand in a header".to_owned()))?;
         auth.set_sensitive(true);
         // A header of its own, not Authorization.
         let request = request.header("auth", auth).header("accountId", &self.at.account);
-        Ok((request.header("iId", &self.at.app), 0))
+        Ok((request.header("iId", &self.at.app), None))
     }
 
     async fn refused(&self, _: u64) {}

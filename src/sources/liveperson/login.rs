@@ -43,15 +43,19 @@ struct Claims {
 }
 
 impl Login for LivepersonLogin {
-    async fn sign(&self, link: &Link, request: RequestBuilder) -> Result<(RequestBuilder, u64), SourceError> {
+    async fn sign(
+        &self,
+        link: &Link,
+        request: RequestBuilder,
+    ) -> Result<(RequestBuilder, Option<u64>), SourceError> {
         let (value, number) = match &self.at.login {
             Way::Client { .. } => {
                 let (token, number) = self.token(link).await?;
-                (format!("Bearer {}", token.expose()), number)
+                (format!("Bearer {}", token.expose()), Some(number))
             }
             Way::Signed { key, secret: app, token, token_secret } => {
                 let keys = Keys { key, secret: &secret(app)?, token, token_secret: &secret(token_secret)? };
-                (signed(&request, &keys, link.errand.now())?, 0)
+                (signed(&request, &keys, link.errand.now())?, None)
             }
         };
         let mut value = HeaderValue::from_str(&value)

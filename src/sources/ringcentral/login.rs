@@ -64,7 +64,11 @@ struct LegacyAnswer {
 }
 
 impl Login for RingcentralLogin {
-    async fn sign(&self, link: &Link, request: RequestBuilder) -> Result<(RequestBuilder, u64), SourceError> {
+    async fn sign(
+        &self,
+        link: &Link,
+        request: RequestBuilder,
+    ) -> Result<(RequestBuilder, Option<u64>), SourceError> {
         let (token, number) = self
             .tokens
             .get(link.errand.now(), async |before: Option<Token>| self.fetch(link, before).await)
@@ -79,7 +83,7 @@ impl Login for RingcentralLogin {
         } else {
             (HeaderName::from_static("x-auth-token"), token.expose().to_owned())
         };
-        Ok((request.header(name, sensitive(&value)?), number))
+        Ok((request.header(name, sensitive(&value)?), Some(number)))
     }
 
     async fn refused(&self, number: u64) {

@@ -279,6 +279,25 @@ impl S3rver {
 /// How the file of an object ends on the disk.
 const S3RVER_OBJECT: &str = "._S3rver_object";
 
+/// An OAuth 2 server that gives tokens for client credentials, as JWTs of its own.
+pub struct OauthServer {
+    #[expect(dead_code, reason = "kept until the end")]
+    server: Server,
+    pub port: u16,
+}
+
+impl OauthServer {
+    pub fn start() -> Self {
+        let server = Server::start(|_, port| {
+            let modules = std::env::var("LEGWORK_TEST_NODE").expect("run the tests by tests/run");
+            let mut command = Command::new("node");
+            command.arg(root().join("tests/servers/oauth.mjs")).arg(modules).arg(port.to_string());
+            command
+        });
+        Self { port: server.port, server }
+    }
+}
+
 /// Azurite's blobs, below `http://127.0.0.1:PORT/devstoreaccount1`. It verifies signatures: a wrong key gets
 /// 403.
 pub struct Azurite {
