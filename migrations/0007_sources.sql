@@ -11,7 +11,9 @@ create table source_request (
     -- The HTTP status of the answer; null where there was none.
     status             integer,
     -- Milliseconds until the answer began.
-    took_ms            integer not null check (0 <= took_ms)
+    took_ms            integer not null check (0 <= took_ms),
+    -- Not before this instant again: the vendor said so.
+    again_at           text check (again_at glob '????-??-??T??:??:??.???Z')
 ) strict;
 create index source_request_recent on source_request (at);
 create index source_request_run on source_request (run_id) where run_id is not null;

@@ -4,7 +4,9 @@
 //! cells, and the end must be an end. Only what a job asks for beyond the file itself (checks, first rows, files by
 //! recipient, another format) makes cells of it.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::rc::Rc;
 
 use quick_xml::events::Event;
 
@@ -14,6 +16,9 @@ use crate::domain::table::Binding;
 
 /// Bytes read at once.
 const BUFFER: usize = 256 << 10;
+/// A row is shorter than this, and what is read ahead.
+const ROW_BYTES_MAX: usize = 4 << 20;
+const OPEN_QUOTE: &str = "a quote is opened and never closed";
 /// A header that is none is told up to here.
 const TOLD_CHARS: usize = 160;
 
@@ -45,11 +50,17 @@ struct Tee<R, W> {
     input: R,
     out: Option<W>,
     last: u8,
+    /// Bytes since the last row ended: a quote that is never closed makes one row of everything.
+    since: Rc<Cell<usize>>,
 }
 
 impl<R: Read, W: Write> Read for Tee<R, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if ROW_BYTES_MAX < self.since.get() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, OPEN_QUOTE));
+        }
         let read = self.input.read(buffer)?;
+        self.since.set(self.since.get() + read);
         if let Some(bytes) = buffer.get(..read) {
             if let Some(out) = &mut self.out {
                 out.write_all(bytes)?;
@@ -65,6 +76,7 @@ pub struct PassedText<R, W> {
     reader: csv::Reader<Tee<BufReader<R>, W>>,
     header: csv::ByteRecord,
     dialect: Dialect,
+    since: Rc<Cell<usize>>,
 }
 
 impl<R, W> std::fmt::Debug for PassedText<R, W> {
@@ -76,7 +88,8 @@ impl<R, W> std::fmt::Debug for PassedText<R, W> {
 impl<R: Read, W: Write> PassedText<R, W> {
     /// Reads up to the end of the header. `out` gets every byte as it comes.
     pub fn begin(input: BufReader<R>, out: Option<W>, dialect: Dialect) -> Result<Self, PassedError> {
-        let tee = Tee { input, out, last: b'\n' };
+        let since = Rc::new(Cell::new(0));
+        let tee = Tee { input, out, last: b'\n', since: since.clone() };
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(dialect.delimiter)
             .flexible(true)
@@ -87,7 +100,7 @@ impl<R: Read, W: Write> PassedText<R, W> {
             let words = "the answer is empty: not even a header, so it is no report without rows";
             return Err(PassedError::Malformed(words.to_owned()));
         }
-        Ok(Self { reader, header, dialect })
+        Ok(Self { reader, header, dialect, since })
     }
 
     /// Which of several headers it is.
@@ -128,9 +141,10 @@ impl<R: Read, W: Write> PassedText<R, W> {
         seen: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(Option<W>, u64), PassedError> {
         let width = self.header.len();
-        let (mut record, mut rows) = (csv::ByteRecord::new(), 0_u64);
+        let (mut record, mut rows, mut record_open) = (csv::ByteRecord::new(), 0_u64, false);
         while self.reader.read_byte_record(&mut record).map_err(read_error)? {
             rows += 1;
+            self.since.set(0);
             // Rows, not lines: a cell may hold line breaks.
             let broken = |what: String| PassedError::Malformed(format!("row {rows}: {what}"));
             if record.len() != width {
@@ -139,12 +153,18 @@ impl<R: Read, W: Write> PassedText<R, W> {
             if std::str::from_utf8(record.as_slice()).is_err() {
                 return Err(broken("it is not UTF-8".to_owned()));
             }
+            let last = record.len().checked_sub(1).and_then(|at| record.get(at));
+            record_open = last.is_some_and(|cell| cell.ends_with(b"\n"));
             if let Some(cells) = &mut cells {
                 cells(&record)?;
             }
             if rows.is_multiple_of(4_096) && !seen(4_096) {
                 return Err(PassedError::Io(io::Error::other("stopped")));
             }
+        }
+        // The text ended inside of quotes: the last cell took its line break in.
+        if 0 < rows && record_open {
+            return Err(PassedError::Malformed(OPEN_QUOTE.to_owned()));
         }
         let tee = self.reader.into_inner();
         if !self.dialect.ends_by_length && tee.last != b'\n' {
@@ -158,7 +178,8 @@ impl<R: Read, W: Write> PassedText<R, W> {
 fn read_error(error: csv::Error) -> PassedError {
     let text = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() {
-        return PassedError::Io(error);
+        let open = error.kind() == io::ErrorKind::InvalidData;
+        return if open { PassedError::Malformed(OPEN_QUOTE.to_owned()) } else { PassedError::Io(error) };
     }
     PassedError::Malformed(text)
 }
@@ -225,19 +246,37 @@ impl<'a, W: Write + Send + 'a> TextRows<'a, W> {
     }
 }
 
-/// XML that somebody else wrote, kept as it is: well-formed to its end. Its rows are what stands directly below its root.
-pub fn xml<R: Read, W: Write>(input: BufReader<R>, out: W) -> Result<(W, u64), PassedError> {
+/// XML that somebody else wrote, kept as it is: well-formed to its end, with rows directly below its root, each of `width`
+/// fields, as elements or attributes. Without a row nothing shows that it is the report.
+pub fn xml<R: Read, W: Write>(input: BufReader<R>, out: W, width: usize) -> Result<(W, u64), PassedError> {
     let mut reader = quick_xml::Reader::from_reader(BufReader::with_capacity(
         BUFFER,
-        Tee { input, out: Some(out), last: b'\n' },
+        Tee { input, out: Some(out), last: b'\n', since: Rc::default() },
     ));
-    let (mut depth, mut rows, mut roots, mut buffer) = (0_u64, 0_u64, 0_u64, Vec::new());
+    let (mut depth, mut rows, mut roots, mut fields, mut buffer) = (0_u64, 0_u64, 0_u64, 0, Vec::new());
+    let narrow = |row: u64, fields: usize| {
+        (fields != width)
+            .then(|| PassedError::Malformed(format!("row {row} has {fields} fields, the report {width}")))
+    };
     loop {
         let event = reader.read_event_into(&mut buffer);
         match event {
             Err(quick_xml::Error::Io(error)) => return Err(io::Error::new(error.kind(), error).into()),
             Err(error) => return Err(PassedError::Malformed(format!("the answer is not XML: {error}"))),
-            Ok(Event::Start(_) | Event::Empty(_)) if depth == 1 => rows += 1,
+            Ok(Event::Start(ref row) | Event::Empty(ref row)) if depth == 1 => {
+                rows += 1;
+                fields = row.attributes().count();
+                let alone = matches!(event, Ok(Event::Empty(_)));
+                if let Some(error) = narrow(rows, fields).filter(|_| alone) {
+                    return Err(error);
+                }
+            }
+            Ok(Event::Start(_) | Event::Empty(_)) if depth == 2 => fields += 1,
+            Ok(Event::End(_)) if depth == 2 => {
+                if let Some(error) = narrow(rows, fields) {
+                    return Err(error);
+                }
+            }
             _ => {}
         }
         match event {
@@ -247,6 +286,11 @@ pub fn xml<R: Read, W: Write>(input: BufReader<R>, out: W) -> Result<(W, u64), P
             }
             Ok(Event::Empty(_)) => roots += u64::from(depth == 0),
             Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::Eof) if depth == 0 && roots == 1 && rows == 0 => {
+                return Err(PassedError::Malformed(
+                    "the XML has no row that would show what it is".to_owned(),
+                ));
+            }
             Ok(Event::Eof) if depth == 0 && roots == 1 => {
                 let out = reader.into_inner().into_inner().out;
                 let gone = || PassedError::Malformed("the file is gone".to_owned());

@@ -113,7 +113,11 @@ fn warnings(context: &Context, config: &Config, zones: &Zones, folder: &Folder) 
             Err(error) => warn(
                 &file,
                 format!("{key}: {}", crate::chain::chain(&error)),
-                "mails and uploads will wait until it can be read",
+                if key.starts_with("source.") {
+                    "runs over the source fail until it can be read"
+                } else {
+                    "mails and uploads will wait until it can be read"
+                },
             ),
         }
     }

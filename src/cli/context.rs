@@ -88,7 +88,7 @@ pub(super) fn definition(store: &Store, name: &str) -> anyhow::Result<StoredDefi
     let near = crate::domain::nearest::nearest(name, all.iter().map(|stored| stored.name.as_str()));
     let help = match near {
         Some(near) => format!("; did you mean `{near}`?"),
-        None => "; `legwork list` shows what there is".to_owned(),
+        None => "; `legwork list` shows what there is, and `legwork apply` takes up new job files".to_owned(),
     };
     Err(told(Exit::NotFound, format!("there is no definition `{name}`{help}")))
 }

@@ -119,8 +119,27 @@ pub(super) fn collect(context: &Context, arguments: &CollectArguments) -> anyhow
         let read =
             core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
         if let Some(request) = read {
+            let stop = CancellationToken::new();
             let mut told = |come: Come| bar.show(come);
-            runtime()?.block_on(work_off(&core, &request, CancellationToken::new(), &mut told));
+            runtime()?.block_on(async {
+                let interrupted = async {
+                    // Without a way to hear it the signal ends the process as ever.
+                    if tokio::signal::ctrl_c().await.is_ok() {
+                        stop.cancel();
+                    }
+                    std::future::pending::<()>().await;
+                };
+                tokio::select! {
+                    () = work_off(&core, &request, stop.clone(), &mut told) => {}
+                    () = interrupted => {}
+                }
+            });
+            if stop.is_cancelled() {
+                let words = "interrupted";
+                core.store.write_blocking("end what was asked for", move |tx| {
+                    sources::end_request(tx, id, Some(words))
+                })?;
+            }
         }
     } else {
         Context::wake(&core.config);
@@ -181,6 +200,10 @@ fn follow(core: &Core, id: i64, bar: &Bar) -> anyhow::Result<()> {
         };
         if matches!(state.as_str(), "done" | "failed") {
             return Ok(());
+        }
+        if Context::lock_unless_served(&core.config)?.is_some() {
+            let words = "the daemon has ended; what was asked for goes on at its next start";
+            return Err(told(Exit::Later, words));
         }
         bar.show(Come { reached, records, requests });
         std::thread::sleep(Duration::from_millis(200));

@@ -373,8 +373,8 @@ fn tell_run(
     if let Some(file) = &run.file {
         let period = crate::domain::period::Period { start: found.period_start, end: found.period_end };
         let told = core.store.read_blocking("read the coverage", |c| match report {
-            Some(report) => completeness(c, report, &period),
-            None => coverage::completeness(c, &period, zone),
+            Some(report) => completeness(&core.config, c, report, &period),
+            None => coverage::completeness(c, &period, zone, &[]),
         })?;
         let rows = u64::try_from(file.rows).unwrap_or(0);
         say!(

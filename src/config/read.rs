@@ -32,6 +32,11 @@ impl Reading<'_> {
         self.problems.push(self.source.problem(path, message, help));
     }
 
+    /// Whether anything is wrong already: a further complaint may only be its consequence.
+    pub(super) fn has_problems(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
     pub(super) fn take<T>(&mut self, path: &str, result: Result<T, String>) -> Option<T> {
         match result {
             Ok(value) => Some(value),

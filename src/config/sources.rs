@@ -9,6 +9,7 @@ use super::file::{CollectTable, KoreaiTable, LivepersonTable, RingcentralTable, 
 use super::read::Reading;
 use crate::domain::budget::Rate;
 use crate::domain::instant::parse_instant;
+use crate::domain::name::DefinitionName;
 use crate::domain::nearest::nearest;
 use crate::domain::source::{Feed, STORE, SourceKind};
 use crate::domain::units;
@@ -279,6 +280,11 @@ fn usual_rates(kind: SourceKind) -> &'static [&'static str] {
 impl Reading<'_> {
     pub(super) fn source(&mut self, name: String, table: SourceTable) -> Option<(String, Source)> {
         let path = format!("source.{name}");
+        // Tokens are kept in a file of that name.
+        self.take(
+            &path,
+            name.parse::<DefinitionName>().map_err(|error| format!("`{name}` is no name; {error}")),
+        )?;
         let default = Source::store();
         let kinds = [table.ringcentral.is_some(), table.liveperson.is_some(), table.koreai.is_some()];
         let vendors = kinds.into_iter().filter(|set| *set).count();
@@ -316,6 +322,13 @@ impl Reading<'_> {
             }
         };
         source.lag = self.duration(&format!("{path}.lag"), table.lag.as_ref(), default.lag);
+        if table
+            .timeout
+            .as_deref()
+            .is_some_and(|text| text.trim_start_matches('0').starts_with(char::is_alphabetic))
+        {
+            self.wrong(&format!("{path}.timeout"), "no time at all", "leave it out, or write \"60s\"");
+        }
         source.timeout = self.duration(&format!("{path}.timeout"), table.timeout.as_ref(), default.timeout);
         let first = table.retry_after.as_ref();
         source.retry_after = self.duration(&format!("{path}.retry_after"), first, default.retry_after);
@@ -359,6 +372,8 @@ impl Reading<'_> {
             (None, None, None, Some((user, password)), None) => {
                 RingcentralLogin::Password { user, password, platform_id: table.platform_id }
             }
+            // What is wrong with a secret has been told.
+            _ if self.has_problems() => return None,
             _ => {
                 let help = "write `jwt` or `code` with `client_id` and `client_secret`, or `token`, or `user` and \
                             `password`";
@@ -387,6 +402,7 @@ impl Reading<'_> {
             (None, Some(((key, secret), (token, token_secret)))) => {
                 LivepersonLogin::Signed { key, secret, token, token_secret }
             }
+            _ if self.has_problems() => return None,
             _ => {
                 let help = "write `client_id` and `client_secret`; a legacy account has app_key, app_secret, \
                             access_token and access_token_secret";

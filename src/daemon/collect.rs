@@ -30,6 +30,8 @@ const AT_ONCE: usize = 500;
 const FIRST: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A pass that failed is tried again after so long, or at its next instant if that is sooner.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// Metrics count back from when they are asked for: later than this they are another interval's.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
 /// Requests of a person are looked for this often when nobody wakes the collector.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -54,7 +56,8 @@ struct Fetching<'a> {
 }
 
 impl Fetching<'_> {
-    /// Fetches a span piece by piece; `told` hears of each one that has come.
+    /// Fetches a span piece by piece; `told` hears of each one that has come. It begins a margin before, for rows that the
+    /// vendor files under an earlier instant than we do.
     async fn span(
         &self,
         span: Period,
@@ -65,12 +68,16 @@ impl Fetching<'_> {
         let mut writer =
             tokio::task::block_in_place(|| SegmentWriter::open(&self.core.store)).map_err(here)?;
         let mut come = Come::default();
-        for piece in pieces(span, SignedDuration::from_millis(self.feed.piece_ms())) {
+        let margin = SignedDuration::from_millis(self.feed.margin_ms());
+        let wide = Period { start: span.start.checked_sub(margin).unwrap_or(span.start), ..span };
+        for piece in pieces(wide, SignedDuration::from_millis(self.feed.piece_ms())) {
             let arrived = self.core.now();
             let mut records = 0_u64;
             let fetched = {
                 let mut sink = |batch: Vec<Record>| {
-                    records += u64::try_from(batch.len()).unwrap_or(0);
+                    // People who are only named along with their segments are no rows.
+                    let rows = batch.iter().filter(|record| !matches!(record, Record::Agent(_))).count();
+                    records += u64::try_from(rows).unwrap_or(0);
                     tokio::task::block_in_place(|| {
                         batch.chunks(AT_ONCE).try_for_each(|chunk| {
                             writer.write(chunk, arrived.as_millisecond()).map(drop).map_err(here)
@@ -86,19 +93,23 @@ impl Fetching<'_> {
                 move |tx: &rusqlite::Transaction<'_>| sources::note_requests(tx, &name, run_id, &asked);
             self.core.store.write("note requests", note).await.map_err(here)?;
             fetched?;
-            // As far as the vendor was complete when it was asked.
-            let complete = arrived.checked_sub(self.lag()).unwrap_or(arrived).min(piece.end);
-            if piece.start < complete {
+            self.errand.renew();
+            // As far as the vendor adds nothing any more, when it was asked.
+            let settled = SignedDuration::from_millis(self.feed.settled_ms()).max(self.source.config.lag);
+            let settled = arrived.checked_sub(settled).unwrap_or(arrived).min(piece.end);
+            let from = piece.start.max(span.start);
+            if from < settled {
                 let covered = CoverageRecord {
                     source: Some(self.source.name.as_str().into()),
                     account: Some(account.as_str().into()),
-                    from: piece.start.as_millisecond(),
-                    to: complete.as_millisecond(),
+                    from: from.as_millisecond(),
+                    to: settled.as_millisecond(),
                 };
                 tokio::task::block_in_place(|| writer.cover(&covered)).map_err(here)?;
             }
             come.records += records;
-            come.reached = Some(complete.max(piece.start));
+            let reached = arrived.checked_sub(self.lag()).unwrap_or(arrived).min(piece.end);
+            come.reached = Some(reached.max(from));
             told(come)?;
         }
         tokio::task::block_in_place(|| writer.finish()).map_err(here)
@@ -110,15 +121,17 @@ impl Fetching<'_> {
 
     /// Notes how it ended.
     async fn note(&self, whole_until: Option<Timestamp>, result: &Result<(), SourceError>) {
-        let login_ends = self.source.login_ends().await;
+        let login_ends = self.source.login_ends();
         let failure = result.as_ref().err().map(ToString::to_string);
         let pass = Pass { whole_until, failure, login_ends };
         let (name, feed, now) = (self.source.name.clone(), self.feed, self.core.now());
         let asked = self.errand.take_asked();
         let run_id = self.run_id;
+        // Told to stop is no failure of the source.
+        let stopped = *result == Err(SourceError::Stopped);
         let note = move |tx: &rusqlite::Transaction<'_>| {
             sources::note_requests(tx, &name, run_id, &asked)?;
-            sources::note_pass(tx, &name, Some(feed), &pass, now)
+            if stopped { Ok(()) } else { sources::note_pass(tx, &name, Some(feed), &pass, now) }
         };
         if let Err(error) = self.core.store.write("note a pass", note).await {
             tracing::warn!(source = self.source.name, error = chain(&error), "a pass could not be noted");
@@ -187,7 +200,11 @@ pub(super) async fn collector(core: Arc<Core>, wake: Wake, stop: Stop) {
         }
     }
     tasks.spawn(on_request(core, wake, stop));
-    while tasks.join_next().await.is_some() {}
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "collecting panicked; it goes on at the next start");
+        }
+    }
 }
 
 /// The passes of a source.
@@ -201,7 +218,7 @@ async fn on_schedule(core: Arc<Core>, source: Arc<Source>, collect: Collect, sto
             () = timer.until(at) => {}
         }
         let result = if collect.feed == Feed::MessagingOperations {
-            metrics(&core, &source, &collect, at, stop.gently.clone()).await
+            metrics(&core, &source, &collect, stop.gently.clone()).await
         } else {
             pass(&core, &source, &collect, stop.gently.clone()).await
         };
@@ -256,13 +273,16 @@ pub async fn pass(
     if let Some(whole) = whole.filter(|whole| *whole < start) {
         tracing::error!(source = source.name, from = %whole, to = %start, "the vendor has forgotten a span that was never collected");
     }
+    tracing::info!(source = source.name, feed = feed.name(), from = %start, until = %end, "collecting");
     let mut reached = whole;
-    let result = fetching
-        .span(Period { start, end }, &mut |come: Come| {
-            reached = reached.max(come.reached);
-            Ok(())
-        })
-        .await;
+    let mut told = |come: Come| {
+        reached = reached.max(come.reached);
+        let (name, reached) = (source.name.clone(), reached);
+        let note = move |tx: &rusqlite::Transaction<'_>| sources::note_whole(tx, &name, feed, reached);
+        let noted = tokio::task::block_in_place(|| core.store.write_blocking("note how far it is", note));
+        noted.map_err(|error| SourceError::Here(chain(&error)))
+    };
+    let result = fetching.span(Period { start, end }, &mut told).await;
     fetching.note(reached, &result).await;
     if result.is_ok() {
         tracing::info!(source = source.name, feed = feed.name(), until = %end, "collected");
@@ -275,14 +295,14 @@ async fn metrics(
     core: &Core,
     source: &Source,
     collect: &Collect,
-    at: Timestamp,
     stop: CancellationToken,
 ) -> Result<(), SourceError> {
     let seconds = collect.every.as_secs().max(60);
-    let end = Timestamp::from_second(at.as_second().div_euclid(seconds) * seconds).unwrap_or(at);
+    let now = core.now();
+    let end = Timestamp::from_second(now.as_second().div_euclid(seconds) * seconds).unwrap_or(now);
     let interval = Period { start: end.checked_sub(collect.every).unwrap_or(end), end };
     // The vendor counts back from now: a question that comes late would tell of another interval.
-    if SignedDuration::from_secs(30) < core.now().duration_since(end) {
+    if LATE < now.duration_since(end) {
         return Ok(());
     }
     let errand = core.sources.errand(source, stop);
@@ -290,6 +310,10 @@ async fn metrics(
     let result = async {
         let account = source.account(&errand).await?;
         let document = source.metrics(&errand, seconds / 60).await?;
+        if LATE < core.now().duration_since(end) {
+            let words = "the answer came too late: it counts back from later than the interval's end";
+            return Err(SourceError::Passing(words.to_owned()));
+        }
         let name = source.name.clone();
         let keep = move |tx: &rusqlite::Transaction<'_>| {
             sources::keep_metrics(tx, (&name, &account), interval, &document)
@@ -332,14 +356,24 @@ pub async fn work_off(
     told: &mut (dyn FnMut(Come) + Send),
 ) {
     let id = request.collect_request_id;
+    let before = (request.records, request.requests);
     let result = async {
         let source = find(core, &request.source)?;
         let feed = feed_of(&source)?;
         let errand = core.sources.errand(&source, stop);
-        let span = remembered(feed, Period { start: request.from, end: request.to }, core.now())?;
         let fetching = Fetching { core, source: &source, errand: &errand, feed, run_id: None };
+        // Where it was when the last process ended; and no further than the vendor is worth asking.
+        let complete = core.now().checked_sub(fetching.lag()).unwrap_or(request.to);
+        let complete = Timestamp::from_second(complete.as_second()).unwrap_or(complete);
+        let start = request.reached_at.unwrap_or(request.from).max(request.from);
+        let span = Period { start, end: request.to.min(complete) };
+        if span.end <= span.start && request.reached_at.is_none() {
+            let words = format!("the vendor is complete until {complete} only; ask for an earlier span");
+            return Err(SourceError::Lasting(words));
+        }
+        let span = remembered(feed, span, core.now())?;
         let note = |come: Come| {
-            let counts = (come.records, come.requests);
+            let counts = (before.0 + come.records, before.1 + come.requests);
             let write =
                 move |tx: &rusqlite::Transaction<'_>| sources::note_reached(tx, id, come.reached, counts);
             let noted = core.store.write_blocking("note how far it is", write);
@@ -353,8 +387,8 @@ pub async fn work_off(
         let result = fetching.span(span, &mut hear).await;
         fetching.note(None, &result).await;
         result
-    }
-    .await;
+    };
+    let result = result.await;
     if result == Err(SourceError::Stopped) {
         return;
     }

@@ -25,9 +25,6 @@ use crate::zones::Zones;
 /// Parsed definitions kept in memory.
 const PARSED_KEPT: usize = 4_096;
 
-/// Vendors' windows are shorter than this.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
-
 /// Why something that spans several parts failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CoreError {
@@ -105,11 +102,15 @@ impl Core {
         let destinations = Destinations::new(&config);
         let sources = Sources::new(&config, clock.clone());
         // What was asked before this process counts in the vendors' windows, too.
-        let since = clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::UNIX_EPOCH);
+        let rates = config.sources.values().flat_map(|source| &source.rates);
+        let longest = rates.map(|rate| rate.span).max().unwrap_or_default();
+        // A pause that was asked for lasts a day at the most.
+        let longest = longest.max(SignedDuration::from_hours(24));
+        let since = clock.now().checked_sub(longest).unwrap_or(Timestamp::UNIX_EPOCH);
         let asked =
             store.read_blocking("read requests", |c| crate::store::sources::requests_since(c, since))?;
-        for (source, at) in asked {
-            sources.recall(&source, at);
+        for (source, at, again_at) in asked {
+            sources.recall(&source, at, again_at);
         }
         let zone_data = store.read_blocking("read the zone data", |connection| {
             let version = definitions::surrounding(connection, "zone-data")?;

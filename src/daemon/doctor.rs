@@ -14,6 +14,7 @@ use crate::destinations::examine::folder;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::source::STORE;
 use crate::secret::SecretError;
+use crate::sources::SourceError;
 use crate::store::alerts::{self, Condition};
 use crate::store::deliveries::add_notice;
 use crate::store::{occurrences, sources};
@@ -74,17 +75,31 @@ async fn greeted(core: &Core, name: &str) -> Health {
     let Some(source) = core.sources.get(name) else {
         return Health::Bad(format!("the config in force has no source `{name}`"));
     };
-    let errand = core.sources.errand(source, CancellationToken::new());
-    let greeting = tokio::time::timeout(GREETING_MAX, source.greet(&errand)).await;
+    if source.left(core.now()).iter().any(|(_, left)| *left == 0) {
+        let words = "not looked at: what jobs ask of the account uses up its budget just now";
+        return Health::Warning(words.to_owned());
+    }
+    let stop = CancellationToken::new();
+    let errand = core.sources.glance(stop.clone());
+    // Told to stop, not dropped: a login that is under way must be heard to its end.
+    let limit = async {
+        tokio::time::sleep(GREETING_MAX).await;
+        stop.cancel();
+        std::future::pending::<()>().await;
+    };
+    let greeting = tokio::select! {
+        greeting = source.greet(&errand) => greeting,
+        () = limit => Err(SourceError::Stopped),
+    };
     let (asked, name) = (errand.take_asked(), source.name.clone());
     let note = move |tx: &rusqlite::Transaction<'_>| sources::note_requests(tx, &name, None, &asked);
     if let Err(error) = core.store.write("note requests", note).await {
         tracing::warn!(error = chain(&error), "requests could not be noted");
     }
     match greeting {
-        Ok(Ok(words)) => Health::Good(words),
-        Ok(Err(error)) => Health::Bad(error.to_string()),
-        Err(_) => Health::Bad(format!("no answer within {} s", GREETING_MAX.as_secs())),
+        Ok(words) => Health::Good(words),
+        Err(SourceError::Stopped) => Health::Bad(format!("no answer within {} s", GREETING_MAX.as_secs())),
+        Err(error) => Health::Bad(error.to_string()),
     }
 }
 

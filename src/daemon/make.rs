@@ -13,6 +13,7 @@ use super::pass::pass_through;
 use super::prepare::Made;
 use crate::artifacts;
 use crate::chain::chain;
+use crate::config::Config;
 use crate::domain::checks::{Facts, OnFail, Usual};
 use crate::domain::definition::Definition;
 use crate::domain::output::Correction;
@@ -143,7 +144,8 @@ fn from_source(
     if report.by == Use::PassThrough {
         let generated = pass_through(core, run_id, order, progress)?;
         let connection = core.store.reader().map_err(|error| chain(&error))?;
-        let told = completeness(&connection, report, &order.period).map_err(|error| chain(&error))?;
+        let told =
+            completeness(&core.config, &connection, report, &order.period).map_err(|error| chain(&error))?;
         return Ok((generated, told));
     }
     if let Use::Fetch(feed) = report.by {
@@ -151,16 +153,31 @@ fn from_source(
             .map_err(GenerateError::Source)?;
     }
     let connection = core.store.reader().map_err(|error| chain(&error))?;
-    let told = completeness(&connection, report, &order.period).map_err(|error| chain(&error))?;
+    let told =
+        completeness(&core.config, &connection, report, &order.period).map_err(|error| chain(&error))?;
     Ok((generate(connection, order, progress)?, told))
 }
 
 /// A sentence on the completeness of a report's data.
-pub fn completeness(connection: &Connection, report: &Report, period: &Period) -> rusqlite::Result<String> {
+pub fn completeness(
+    config: &Config,
+    connection: &Connection,
+    report: &Report,
+    period: &Period,
+) -> rusqlite::Result<String> {
+    let aside = config.sources.iter().filter(|(_, source)| {
+        source.collect.as_ref().is_some_and(|collect| !collect.feed.fills(report.kind.name))
+    });
+    let aside: Vec<&str> = aside.map(|(name, _)| name.as_str()).collect();
     match report.by {
         Use::PassThrough => Ok(format!("as `{}` gave it, validated", report.source)),
+        Use::Fetch(feed) if feed.lag_ms() < feed.settled_ms() => Ok(format!(
+            "all that `{}` had for this period; it can add to it for {} h after its end",
+            report.source,
+            feed.settled_ms() / 3_600_000
+        )),
         Use::Fetch(_) => Ok(format!("all that `{}` gave for this period", report.source)),
-        Use::Store => coverage::completeness(connection, period, &report.zone),
+        Use::Store => coverage::completeness(connection, period, &report.zone, &aside),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 
 use super::Core;
@@ -13,6 +13,7 @@ use crate::artifacts::encode::FileSpec;
 use crate::artifacts::passed::{
     Dialect, PassedError, PassedText, SeeCells, TextRows, buffered, first_byte, xml,
 };
+use crate::domain::definition::Destination;
 use crate::domain::output::Format;
 use crate::domain::report::{ColumnChoice, Reads, Report};
 use crate::domain::source::Feed;
@@ -23,6 +24,8 @@ use crate::store::sources::{Pass, kept_metrics, note_pass, note_requests};
 
 /// A whole report is asked for so often at the most.
 const TRIES_MAX: u32 = 4;
+/// Metrics count back from when they are asked for: a period that ended longer ago is another one.
+const LATE: SignedDuration = SignedDuration::from_secs(60);
 /// Metrics of a day are far below this.
 const METRICS_BYTES_MAX: u64 = 64 << 20;
 
@@ -42,15 +45,27 @@ pub(super) fn pass_through(
     let errand = core.sources.errand(source, progress.halt.clone());
     let handle = Handle::current();
     let mut tries = 0;
+    let mut wish = wish(order);
     let made = loop {
         progress.rows.store(0, Ordering::Relaxed);
-        let asked = source.pass(&errand, &order.definition.report, order.period, wish(order));
-        let made = handle.block_on(asked).map_err(GenerateError::Source).and_then(|passed| {
-            take(Body { passed, handle: handle.clone(), piece: bytes::Bytes::new() }, order, progress)
-        });
+        if let Err(error) = timely(core, order) {
+            break Err(error);
+        }
+        // What can be tried again of the asking has been: only a body that broke is a reason to ask anew.
+        let asked = source.pass(&errand, &order.definition.report, order.period, wish);
+        let passed = match handle.block_on(asked) {
+            Ok(passed) => passed,
+            Err(error) => break Err(GenerateError::Source(error)),
+        };
+        let body = Body { passed, handle: handle.clone(), piece: bytes::Bytes::new() };
+        let made = take(body, wish, order, progress).and_then(|made| timely(core, order).map(|()| made));
         tries += 1;
         match made {
-            // There is no going on where it was cut: the vendor makes the report anew.
+            // Nobody has published this XML: what is not understood is asked for as text and made into XML here.
+            Err(GenerateError::Source(SourceError::Malformed(words))) if wish.xml => {
+                tracing::warn!(run_id, source = name, words, "the XML is not believed; asking for text");
+                wish.xml = false;
+            }
             Err(GenerateError::Source(error)) if error.may_repeat() && tries < TRIES_MAX => {
                 tracing::warn!(run_id, source = name, %error, "the answer is not believed; asking again");
                 if let Err(error) = handle.block_on(source.rest(&errand, tries, &error)) {
@@ -64,12 +79,13 @@ pub(super) fn pass_through(
         Err(GenerateError::Source(error)) => Some(error.to_string()),
         _ => None,
     };
-    let pass = Pass { whole_until: None, failure, login_ends: handle.block_on(source.login_ends()) };
+    let pass = Pass { whole_until: None, failure, login_ends: source.login_ends() };
     let (asked, now) = (errand.take_asked(), core.now());
     let (source, run) = (source.name.clone(), Some(run_id).filter(|id| 0 < *id));
+    let stopped = progress.stop.load(Ordering::Relaxed);
     let noted = core.store.write_blocking("note requests", move |tx| {
         note_requests(tx, &source, run, &asked)?;
-        note_pass(tx, &source, None, &pass, now)
+        if stopped { Ok(()) } else { note_pass(tx, &source, None, &pass, now) }
     });
     if let Err(error) = noted {
         tracing::warn!(run_id, %error, "requests could not be noted");
@@ -80,13 +96,48 @@ pub(super) fn pass_through(
     made
 }
 
+/// Whether the vendor can still tell this period: metrics count back from now, and a wall clock names some hours twice.
+fn timely(core: &Core, order: Order<'_>) -> Result<(), GenerateError> {
+    let report = &order.definition.report;
+    let lasting = |words: String| Err(GenerateError::Source(SourceError::Lasting(words)));
+    if matches!(report.kind.reads, Reads::Metrics(_)) {
+        let late = core.now().duration_since(order.period.end);
+        if late.abs() <= LATE {
+            return Ok(());
+        }
+        return lasting(format!(
+            "the vendor counts back from now, and this period ended at {}: its metrics can only be had at its own time; \
+             collect messaging-operations or messaging-interactions to have them later",
+            local(order.period.end, order)
+        ));
+    }
+    for bound in [order.period.start, order.period.end] {
+        if report.zone.reading(bound).is_some() {
+            return lasting(format!(
+                "the vendor takes times of the wall clock, and {} comes twice when the clocks go back; choose a period with \
+                 other bounds, or report over collected rows",
+                local(bound, order)
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn wish(order: Order<'_>) -> Wish {
-    let output = &order.definition.output;
+    let definition = order.definition;
+    let output = &definition.output;
+    // XML has cells for nobody else: what wants to see them gets text.
+    let mails = definition.destinations.iter().filter_map(|destination| match destination {
+        Destination::Email(email) => Some(email),
+        Destination::File(_) | Destination::Webhook(_) => None,
+    });
+    let watched = !definition.checks.is_empty()
+        || mails.clone().any(|email| 0 < email.first_rows || email.split_by.is_some());
     // What is put into another format is asked for with commas.
     let as_is = matches!(output.format, Format::Csv | Format::Tsv);
     Wish {
         delimiter: if as_is { output.csv.delimiter.byte() } else { b',' },
-        xml: output.format == Format::Xml,
+        xml: output.format == Format::Xml && !watched && definition.report.kind.name == "agent-session-raw",
     }
 }
 
@@ -126,7 +177,7 @@ fn malformed(error: PassedError) -> GenerateError {
     }
 }
 
-fn take(body: Body, order: Order<'_>, progress: &Progress) -> Result<Generated, GenerateError> {
+fn take(body: Body, wish: Wish, order: Order<'_>, progress: &Progress) -> Result<Generated, GenerateError> {
     let report = &order.definition.report;
     let ends_by_length = body.passed.ends_by_length();
     if matches!(report.kind.reads, Reads::Metrics(_)) {
@@ -136,10 +187,10 @@ fn take(body: Body, order: Order<'_>, progress: &Progress) -> Result<Generated, 
     }
     let mut input = buffered(body);
     let first = first_byte(&mut input).map_err(|error| malformed(error.into()))?;
-    let format = order.definition.output.format;
-    match (first, format) {
-        (Some(b'<'), Format::Xml) => {
-            let (out, rows) = xml(input, begin(&order, progress)?).map_err(malformed)?;
+    match (first, wish.xml) {
+        (Some(b'<'), true) => {
+            let width = report.kind.columns.len();
+            let (out, rows) = xml(input, begin(&order, progress)?, width).map_err(malformed)?;
             Ok(made(end(out)?, rows, Sights::default()))
         }
         // An error's JSON, or a page, would fit no header either; its beginning says more than that.
@@ -211,7 +262,9 @@ fn spec<'a>(order: &Order<'a>, columns: &'a [Picked]) -> FileSpec<'a> {
 
 /// Metrics as the vendor counted them just now: its own document, or flat.
 fn metrics(document: &[u8], order: Order<'_>, progress: &Progress) -> Result<Generated, GenerateError> {
-    let rows = operations::rows(document).map_err(|words| malformed(PassedError::Malformed(words)))?;
+    let by_skill = order.definition.report.metrics.by_skill.is_some();
+    let rows =
+        operations::rows(document, by_skill).map_err(|words| malformed(PassedError::Malformed(words)))?;
     let out = begin(&order, progress)?;
     if order.definition.output.format == Format::Json {
         return flat(&rows, Some(document), out, order, progress);
@@ -240,9 +293,8 @@ fn flat(
     let mut watching = Watching::new(&order, file, progress);
     let mut text = TextRows::begin(encoded, &file).map_err(GenerateError::Write)?;
     let mut witnesses = watching.witnesses();
-    let by_skill = report.metrics.by_skill.is_some();
     let mut count = 0;
-    for row in rows.iter().filter(|row| row.skill.is_some() == by_skill) {
+    for row in rows {
         let at = row.interval.unwrap_or(order.period.start);
         let cells: Vec<String> = columns
             .iter()
@@ -280,23 +332,30 @@ fn kept(core: &Core, order: Order<'_>, progress: &Progress) -> Result<Generated,
     let gap = |from: Timestamp, to: Timestamp| {
         broken(format!("no metrics were collected from {} to {}", local(from, order), local(to, order)))
     };
+    let skills = report.metrics.by_skill.as_ref();
     for (start, minutes, document) in kept {
         if reached < start {
             return Err(gap(reached, start));
         }
-        let found = operations::rows(document.as_bytes()).map_err(broken)?;
-        rows.extend(found.into_iter().map(|row| operations::Row { interval: Some(start), ..row }));
-        reached = start.checked_add(jiff::SignedDuration::from_mins(minutes)).unwrap_or(start).max(reached);
+        let end = start.checked_add(SignedDuration::from_mins(minutes)).unwrap_or(start);
+        if start < reached || order.period.end < end {
+            return Err(broken(format!(
+                "the interval of {minutes} minutes from {} does not fit: intervals were collected in different lengths",
+                local(start, order)
+            )));
+        }
+        let found = operations::rows(document.as_bytes(), skills.is_some()).map_err(broken)?;
+        let wanted = |row: &operations::Row| {
+            skills.is_none_or(|only| {
+                only.is_empty() || row.skill.as_ref().is_some_and(|skill| only.contains(skill))
+            })
+        };
+        let found = found.into_iter().filter(wanted);
+        rows.extend(found.map(|row| operations::Row { interval: Some(start), ..row }));
+        reached = end;
     }
     if reached < order.period.end {
         return Err(gap(reached, order.period.end));
-    }
-    if order.definition.output.format == Format::Json {
-        let words =
-            "metrics that were collected are flat: their averages cannot be put together to a summary";
-        return Err(GenerateError::Source(SourceError::Lasting(format!(
-            "{words}; use another format than json"
-        ))));
     }
     let out = begin(&order, progress)?;
     flat(&rows, None, out, order, progress)

@@ -13,6 +13,7 @@ use super::{Core, CoreError, Wake};
 use crate::chain::chain;
 use crate::domain::definition::Definition;
 use crate::domain::schedule::{MISSED_AFTER, Schedule};
+use crate::domain::source::Use;
 use crate::domain::text::stamp;
 use crate::store::definitions::{self, Next, NextInstants, Replanned};
 use crate::store::occurrences::{self, DueSchedule, NewOccurrence, Planned, schedules_before};
@@ -162,8 +163,12 @@ pub(super) fn named(
     new.ordinal = i64::try_from(ordinal).ok();
     new.skipped = schedule.blackout.covers(nominal_at, &schedule.zone).then_some("blackout");
     // Late data delays the run and never moves the period; jitter comes on top of that.
-    let lag =
-        core.config.sources.get(&definition.report.source).map_or(SignedDuration::ZERO, |source| source.lag);
+    let feed = match definition.report.by {
+        Use::Fetch(feed) => SignedDuration::from_millis(feed.lag_ms()),
+        Use::Store | Use::PassThrough => SignedDuration::ZERO,
+    };
+    let said = core.config.sources.get(&definition.report.source);
+    let lag = said.map_or(SignedDuration::ZERO, |source| source.lag).max(feed);
     let settled = nominal_at.checked_add(definition.report.settle).unwrap_or(nominal_at);
     // A period that is not over yet is asked for as it is: only one that is can be waited for.
     let waits = new.period.end <= nominal_at;

@@ -267,7 +267,16 @@ async fn make(
         }
     };
     let mut ended_early = None;
+    // Whoever only waits for a vendor does not hold up a stop: its run is made again at the next start.
+    let waits = progress.halt.clone();
+    let gently = halt.stop.gently.clone();
+    let hurry = async {
+        gently.cancelled().await;
+        waits.cancel();
+        std::future::pending::<()>().await;
+    };
     let joined = tokio::select! {
+        () = hurry => making.await,
         joined = &mut making => joined,
         () = halt.stop.now.cancelled() => {
             progress.end();

@@ -73,6 +73,11 @@ impl Budget {
         self.closed_until = self.closed_until.max(Some(until));
     }
 
+    /// Whether the far end has closed it.
+    pub fn is_closed(&self, now: Timestamp) -> bool {
+        self.closed_until.is_some_and(|until| now < until)
+    }
+
     /// Each rate with what is left of it.
     pub fn left(&self, now: Timestamp) -> Vec<(Rate, usize)> {
         let of = |rate: &Rate| {

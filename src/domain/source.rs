@@ -143,16 +143,50 @@ impl Feed {
         }
     }
 
-    /// How long after the end of a span its rows are complete, in milliseconds.
+    /// How long after the end of a span it is worth asking for, in milliseconds: most of its rows are there.
     pub fn lag_ms(self) -> Millis {
         const MINUTE: Millis = 60_000;
         match self {
             // What RingCentral advises.
             Self::SegmentReports | Self::InteractionMetadata | Self::InteractionDetails => 15 * MINUTE,
-            // Documented as up to 24 h; what comes that late is caught by the trailing fetch.
             Self::HandleTime => 60 * MINUTE,
             Self::MessagingOperations => 0,
             Self::MessagingInteractions => 5 * MINUTE,
+        }
+    }
+
+    /// How long after the end of a span the vendor can still add to it, in milliseconds: it is covered only then.
+    pub fn settled_ms(self) -> Millis {
+        const HOUR: Millis = 3_600_000;
+        // LivePerson says up to 24 h of its handle times.
+        if self == Self::HandleTime { 24 * HOUR } else { self.lag_ms() }
+    }
+
+    /// How far before a span its fetching begins, in milliseconds: where nobody says whether a vendor picks rows by their
+    /// start or their end, a call that goes on for so long is not missed.
+    pub fn margin_ms(self) -> Millis {
+        const HOUR: Millis = 3_600_000;
+        match self {
+            Self::SegmentReports | Self::InteractionDetails => 4 * HOUR,
+            Self::InteractionMetadata
+            | Self::HandleTime
+            | Self::MessagingOperations
+            | Self::MessagingInteractions => 0,
+        }
+    }
+
+    /// Whether its rows can fill a report over the store.
+    pub fn fills(self, report: &str) -> bool {
+        match self {
+            Self::SegmentReports | Self::InteractionMetadata => {
+                report.ends_with("agent-segment-metadata") || report == "segments"
+            }
+            Self::HandleTime => matches!(report, "agent-segments" | "segments"),
+            Self::MessagingOperations => false,
+            Self::MessagingInteractions => {
+                matches!(report, "agent-segments" | "messaging-agent-segments" | "segments")
+            }
+            Self::InteractionDetails => matches!(report, "interaction-details-by-segment" | "segments"),
         }
     }
 
@@ -160,7 +194,8 @@ impl Feed {
     pub fn trail_ms(self) -> Millis {
         const HOUR: Millis = 3_600_000;
         match self {
-            Self::SegmentReports | Self::InteractionMetadata => HOUR,
+            Self::InteractionMetadata => HOUR,
+            Self::SegmentReports => 4 * HOUR,
             Self::HandleTime | Self::MessagingInteractions | Self::InteractionDetails => 24 * HOUR,
             Self::MessagingOperations => 0,
         }
@@ -178,4 +213,6 @@ pub struct Asked {
     pub status: Option<u16>,
     /// Time until the answer began, in milliseconds.
     pub took_ms: i64,
+    /// Not before this instant again: the vendor said so.
+    pub again_at: Option<Timestamp>,
 }

@@ -92,6 +92,14 @@ impl Lowering<'_> {
     pub(super) fn passed_output(&mut self, table: &CsvTable, report: &Report, format: Format) {
         // Metrics come as JSON; their flat text is ours.
         let counted = matches!(report.kind.reads, Reads::Metrics(_));
+        let known = self.surroundings.sources();
+        let collected = known
+            .iter()
+            .any(|(name, _, feed)| *name == report.source && *feed == Some(Feed::MessagingOperations));
+        if report.by == Use::PassThrough && counted && collected && format == Format::Json {
+            let help = "use another format: averages of intervals cannot be put together to a summary";
+            self.wrong("output.format", "metrics that were collected are flat", help);
+        }
         if report.by != Use::PassThrough || counted || !matches!(format, Format::Csv | Format::Tsv) {
             return;
         }

@@ -93,6 +93,21 @@ impl Lowering<'_> {
             self.wrong("report.source", format!("there is no source `{name}`"), help);
             return None;
         };
+        if let (Some(Use::Fetch(needs)), Some(collects)) = (vendor.makes(kind.name), feed)
+            && needs != *collects
+        {
+            // The same segments under two ids would be two segments.
+            let help = format!(
+                "add a second source of the same account, without `collect` or with feed = \"{}\"",
+                needs.name()
+            );
+            self.wrong(
+                "report.source",
+                format!("`{name}` collects {} and this report needs {}", collects.name(), needs.name()),
+                help,
+            );
+            return None;
+        }
         if let Some(by) = vendor.makes(kind.name) {
             return Some((*vendor, by, *feed));
         }

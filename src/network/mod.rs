@@ -62,12 +62,15 @@ pub fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 /// The beginning of a refusal's body, on one line.
 pub async fn words(mut response: Response) -> String {
     let mut bytes = Vec::new();
-    while bytes.len() < REPLY_BYTES_MAX {
-        match tokio::time::timeout(Duration::from_secs(5), response.chunk()).await {
-            Ok(Ok(Some(chunk))) => bytes.extend_from_slice(&chunk),
-            _ => break,
+    let reading = async {
+        while bytes.len() < REPLY_BYTES_MAX
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            bytes.extend_from_slice(&chunk);
         }
-    }
+    };
+    // A refusal that drips in byte by byte is told as far as it came.
+    drop(tokio::time::timeout(Duration::from_secs(5), reading).await);
     bytes.truncate(REPLY_BYTES_MAX);
     let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() { text } else { format!(": {text}") }

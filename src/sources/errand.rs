@@ -14,6 +14,7 @@ use crate::domain::source::Asked;
 pub struct Errand {
     stop: CancellationToken,
     clock: Clock,
+    patience: SignedDuration,
     state: Mutex<State>,
 }
 
@@ -27,7 +28,7 @@ struct State {
 impl Errand {
     /// One that ends when `stop` does, and waits so long in all.
     pub fn new(stop: CancellationToken, clock: Clock, patience: SignedDuration) -> Self {
-        Self { stop, clock, state: Mutex::new(State { asked: Vec::new(), patience }) }
+        Self { stop, clock, patience, state: Mutex::new(State { asked: Vec::new(), patience }) }
     }
 
     /// The requests since this was asked the last time.
@@ -54,6 +55,17 @@ impl Errand {
         }
         let wait = std::time::Duration::try_from(wait).unwrap_or_default();
         self.unless_stopped(tokio::time::sleep(wait)).await
+    }
+
+    /// Waits for a place that our own pacing keeps free.
+    pub(super) async fn pause(&self, wait: SignedDuration) -> Result<(), SourceError> {
+        self.unless_stopped(tokio::time::sleep(std::time::Duration::try_from(wait).unwrap_or_default())).await
+    }
+
+    /// Something came whole: patience is as long as at first.
+    pub fn renew(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.patience = state.patience.max(self.patience);
     }
 
     /// Does something, unless a stop comes first.

@@ -36,6 +36,25 @@ fn silence(source: &config::Source) -> Duration {
     Duration::try_from(source.timeout).unwrap_or(Duration::from_mins(1))
 }
 
+/// What a request for a token is for.
+pub(super) const LOGIN: &str = "login";
+/// A pause that the far end asks for lasts from here to there, and so long where it does not say.
+const CLOSED_MIN: SignedDuration = SignedDuration::from_secs(1);
+const CLOSED_MAX: SignedDuration = SignedDuration::from_hours(24);
+const CLOSED: SignedDuration = SignedDuration::from_secs(30);
+
+/// What a refused login says of itself: the code of its error, and none of its words, which may repeat what was sent.
+async fn login_words(response: Response) -> String {
+    let body = words(response).await;
+    let body = body.trim_start_matches(": ");
+    let said: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let code = said.as_ref().and_then(|said| said.get("error").or_else(|| said.get("errorCode")));
+    let plain = |text: &&str| {
+        text.len() <= 60 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    };
+    code.and_then(serde_json::Value::as_str).filter(plain).map(|code| format!(": {code}")).unwrap_or_default()
+}
+
 /// An account's budget, shared by everything that asks it.
 pub(super) type SharedBudget = Arc<Mutex<Budget>>;
 
@@ -108,9 +127,16 @@ impl Link {
         make: &(dyn Fn() -> RequestBuilder + Sync),
     ) -> Result<Response, SourceError> {
         let (mut tries, mut renewed) = (0, false);
+        let mut before = None;
         loop {
-            let (request, by) = login.sign(self, make()).await?;
-            self.admit(ask).await?;
+            // Signed last: a token of five minutes would not outlive the wait for a place.
+            match (self.admit(ask).await, before.take()) {
+                (Ok(()), _) => {}
+                // There is no patience for the pause that was asked for: the vendor's own words say more of it.
+                (Err(SourceError::Throttled { .. }), Some(said)) => return Err(said),
+                (Err(error), _) => return Err(error),
+            }
+            let (request, by) = self.errand.unless_stopped(login.sign(self, make())).await??;
             let error = match self.once(ask, request).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
@@ -127,7 +153,9 @@ impl Link {
             // A budget that is closed makes this request wait as all others.
             let throttled = matches!(error, SourceError::Throttled { .. });
             let wait = if throttled { SignedDuration::ZERO } else { self.jittered(tries) };
+            tracing::info!(%error, wait_ms = i64::try_from(wait.as_millis()).unwrap_or(0), "a source is asked again");
             self.errand.wait(wait, &error).await?;
+            before = Some(error);
         }
     }
 
@@ -142,6 +170,11 @@ impl Link {
         loop {
             let response = self.talk(ask, login, make).await?;
             let read = match self.body(response).await {
+                // An answer to a login has a token in it: nothing of it is told.
+                Ok(body) if ask.what == LOGIN => serde_json::from_slice(&body).map_err(|error| {
+                    let kind = error.classify();
+                    SourceError::Malformed(format!("the login's answer is not what is documented ({kind:?})"))
+                }),
                 Ok(body) => serde_json::from_slice(&body).map_err(|error| {
                     let start: String = String::from_utf8_lossy(&body).chars().take(120).collect();
                     SourceError::Malformed(format!(
@@ -184,24 +217,47 @@ impl Link {
     async fn admit(&self, ask: Ask<'_>) -> Result<(), SourceError> {
         loop {
             let now = self.errand.now();
-            let taken = ask.budget.lock().unwrap_or_else(PoisonError::into_inner).take(now);
+            let (taken, closed) = {
+                let mut budget = ask.budget.lock().unwrap_or_else(PoisonError::into_inner);
+                (budget.take(now), budget.is_closed(now))
+            };
             let Err(until) = taken else { return Ok(()) };
-            let why = SourceError::Throttled { words: "the account's budget is used up".to_owned(), until };
-            self.errand.wait(until.duration_since(now), &why).await?;
+            let wait = until.duration_since(now);
+            if closed {
+                let words = "the vendor asked for a pause".to_owned();
+                self.errand.wait(wait, &SourceError::Throttled { words, until }).await?;
+            } else {
+                // Our own pacing is no failure: it costs no patience.
+                self.errand.pause(wait).await?;
+            }
         }
     }
 
     async fn once(&self, ask: Ask<'_>, request: RequestBuilder) -> Result<Response, SourceError> {
         let begun = self.errand.now();
-        let sent = self.errand.unless_stopped(tokio::time::timeout(self.silence, request.send())).await?;
+        let request = request.build().map_err(|error| SourceError::Lasting(chain(&error.without_url())))?;
+        // Without its query: a login may stand in it.
+        let place = {
+            let (mut url, method) = (request.url().clone(), request.method().clone());
+            url.set_query(None);
+            format!("{method} {url}")
+        };
+        let sending = tokio::time::timeout(self.silence, self.http.execute(request));
+        // A refresh token is good for one use: a login that is under way is heard to its end.
+        let sent =
+            if ask.what == LOGIN { sending.await } else { self.errand.unless_stopped(sending).await? };
         let status =
             sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).map(|answer| answer.status().as_u16());
         let took_ms = i64::try_from(self.errand.now().duration_since(begun).as_millis()).unwrap_or(i64::MAX);
-        self.errand.note(Asked { what: ask.what, at: begun, status, took_ms });
+        let again_at =
+            sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).and_then(|answer| self.again_at(answer));
+        self.errand.note(Asked { what: ask.what, at: begun, status, took_ms, again_at });
         match sent {
-            Err(_) => Err(SourceError::Passing(format!("no answer within {} s", self.silence.as_secs()))),
+            Err(_) => {
+                Err(SourceError::Passing(format!("{place}: no answer within {} s", self.silence.as_secs())))
+            }
             // Without its URL, so that no query with a login can slip into a log.
-            Ok(Err(error)) => Err(SourceError::Passing(chain(&error.without_url()))),
+            Ok(Err(error)) => Err(SourceError::Passing(format!("{place}: {}", chain(&error.without_url())))),
             Ok(Ok(response))
                 if response.status() == StatusCode::OK || response.status() == StatusCode::CREATED =>
             {
@@ -210,37 +266,52 @@ impl Link {
                 if html {
                     // A wrong path is answered with the web page and 200.
                     let words = words(response).await;
-                    return Err(SourceError::Malformed(format!("the answer is a web page{words}")));
+                    let cure = "correct the url or path in the config";
+                    return Err(SourceError::Lasting(format!(
+                        "{place}: the answer is a web page{words}; {cure}"
+                    )));
                 }
                 Ok(response)
             }
-            Ok(Ok(response)) => Err(self.refusal(self.errand.now(), ask, response).await),
+            Ok(Ok(response)) => Err(self.refusal(&place, ask, response).await),
         }
     }
 
-    async fn refusal(&self, now: Timestamp, ask: Ask<'_>, response: Response) -> SourceError {
+    /// When it may be asked again, where the answer closes the budget.
+    fn again_at(&self, response: &Response) -> Option<Timestamp> {
         let status = response.status();
-        let asked = retry_after(response.headers());
-        let said = format!("{status}{}", words(response).await);
+        let asked = retry_after(response.headers()).map(|wait| wait.clamp(CLOSED_MIN, CLOSED_MAX));
+        let wait = match status {
+            StatusCode::TOO_MANY_REQUESTS => asked.unwrap_or(CLOSED),
+            status if status.is_server_error() => asked?,
+            _ => return None,
+        };
+        self.errand.now().checked_add(wait).ok()
+    }
+
+    async fn refusal(&self, place: &str, ask: Ask<'_>, response: Response) -> SourceError {
+        let status = response.status();
+        let again_at = self.again_at(&response);
+        if let Some(until) = again_at {
+            ask.budget.lock().unwrap_or_else(PoisonError::into_inner).close(until);
+        }
+        let login = ask.what == LOGIN;
+        let said = if login { login_words(response).await } else { words(response).await };
+        let said = format!("{place}: {status}{said}");
         match status {
-            StatusCode::UNAUTHORIZED => SourceError::Login(format!("the login was refused: {said}")),
+            _ if login && status.is_client_error() && again_at.is_none() => {
+                SourceError::Login(format!("the login was refused: {said}"))
+            }
+            StatusCode::UNAUTHORIZED => SourceError::Login(format!("the token is not taken: {said}")),
             StatusCode::FORBIDDEN => SourceError::Permission(format!("{said}; {}", ask.permission)),
             StatusCode::TOO_MANY_REQUESTS => {
-                let wait = asked.unwrap_or(SignedDuration::from_secs(30)).max(SignedDuration::from_millis(1));
-                let until = now.checked_add(wait).unwrap_or(now);
-                ask.budget.lock().unwrap_or_else(PoisonError::into_inner).close(until);
-                SourceError::Throttled { words: said, until }
+                SourceError::Throttled { words: said, until: again_at.unwrap_or(Timestamp::UNIX_EPOCH) }
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => SourceError::Passing(said),
-            status if status.is_server_error() => {
-                if let Some(until) = asked.and_then(|wait| now.checked_add(wait).ok()) {
-                    ask.budget.lock().unwrap_or_else(PoisonError::into_inner).close(until);
-                }
-                SourceError::Passing(said)
-            }
+            status if status.is_server_error() => SourceError::Passing(said),
             status if status.is_success() => {
                 // 204 is no report: an empty one has a header.
-                SourceError::Malformed(format!("an answer without the content that was asked for: {said}"))
+                SourceError::Malformed(format!("{said}: an answer without the content that was asked for"))
             }
             status if status.is_redirection() => SourceError::Lasting(format!(
                 "{said}: a redirect is not followed; correct the url in the config"
@@ -275,10 +346,6 @@ impl Pieces {
             || response.headers().contains_key("content-length")
             || response.version() == reqwest::Version::HTTP_2;
         Self { response, errand: link.errand.clone(), silence: link.silence, ends_by_length }
-    }
-
-    pub(super) fn content_type(&self) -> String {
-        text(self.response.headers(), "content-type").unwrap_or_default().to_ascii_lowercase()
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<bytes::Bytes>, SourceError> {

@@ -60,7 +60,7 @@ enum Vendor {
     Koreai(Box<koreai::Koreai>),
 }
 
-/// Takes records as they come: whole interactions, never a part of one answer that may yet turn out to be broken.
+/// Takes records as they come. They are kept even if the rest of their span does not come: the span is covered only then.
 pub type Sink<'a> = &'a mut (dyn FnMut(Vec<Record>) -> Result<(), SourceError> + Send);
 
 /// How a file is wanted, as far as the vendor can be asked.
@@ -76,8 +76,6 @@ pub struct Wish {
 #[derive(Debug)]
 pub struct Passed {
     pieces: link::Pieces,
-    /// What it calls itself, in lower case.
-    pub content_type: String,
 }
 
 impl Sources {
@@ -113,10 +111,17 @@ impl Sources {
     }
 
     /// Counts requests of earlier processes.
-    pub fn recall(&self, name: &str, at: Timestamp) {
+    pub fn recall(&self, name: &str, at: Timestamp, again_at: Option<Timestamp>) {
         if let Some(source) = self.vendors.get(name) {
-            source.budget.lock().unwrap_or_else(PoisonError::into_inner).note(at);
+            let mut budget = source.budget.lock().unwrap_or_else(PoisonError::into_inner);
+            budget.note(at);
+            budget.close(again_at.unwrap_or(at));
         }
+    }
+
+    /// A new errand that waits for nothing: the first failure is told.
+    pub fn glance(&self, stop: CancellationToken) -> Arc<Errand> {
+        Arc::new(Errand::new(stop, self.clock.clone(), SignedDuration::ZERO))
     }
 }
 
@@ -179,8 +184,7 @@ impl Source {
                 return Err(SourceError::Lasting("Kore.ai has no reports to be asked for".to_owned()));
             }
         };
-        let pieces = link.pieces(response);
-        Ok(Passed { content_type: pieces.content_type(), pieces })
+        Ok(Passed { pieces: link.pieces(response) })
     }
 
     /// Rests before a whole report is asked for again.
@@ -223,10 +227,10 @@ impl Source {
     }
 
     /// When the login in use ends, where there is one and it says so.
-    pub async fn login_ends(&self) -> Option<Timestamp> {
+    pub fn login_ends(&self) -> Option<Timestamp> {
         match &self.vendor {
-            Vendor::Ringcentral(ringcentral) => ringcentral.login_ends().await,
-            Vendor::Liveperson(liveperson) => liveperson.login_ends().await,
+            Vendor::Ringcentral(ringcentral) => ringcentral.login_ends(),
+            Vendor::Liveperson(liveperson) => liveperson.login_ends(),
             Vendor::Koreai(_) => None,
         }
     }

@@ -1,5 +1,6 @@
 //! A token that is fetched once for everybody who waits for it, and renewed before it ends.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +21,11 @@ pub(super) struct Token {
 
 /// The one token of a vendor's account.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<State>);
+pub(super) struct Tokens {
+    state: Mutex<State>,
+    /// When the token in use ends, for whoever only wants to know: the state is locked while one is fetched.
+    ends: std::sync::Mutex<Option<Timestamp>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -43,7 +48,7 @@ impl Tokens {
         now: Timestamp,
         fetch: impl AsyncFnOnce(Option<Token>) -> Result<Token, SourceError>,
     ) -> Result<(Secret, u64), SourceError> {
-        let mut state = self.0.lock().await;
+        let mut state = self.state.lock().await;
         if let Some(token) = state.token.as_ref().filter(|token| lasts(token, now)) {
             return Ok((token.access.clone(), state.number));
         }
@@ -56,6 +61,7 @@ impl Tokens {
         match fetch(before.clone()).await {
             Ok(token) => {
                 let access = token.access.clone();
+                *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = token.ends;
                 *state = State { token: Some(token), number: state.number + 1, failed: None };
                 Ok((access, state.number))
             }
@@ -72,7 +78,7 @@ impl Tokens {
 
     /// A token was refused: it has ended, whatever it said. What renews it stays.
     pub(super) async fn refused(&self, number: u64) {
-        let mut state = self.0.lock().await;
+        let mut state = self.state.lock().await;
         if state.number == number
             && let Some(token) = &mut state.token
         {
@@ -81,8 +87,8 @@ impl Tokens {
     }
 
     /// When the token ends.
-    pub(super) async fn ends(&self) -> Option<Timestamp> {
-        self.0.lock().await.token.as_ref().and_then(|token| token.ends)
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

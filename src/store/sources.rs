@@ -46,22 +46,33 @@ pub fn note_requests(
     asked: &[Asked],
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "insert into source_request (source, what, run_id, at, status, took_ms) values (?1, ?2, ?3, ?4, ?5, ?6)",
+        "insert into source_request (source, what, run_id, at, status, took_ms, again_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for one in asked {
-        insert.execute(params![source, one.what, run_id, stamp(one.at), one.status, one.took_ms.max(0)])?;
+        insert.execute(params![
+            source,
+            one.what,
+            run_id,
+            stamp(one.at),
+            one.status,
+            one.took_ms.max(0),
+            one.again_at.map(stamp)
+        ])?;
     }
     Ok(())
 }
 
+/// A request: its source, when, and until when the vendor asked for a pause.
+pub type Remembered = (String, Timestamp, Option<Timestamp>);
+
 /// Requests for data since an instant, oldest first: what a budget must remember.
-pub fn requests_since(
-    connection: &Connection,
-    since: Timestamp,
-) -> rusqlite::Result<Vec<(String, Timestamp)>> {
-    let mut statement = connection
-        .prepare("select source, at from source_request where at >= ?1 and what <> 'login' order by at")?;
-    let found = statement.query_map([stamp(since)], |row| Ok((row.get(0)?, instant(row, 1)?)))?;
+pub fn requests_since(connection: &Connection, since: Timestamp) -> rusqlite::Result<Vec<Remembered>> {
+    let mut statement = connection.prepare(
+        "select source, at, again_at from source_request where at >= ?1 and what <> 'login' order by at",
+    )?;
+    let found = statement
+        .query_map([stamp(since)], |row| Ok((row.get(0)?, instant(row, 1)?, optional_instant(row, 2)?)))?;
     found.collect()
 }
 
@@ -107,6 +118,21 @@ pub fn note_pass(
         pass.failure,
         pass.login_ends.map(stamp)
     ])?;
+    Ok(())
+}
+
+/// Notes how far a pass under way has come.
+pub fn note_whole(
+    tx: &Transaction<'_>,
+    source: &str,
+    feed: Feed,
+    whole_until: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "insert into collection (source, feed, whole_until) values (?1, ?2, ?3)
+         on conflict (source, feed) do update set whole_until = coalesce(excluded.whole_until, whole_until)",
+    )?
+    .execute(params![source, feed.name(), whole_until.map(stamp)])?;
     Ok(())
 }
 

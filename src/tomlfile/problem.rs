@@ -83,7 +83,8 @@ impl Problem {
 /// A value under such a key may be a password that somebody wrote in the clear: its line is never printed.
 fn is_secret(path: &str) -> bool {
     let key = path.rsplit('.').next().unwrap_or(path);
-    path.contains("password") || path.contains("token") || path.contains("headers") || key == "url"
+    ["password", "token", "secret", "jwt", "headers"].iter().any(|word| path.contains(word))
+        || ["url", "code", "key", "sas", "service_account"].contains(&key)
 }
 
 fn excerpt(text: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {

@@ -41,7 +41,11 @@ pub(super) struct Koreai {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Page {
+    // Of the page or of all of them: the vendor does not say.
+    #[serde(default)]
+    num_results: Option<usize>,
     data: Vec<Session>,
 }
 
@@ -184,9 +188,16 @@ impl Koreai {
     async fn window(&self, link: &Link, window: Period) -> Result<Option<Vec<Session>>, SourceError> {
         let mut sessions = Vec::new();
         for page in 0..=LAST_PAGE {
-            let found = self.page(link, window, page, LIMIT).await?.data;
-            let full = LIMIT <= found.len();
-            sessions.extend(found);
+            let found = self.page(link, window, page, LIMIT).await?;
+            let full = LIMIT <= found.data.len();
+            sessions.extend(found.data);
+            if !full && found.num_results.is_some_and(|count| sessions.len() < count) {
+                let count = found.num_results.unwrap_or_default();
+                return Err(SourceError::Malformed(format!(
+                    "the vendor counts {count} sessions and gives {}",
+                    sessions.len()
+                )));
+            }
             if !full {
                 return Ok(Some(sessions));
             }
@@ -203,6 +214,9 @@ impl Koreai {
         let (true, Some(conversation)) = (self.at.transfers, &session.conversation_id) else {
             return Ok(Vec::new());
         };
+        if conversation.contains(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c))) {
+            return Err(SourceError::Malformed(format!("`{conversation}` is no conversation's id")));
+        }
         let url =
             format!("{}/agentassist/api/v1/public/{}/conversations/{conversation}", self.at.url, self.at.app);
         let found: Value = link.json(Self::ask(link), self, &|| link.http.get(&url)).await?;

@@ -180,19 +180,16 @@ pub(super) fn records(
         // No exit is told: acceptance ends the wait, else whatever comes next.
         let exit = entry.and(start.or(next).or(ended));
         let who = agent.filter(|_| start.is_some());
+        if entry.or(start).is_none() {
+            // Offered to an agent directly, and nobody took it: no portion of anybody's.
+            continue;
+        }
         let (by, why) = handed_on(transfers, entry.or(start));
-        let first = entry.or(start);
         records.push(SegmentRecord {
             source: Some(source.clone()),
             account: Some(account.clone()),
-            // The vendor tells no id: session, place and who stand for it and stay the same.
-            id: format!(
-                "{}:{}:{}",
-                session.session_id,
-                first.unwrap_or_default(),
-                who.and_then(|agent| agent.agent_id.as_deref()).unwrap_or("queue")
-            )
-            .into(),
+            // The vendor tells no id: session and place stand for it, and stay the same while it goes on.
+            id: place(session, at),
             interaction_id: session.session_id.clone(),
             participant: Some(if who.is_some() { Participant::Agent } else { Participant::Queue }),
             queue_id: destination.queue_id.clone(),
@@ -232,6 +229,10 @@ pub(super) fn records(
     Ok(records.into_iter().map(|record| Record::Segment(Box::new(record))).collect())
 }
 
+fn place(session: &Session, at: usize) -> Text {
+    format!("{}:{at}", session.session_id).into()
+}
+
 /// A session in which nobody but the bot was.
 fn bot_only(
     session: &Session,
@@ -242,7 +243,7 @@ fn bot_only(
     SegmentRecord {
         source: Some(source.clone()),
         account: Some(account.clone()),
-        id: format!("{}:bot", session.session_id).into(),
+        id: place(session, 0),
         interaction_id: session.session_id.clone(),
         participant: Some(Participant::Bot),
         start: Some(start),

@@ -1,6 +1,6 @@
 //! Messaging Interactions: conversations with assignments, transfers and messages, from which the store computes any window
-//!.
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,6 +16,11 @@ use crate::sources::{Sink, SourceError};
 
 /// Conversations a page: the vendor's limit.
 const PAGE: usize = 100;
+/// The longest range of starts that may be asked for, a day less than the vendor's three months.
+const STARTS: SignedDuration = SignedDuration::from_hours(89 * 24);
+
+/// What of a conversation is asked for.
+const CONTENT: [&str; 3] = ["agentParticipants", "transfers", "messageRecords"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +58,9 @@ struct Info {
     close_reason: Option<Text>,
     #[serde(default)]
     source: Option<Text>,
+    /// Cut by the search; there is more when it is asked for by itself.
+    #[serde(default)]
+    is_partial: bool,
     #[serde(default)]
     latest_skill_id: Option<serde_json::Value>,
 }
@@ -122,9 +130,12 @@ impl Liveperson {
     ) -> Result<(), SourceError> {
         let host = self.service(link, HISTORY).await?;
         let url = format!("{host}/messaging_history/api/account/{}/conversations/search", self.at.account);
+        // Whatever moved in the span, whenever it started: a conversation can go on for weeks.
+        let earliest = span.end.checked_sub(STARTS).unwrap_or(span.start);
         let body = json!({
-            "start": { "from": span.start.as_millisecond(), "to": span.end.as_millisecond() },
-            "contentToRetrieve": ["agentParticipants", "transfers", "messageRecords"],
+            "start": { "from": earliest.as_millisecond(), "to": span.end.as_millisecond() },
+            "latestUpdateTime": { "from": span.start.as_millisecond(), "to": span.end.as_millisecond() },
+            "contentToRetrieve": CONTENT,
         });
         let text = body.to_string();
         let scope = (Text::from(source), Text::from(self.at.account.as_str()));
@@ -145,8 +156,11 @@ impl Liveperson {
             let page: Page = link.json(Self::ask(link, "rows"), &self.login, &make).await?;
             let on_page = page.conversation_history_records.len();
             let mut records = Vec::new();
-            for conversation in page.conversation_history_records {
+            for mut conversation in page.conversation_history_records {
                 let id = conversation.info.conversation_id.clone();
+                if conversation.info.is_partial {
+                    conversation = self.whole(link, &host, &id).await?;
+                }
                 let of = of(conversation, &scope);
                 records.extend(
                     of.map_err(|error| SourceError::Malformed(format!("conversation {id}: {error}")))?,
@@ -164,6 +178,23 @@ impl Liveperson {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Liveperson {
+    /// A conversation that a search has cut.
+    async fn whole(&self, link: &Link, host: &str, id: &str) -> Result<Conversation, SourceError> {
+        let account = &self.at.account;
+        let url =
+            format!("{host}/messaging_history/api/account/{account}/conversations/conversation/search?v=2");
+        let text = json!({ "conversationId": id, "contentToRetrieve": CONTENT }).to_string();
+        let make = || link.http.post(&url).header("content-type", "application/json").body(text.clone());
+        let page: Page = link.json(Self::ask(link, "rows"), &self.login, &make).await?;
+        let found =
+            page.conversation_history_records.into_iter().find(|one| &*one.info.conversation_id == id);
+        found
+            .filter(|one| !one.info.is_partial)
+            .ok_or_else(|| SourceError::Malformed(format!("the conversation {id} is told in part only")))
     }
 }
 

@@ -1,5 +1,4 @@
 //! How `LivePerson` is logged in to: OAuth 2 client credentials; OAuth 1 for accounts that still have keys of it
-//!.
 
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -16,7 +15,7 @@ use crate::chain::chain;
 use crate::config::{self, LivepersonLogin as Way};
 use crate::secret::{Secret, SecretName};
 use crate::sources::SourceError;
-use crate::sources::link::{Ask, Link, Login, Nobody};
+use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody};
 use crate::sources::tokens::{Token, Tokens, seconds};
 
 /// A token's life where it does not say it (3600 s in the vendor's sample).
@@ -94,8 +93,8 @@ impl LivepersonLogin {
         }
     }
 
-    pub(super) async fn ends(&self) -> Option<Timestamp> {
-        self.tokens.ends().await
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        self.tokens.ends()
     }
 
     async fn token(&self, link: &Link) -> Result<(Secret, u64), SourceError> {
@@ -121,7 +120,7 @@ impl LivepersonLogin {
                     .header("content-type", "application/x-www-form-urlencoded")
                     .body(form.clone())
             };
-            let ask = Ask { what: "login", budget: &link.budget, permission: super::PERMISSION };
+            let ask = Ask { what: LOGIN, budget: &link.budget, permission: super::PERMISSION };
             let answer: Answer = link.json(ask, &Nobody, &make).await?;
             let now = link.errand.now();
             let told = expiry(&answer.access_token);

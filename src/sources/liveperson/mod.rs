@@ -76,7 +76,10 @@ impl Liveperson {
         let url = format!("{domain}/api/account/{account}/service/{service}/baseURI.json?version=1.0");
         let found: Base = link.json(Self::ask(link, "domain"), &Nobody, &|| link.http.get(&url)).await?;
         let host = found.base_uri;
-        if host.is_empty() || host.contains(|c: char| !(c.is_ascii_alphanumeric() || "-.:".contains(c))) {
+        // A name of the Internet's at large: an address, or a name without a dot, would lead back to this machine.
+        let inside = !host.contains('.')
+            || host.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+        if inside || host.contains(|c: char| !(c.is_ascii_alphanumeric() || "-.:".contains(c))) {
             return Err(SourceError::Malformed(format!("the host of {service} is told as `{host}`")));
         }
         let url = format!("https://{host}");
@@ -128,7 +131,7 @@ impl Liveperson {
         ];
         let response = self.ask_metrics(link, &query).await?;
         let body = link.body(response).await?;
-        operations::rows(&body).map_err(SourceError::Malformed)?;
+        operations::rows(&body, false).map_err(SourceError::Malformed)?;
         String::from_utf8(body).map_err(|_| SourceError::Malformed("the metrics are not UTF-8".to_owned()))
     }
 
@@ -147,8 +150,8 @@ impl Liveperson {
         Ok(format!("{host}: found, and logged in"))
     }
 
-    pub(super) async fn login_ends(&self) -> Option<Timestamp> {
-        self.login.ends().await
+    pub(super) fn login_ends(&self) -> Option<Timestamp> {
+        self.login.ends()
     }
 }
 

@@ -11,6 +11,9 @@ use crate::domain::report::{FilterKey, Report, UserTypeFilter};
 /// A metric by name, as the vendor prints it.
 pub type Metrics = BTreeMap<String, serde_json::Number>;
 
+/// The metric that is always there.
+const SEGMENTS: &str = "totalAgentConversationSegments";
+
 /// The four documented shapes in one; what is not there is absent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,8 +89,10 @@ pub(super) fn query(report: &Report, period: Period) -> Vec<(&'static str, Strin
     query
 }
 
-/// The rows of a document in the order of interval, skill and agent; or why it is none.
-pub fn rows(document: &[u8]) -> Result<Vec<Row>, String> {
+/// The rows of a document in the order of interval, skill and agent, by skill or of all skills together; or why it is none.
+///
+/// No rows are an answer only where the totals count no segment: a member that is missing is no quiet time.
+pub fn rows(document: &[u8], by_skill: bool) -> Result<Vec<Row>, String> {
     let broken =
         |error: serde_json::Error| format!("the metrics are not the JSON that is documented: {error}");
     let body: Body = serde_json::from_slice(document).map_err(broken)?;
@@ -98,6 +103,8 @@ pub fn rows(document: &[u8]) -> Result<Vec<Row>, String> {
     if !whole {
         return Err("the answer has neither metrics nor totals".to_owned());
     }
+    let summary = body.timeframe_summary.as_deref().unwrap_or(&body);
+    let counted = summary.metrics_total.as_ref().and_then(|total| total.get(SEGMENTS)?.as_u64());
     let mut rows = Vec::new();
     match body.metrics_by_intervals {
         None => flatten(body, None, &mut rows),
@@ -116,6 +123,12 @@ pub fn rows(document: &[u8]) -> Result<Vec<Row>, String> {
                 flatten(data, Some(at), &mut rows);
             }
         }
+    }
+    rows.retain(|row| row.skill.is_some() == by_skill);
+    if rows.is_empty() && counted != Some(0) {
+        let told =
+            counted.map_or_else(|| "tells no total".to_owned(), |count| format!("counts {count} segments"));
+        return Err(format!("the answer {told} and has no row of an agent"));
     }
     Ok(rows)
 }

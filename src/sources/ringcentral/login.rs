@@ -18,7 +18,7 @@ use crate::config::{self, RingcentralLogin as Way};
 use crate::domain::budget::{Budget, Rate};
 use crate::secret::{Secret, SecretName};
 use crate::sources::SourceError;
-use crate::sources::link::{Ask, Link, Login, Nobody, SharedBudget};
+use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, SharedBudget};
 use crate::sources::tokens::{Token, Tokens, seconds};
 
 /// A RingCX token's life; its answer does not say it.
@@ -114,12 +114,12 @@ impl RingcentralLogin {
         Self { at, kept, tokens: Tokens::default(), platform: Tokens::default(), budget }
     }
 
-    pub(super) async fn ends(&self) -> Option<Timestamp> {
-        self.tokens.ends().await
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        self.tokens.ends()
     }
 
     fn asking(&self) -> Ask<'_> {
-        Ask { what: "login", budget: &self.budget, permission: "the login has no right to RingCX" }
+        Ask { what: LOGIN, budget: &self.budget, permission: "the login has no right to RingCX" }
     }
 
     async fn fetch(&self, link: &Link, before: Option<Token>) -> Result<Token, SourceError> {
@@ -202,7 +202,8 @@ impl RingcentralLogin {
                 let make = || posted(link, &url, &fields).basic_auth(client_id, Some(app.expose()));
                 link.json(self.asking(), &Nobody, &make).await
             };
-            let kept = before.and_then(|token| token.refresh).or_else(|| self.kept());
+            // What is kept may be newer: another process of ours may have renewed it.
+            let kept = self.kept().or_else(|| before.and_then(|token| token.refresh));
             let mut answer = None;
             if let Some(refresh) = kept {
                 let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
@@ -252,12 +253,14 @@ impl RingcentralLogin {
             if let Some(folder) = self.kept.parent() {
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             }
-            let part = self.kept.with_extension("part");
+            let mut part = self.kept.clone().into_os_string();
+            part.push(".part");
             let mut file =
                 fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
             std::io::Write::write_all(&mut file, refresh.as_bytes())?;
             file.sync_all()?;
-            fs::rename(part, &self.kept)
+            fs::rename(part, &self.kept)?;
+            self.kept.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
         };
         write().map_err(|error| {
             SourceError::Here(format!("keep the login in `{}`: {error}", self.kept.display()))

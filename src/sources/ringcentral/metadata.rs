@@ -1,5 +1,4 @@
 //! `interaction-metadata`, the successor of the segment reports: voice and digital, JSON, three hours at most
-//!.
 //!
 //! Queue, ring, hold, wrap and who ended the call are not in it: the 30 columns of the segment metadata report cannot all be
 //! filled from this feed, and stay blank.
@@ -93,7 +92,15 @@ impl Ringcentral {
             let make = || link.http.post(&url).header("content-type", "application/json").body(text.clone());
             let ask = Ask { what: "rows", ..Self::ask(link, "rows") };
             let segments: Vec<Segment> = link.json(ask, &self.login, &make).await?;
-            if SUSPECT <= segments.len() && WINDOW_MIN < window.end.duration_since(window.start) {
+            let suspect = SUSPECT <= segments.len();
+            if suspect && window.end.duration_since(window.start) <= WINDOW_MIN {
+                return Err(SourceError::Malformed(format!(
+                    "{} segments within {seconds} s from {}: the vendor may have left some out",
+                    segments.len(),
+                    window.start
+                )));
+            }
+            if suspect {
                 let half = SignedDuration::from_secs(seconds / 2);
                 let middle = window.start.checked_add(half).unwrap_or(window.end);
                 open.extend([

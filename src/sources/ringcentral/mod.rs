@@ -146,7 +146,7 @@ impl Ringcentral {
             if !pieces.ends_by_length && !text.ends_with(b"\n") {
                 return Err(SourceError::Malformed("the answer ends inside of a row".to_owned()));
             }
-            sink(rows::records(&text, source, &account)?)?;
+            sink(rows::records(&text, (source, &account), (direction, span))?)?;
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Ringcentral {
         }
     }
 
-    pub(super) async fn login_ends(&self) -> Option<Timestamp> {
-        self.login.ends().await
+    pub(super) fn login_ends(&self) -> Option<Timestamp> {
+        self.login.ends()
     }
 }

@@ -20,7 +20,6 @@ impl Direction {
 }
 
 /// The prefixed names are what the vendor's examples send; the name without prefix in its table is not accepted
-///.
 const INBOUND: &str = "Inbound_Agent_Segment_Metadata_Report";
 const OUTBOUND: &str = "Outbound_Agent_Segment_Metadata_Report";
 const SESSIONS: &str = "Agent_Session_Report_Raw";

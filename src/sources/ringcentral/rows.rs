@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
+use super::report::Direction;
+use crate::domain::period::Period;
 use crate::domain::record::{
     AgentRecord, ChannelType, DirectionWord, InteractionFields, Millis, Participant, Record, SegmentRecord,
     Text,
@@ -46,7 +49,13 @@ const RECORDING_URL: Names = ["Segment Recording URL", "segment_recording_url"];
 const NEEDED: [Names; 6] = [UII, SESSION, CALL_TYPE, START, END, AGENT];
 
 /// The records of an answer whose stamps are UTC. Every row becomes one, or the answer is none.
-pub(super) fn records(text: &[u8], source: &str, account: &str) -> Result<Vec<Record>, SourceError> {
+///
+/// A row of the other direction, or of another day, is not what was asked for: then none of them is believed.
+pub(super) fn records(
+    text: &[u8],
+    (source, account): (&str, &str),
+    asked: (Direction, Period),
+) -> Result<Vec<Record>, SourceError> {
     let mut reader =
         csv::ReaderBuilder::new().from_reader(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
     let unreadable = |error: csv::Error| SourceError::Malformed(format!("a row is broken: {error}"));
@@ -65,7 +74,7 @@ pub(super) fn records(text: &[u8], source: &str, account: &str) -> Result<Vec<Re
         let row = row.map_err(unreadable)?;
         let cells = Cells { row: &row, places: &places };
         let broken = |what: String| SourceError::Malformed(format!("row {}: {what}", at + 1));
-        let segment = segment(&cells, &scope).map_err(broken)?;
+        let segment = segment(&cells, &scope).and_then(|segment| as_asked(segment, asked)).map_err(broken)?;
         if let Some(end) = segment.end {
             let last = ends.entry(segment.interaction_id.clone()).or_insert(end);
             *last = end.max(*last);
@@ -80,6 +89,27 @@ pub(super) fn records(text: &[u8], source: &str, account: &str) -> Result<Vec<Re
         }
     }
     Ok(records)
+}
+
+/// How far from what was asked for a row may lie: nobody says which of its stamps a period is about.
+const NEAR: SignedDuration = SignedDuration::from_hours(24);
+
+fn as_asked(
+    segment: SegmentRecord,
+    (direction, period): (Direction, Period),
+) -> Result<SegmentRecord, String> {
+    let outbound = segment.interaction.direction == Some(DirectionWord::Outbound);
+    if outbound != matches!(direction, Direction::Outbound) {
+        return Err("it is of the other direction than was asked for".to_owned());
+    }
+    let [first, last] = [period.start.checked_sub(NEAR), period.end.checked_add(NEAR)]
+        .map(|at| at.map_or(0, Timestamp::as_millisecond));
+    match segment.start {
+        Some(start) if start < first || last < start => {
+            Err(format!("it is not of {} to {}, which was asked for", period.start, period.end))
+        }
+        _ => Ok(segment),
+    }
 }
 
 struct Cells<'a> {

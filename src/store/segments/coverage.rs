@@ -9,19 +9,35 @@ use crate::domain::zone::Zone;
 
 /// A sentence on the completeness of a period, for mail and `why`.
 ///
-/// A store that was never told of coverage is not judged: a night without calls is no fault.
-pub fn completeness(connection: &Connection, period: &Period, zone: &Zone) -> rusqlite::Result<String> {
+/// A store that was never told of coverage is not judged: a night without calls is no fault. What the sources `aside` are
+/// covered for says nothing of this report.
+pub fn completeness(
+    connection: &Connection,
+    period: &Period,
+    zone: &Zone,
+    aside: &[&str],
+) -> rusqlite::Result<String> {
     let newest: Option<Millis> =
         connection.query_row("select max(row_start) from segment", [], |row| row.get(0))?;
     let print =
         |ms| jiff::Timestamp::from_millisecond(ms).map(|at| text::local(at, zone)).unwrap_or_default();
     let newest =
         newest.map_or_else(|| "the store is empty".to_owned(), |ms| format!("newest record {}", print(ms)));
-    let declared: i64 = connection.query_row("select count(*) from coverage", [], |row| row.get(0))?;
-    if declared == 0 {
+    let accounts: Vec<(i64, String)> = connection
+        .prepare(
+            "select distinct account_id, source from coverage join account using (account_id) order by 1",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let accounts: Vec<i64> = accounts
+        .into_iter()
+        .filter(|(_, source)| !aside.contains(&source.as_str()))
+        .map(|(id, _)| id)
+        .collect();
+    if accounts.is_empty() {
         return Ok(format!("not declared, {newest}"));
     }
-    let missing = missing(connection, period.start.as_millisecond(), period.end.as_millisecond())?;
+    let missing = missing(connection, &accounts, period.start.as_millisecond(), period.end.as_millisecond())?;
     if missing.is_empty() {
         return Ok("the store is declared whole for this period".to_owned());
     }
@@ -32,15 +48,16 @@ pub fn completeness(connection: &Connection, period: &Period, zone: &Zone) -> ru
 }
 
 /// Spans of `[start, end)` that some account which declares coverage has not declared.
-fn missing(connection: &Connection, start: Millis, end: Millis) -> rusqlite::Result<Vec<(Millis, Millis)>> {
+fn missing(
+    connection: &Connection,
+    accounts: &[i64],
+    start: Millis,
+    end: Millis,
+) -> rusqlite::Result<Vec<(Millis, Millis)>> {
     let mut statement = connection.prepare(
         "select account_id, from_at, to_at from coverage where account_id = ?1 and to_at > ?2 and from_at < ?3
          order by from_at",
     )?;
-    let accounts: Vec<i64> = connection
-        .prepare("select distinct account_id from coverage order by account_id")?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
     let mut missing = Vec::new();
     for account in accounts {
         let mut reached = start;
