@@ -95,6 +95,7 @@ impl<'a> Lowering<'a> {
         let schedules = self.schedules(&job.schedule, &zone);
         let headers = output.as_ref().map_or(Headers::Unknown, |output| Headers::of(&report, output.format));
         let checks = self.checks(&job.checks, &headers);
+        self.passed_checks(&job.checks, &report);
         let destinations = self.destinations(&job.deliver, &sample, &headers);
         Some(Definition {
             name: name.clone(),

@@ -1,7 +1,7 @@
 //! What a job may ask of a report that a vendor makes: what its request can say, and nothing that would change the file.
 
 use super::lower::Lowering;
-use super::schema::{CsvTable, ReportTable};
+use super::schema::{ChecksTable, CsvTable, ReportTable};
 use super::words::DelimiterWord;
 use crate::domain::output::Format;
 use crate::domain::report::{FilterKey, Filters, Reads, Report};
@@ -85,6 +85,22 @@ impl Lowering<'_> {
             }
         } else if report.filters.user_type.is_some() {
             self.wrong("report.filters.user_type", "this cannot be asked of this source", THEIRS);
+        }
+    }
+
+    /// Checks that would never fire, or always: a vendor's cells are texts whose numbers and instants nobody promises.
+    pub(super) fn passed_checks(&mut self, table: &ChecksTable, report: &Report) {
+        if report.by != Use::PassThrough {
+            return;
+        }
+        let mut said: Vec<String> = Vec::new();
+        said.extend(table.half_hours.as_ref().map(|_| "half_hours".to_owned()));
+        said.extend(table.fresh.as_ref().map(|_| "fresh".to_owned()));
+        let bounded = table.columns.iter().filter(|(_, rule)| rule.min.is_some() || rule.max.is_some());
+        said.extend(bounded.map(|(header, _)| format!("columns.{header}")));
+        for key in said {
+            let message = format!("`{key}` cannot be checked in a file that a vendor makes");
+            self.wrong(&format!("checks.{key}"), message, THEIRS);
         }
     }
 

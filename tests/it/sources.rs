@@ -243,6 +243,21 @@ fn storms_of_refusals_and_cuts_are_outlived_and_an_expired_token_is_renewed_once
     }
 }
 
+#[test]
+fn a_pause_that_the_vendor_asks_for_outlives_the_process() {
+    let vendor = with_login(|_| Reply::of(429, "text/plain", "slow down").with("Retry-After", "3600"));
+    let legwork = ringcx(&vendor, "patience = \"5m\"\n");
+    legwork.job("daily", &reports_job("inbound-agent-segment-metadata", ""));
+    legwork.run(&["apply"]).ok();
+    for words in ["slow down", "asked for a pause"] {
+        let said = legwork.run(&["run", "daily"]).fails(1);
+        assert!(said.contains(words) && said.contains("it may be asked again at"), "{said}");
+    }
+    assert_eq!(vendor.calls("reportsStreaming").len(), 1);
+    let doctor = legwork.run(&["doctor"]);
+    assert!(doctor.out.contains("source ringcx"), "{doctor:?}");
+}
+
 /// A core over a config, in the test's own time.
 fn core(legwork: &Legwork, at: &str) -> Arc<Core> {
     let config = config::load(Some(&legwork.path("legwork.toml"))).unwrap();
@@ -440,6 +455,10 @@ fn metrics_pass_through_as_the_vendors_document_and_flat() {
     assert!(lines[0].starts_with("interval,skillId,agentId,totalAgentConversationSegments,"), "{text}");
     assert_eq!(lines.len(), 5, "two agents in two intervals: {text}");
     assert!(lines[1].contains(",,12,3,"), "{text}");
+    // The vendor counts back from now: an hour ago is another hour's metrics.
+    let said = legwork.run(&["run", "flat", "--period", "2026-06-10T08:00Z..2026-06-10T09:00Z"]).fails(1);
+    assert!(said.contains("counts back from now"), "{said}");
+    assert_eq!(vendor.calls("msgagentsegments").len(), 2, "it is not even asked");
     // A longer period is refused when the job is checked.
     legwork.job("long", &job("").replace("last 60 minutes", "last 2 days"));
     let said = legwork.run(&["check"]).fails(2);
@@ -827,6 +846,7 @@ fn what_cannot_be_asked_of_a_source_is_found_when_the_job_is_checked() {
             reports_job("inbound-agent-segment-metadata", "filters = { channels = [\"A\"] }\n"),
             "cannot be asked",
         ),
+        ("fresh", reports_job("agent-session-raw", "[checks]\nfresh = \"2h\"\n"), "cannot be checked"),
         (
             "bom",
             reports_job("inbound-agent-segment-metadata", "[output]\ncsv = { bom = true }\n"),
@@ -837,7 +857,16 @@ fn what_cannot_be_asked_of_a_source_is_found_when_the_job_is_checked() {
         let said = legwork.run(&["check"]).fails(2);
         assert!(said.contains(words), "{name}: {said}");
     }
+    let collects = Legwork::new(&liveperson_config(
+        &vendor,
+        "[source.lp.collect]\nfeed = \"messaging-interactions\"\nevery = \"1h\"\n",
+    ));
+    secret(&collects, "app-secret");
+    collects.job("daily", &reports_job("agent-segments", "").replace("ringcx", "lp"));
+    let said = collects.run(&["check"]).fails(2);
+    assert!(said.contains("collects messaging-interactions and this report needs handle-time"), "{said}");
     for (more, words) in [
+        ("[source.\"../x\"]\n[source.\"../x\".koreai]\naccount=\"a\"\n", "is no name"),
         ("[source.two]\n", "not one vendor's"),
         (
             "[source.x]\n[source.x.koreai]\naccount=\"a\"\napp=\"b\"\nclient_id=\"c\"\nclient_secret={}\n",

@@ -8,6 +8,7 @@ mod metadata;
 mod report;
 mod rows;
 
+use std::io::{Seek, Write};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -26,8 +27,35 @@ const PERMISSION: &str = "the login needs READ on the account, and the newer rep
                           which RingCentral's account manager switches on: name the main and the sub-account, the user's \
                           mail address and the time";
 
-/// What a day of rows may have, before they are put into the store.
-const ROWS_BYTES_MAX: usize = 256 << 20;
+/// An answer on the disk until it is whole: a day of a large centre is no matter for memory.
+struct Spool {
+    file: std::fs::File,
+    last: u8,
+}
+
+impl Spool {
+    fn new() -> Result<Self, SourceError> {
+        Ok(Self { file: tempfile::tempfile().map_err(|error| unkept(&error))?, last: b'\n' })
+    }
+
+    fn push(&mut self, piece: &[u8]) -> Result<(), SourceError> {
+        self.last = piece.last().copied().unwrap_or(self.last);
+        tokio::task::block_in_place(|| self.file.write_all(piece)).map_err(|error| unkept(&error))
+    }
+
+    /// The whole of it, from its beginning.
+    fn whole(mut self, ends_by_length: bool) -> Result<std::fs::File, SourceError> {
+        if !ends_by_length && self.last != b'\n' {
+            return Err(SourceError::Malformed("the answer ends inside of a row".to_owned()));
+        }
+        self.file.rewind().map_err(|error| unkept(&error))?;
+        Ok(self.file)
+    }
+}
+
+fn unkept(error: &std::io::Error) -> SourceError {
+    SourceError::Here(format!("keep the answer while it comes: {error}"))
+}
 
 #[derive(Debug)]
 pub(super) struct Ringcentral {
@@ -135,18 +163,12 @@ impl Ringcentral {
             let body = report::body_for_rows(direction, span);
             let response = self.ask_report(link, &account, &body).await?;
             let mut pieces = link.pieces(response);
-            let mut text = Vec::new();
+            let mut spool = Spool::new()?;
             while let Some(piece) = pieces.next().await? {
-                text.extend_from_slice(&piece);
-                if ROWS_BYTES_MAX < text.len() {
-                    let most = ROWS_BYTES_MAX >> 20;
-                    return Err(SourceError::Malformed(format!("a day of rows is longer than {most} MiB")));
-                }
+                spool.push(&piece)?;
             }
-            if !pieces.ends_by_length && !text.ends_with(b"\n") {
-                return Err(SourceError::Malformed("the answer ends inside of a row".to_owned()));
-            }
-            sink(rows::records(&text, (source, &account), (direction, span))?)?;
+            let text = spool.whole(pieces.ends_by_length)?;
+            rows::records(text, (source, &account), (direction, span), sink)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Rows of the segment reports → records. Both spellings of the header are read.
 
 use std::collections::HashMap;
+use std::io::Read;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -12,7 +13,7 @@ use crate::domain::record::{
     AgentRecord, ChannelType, DirectionWord, InteractionFields, Millis, Participant, Record, SegmentRecord,
     Text,
 };
-use crate::sources::SourceError;
+use crate::sources::{Sink, SourceError};
 
 /// A field under the names that it goes by.
 type Names = [&'static str; 2];
@@ -48,27 +49,32 @@ const RECORDING_URL: Names = ["Segment Recording URL", "segment_recording_url"];
 /// What a row cannot do without.
 const NEEDED: [Names; 6] = [UII, SESSION, CALL_TYPE, START, END, AGENT];
 
-/// The records of an answer whose stamps are UTC. Every row becomes one, or the answer is none.
+/// Records that are handed on together.
+const AT_ONCE: usize = 4_096;
+
+/// Hands on the records of an answer whose stamps are UTC. Every row becomes one, or the answer is none.
 ///
-/// A row of the other direction, or of another day, is not what was asked for: then none of them is believed.
+/// A row of the other direction, or of another day, is not what was asked for: then the rest is not believed.
 pub(super) fn records(
-    text: &[u8],
+    text: impl Read,
     (source, account): (&str, &str),
     asked: (Direction, Period),
-) -> Result<Vec<Record>, SourceError> {
-    let mut reader =
-        csv::ReaderBuilder::new().from_reader(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
+    sink: Sink<'_>,
+) -> Result<(), SourceError> {
+    // The reader leaves a byte order mark before the first name.
+    let mut reader = csv::ReaderBuilder::new().from_reader(text);
     let unreadable = |error: csv::Error| SourceError::Malformed(format!("a row is broken: {error}"));
     let header = reader.headers().map_err(unreadable)?.clone();
+    let name = |name: &str| name.trim_start_matches('\u{feff}').trim().to_owned();
     let places: HashMap<String, usize> =
-        header.iter().enumerate().map(|(at, name)| (name.trim().to_owned(), at)).collect();
+        header.iter().enumerate().map(|(at, text)| (name(text), at)).collect();
     if let Some([name, _]) = NEEDED.iter().find(|names| names.iter().all(|name| !places.contains_key(*name)))
     {
         let found: String = header.iter().collect::<Vec<_>>().join(",").chars().take(200).collect();
         return Err(SourceError::Malformed(format!("the header has no column `{name}`: {found}")));
     }
     let scope = (Text::from(source), Text::from(account));
-    let mut records = Vec::new();
+    let mut records = Vec::with_capacity(AT_ONCE);
     let mut ends: HashMap<Text, Millis> = HashMap::new();
     for (at, row) in reader.records().enumerate() {
         let row = row.map_err(unreadable)?;
@@ -81,14 +87,27 @@ pub(super) fn records(
         }
         records.extend(agent(&cells, &scope).map(|agent| Record::Agent(Box::new(agent))));
         records.push(Record::Segment(Box::new(segment)));
+        if AT_ONCE <= records.len() {
+            sink(ended(std::mem::take(&mut records), &mut ends))?;
+        }
     }
-    // Calls that go on are not in these reports: each call has ended with the last of its legs.
+    sink(ended(records, &mut ends))
+}
+
+/// Calls that go on are not in these reports: each call has ended with the last of its legs, which stand together.
+fn ended(mut records: Vec<Record>, ends: &mut HashMap<Text, Millis>) -> Vec<Record> {
     for record in &mut records {
         if let Record::Segment(segment) = record {
             segment.interaction.interaction_end = ends.get(&segment.interaction_id).copied();
         }
     }
-    Ok(records)
+    // The call that the next records may go on with is remembered.
+    let open = records.iter().rev().find_map(|record| {
+        let Record::Segment(segment) = record else { return None };
+        Some(segment.interaction_id.clone())
+    });
+    ends.retain(|id, _| Some(id) == open.as_ref());
+    records
 }
 
 /// How far from what was asked for a row may lie: nobody says which of its stamps a period is about.
