@@ -16,6 +16,9 @@ use crate::clock::Clock;
 use crate::domain::text::stamp;
 use crate::secret::environment;
 
+/// What a command waits for.
+const WAITS: &str = "legwork::sources";
+
 struct Line {
     /// systemd's journal stamps lines itself and reads the level from a `<N>` in front.
     journal: bool,
@@ -50,11 +53,17 @@ where
     }
 }
 
-/// Starts logging. Other programs' libraries are heard from warnings on.
+/// Starts logging. Other programs' libraries are heard from warnings on. A command is quiet: only what makes it wait for a
+/// source is told.
 pub fn start(quiet: bool) {
-    let level = if quiet { LevelFilter::OFF } else { LevelFilter::INFO };
-    let ours = tracing_subscriber::filter::filter_fn(|metadata| {
-        metadata.target().starts_with("legwork") || *metadata.level() <= Level::WARN
+    let level = if quiet { LevelFilter::WARN } else { LevelFilter::INFO };
+    let ours = tracing_subscriber::filter::filter_fn(move |metadata| {
+        let target = metadata.target();
+        if quiet {
+            target.starts_with(WAITS)
+        } else {
+            target.starts_with("legwork") || *metadata.level() <= Level::WARN
+        }
     });
     let journal = environment("JOURNAL_STREAM").is_some();
     let line = Line { journal, clock: Clock::System };

@@ -13,6 +13,7 @@ use crate::domain::units::grouped;
 use crate::store::alerts::{self, Alert, Day};
 use crate::store::definitions;
 use crate::store::deliveries::add_notice;
+use crate::store::sources::{self, Collection};
 
 /// Under this name the ledger keeps when the last one was written.
 const REMEMBERED: &str = "summary";
@@ -36,17 +37,29 @@ pub(super) async fn send_if_due(core: &Arc<Core>) -> Result<(), CoreError> {
         let open = alerts::open(connection)?;
         let names = open.iter().map(|alert| alerts::name(connection, alert.condition.definition_id));
         let names: Vec<String> = names.map(|found| found.map(|(name, _)| name)).collect::<Result<_, _>>()?;
-        Ok((alerts::day(connection, from, now)?, open, names))
+        let mut failing = sources::collections(connection)?;
+        failing.retain(|source| source.failure.is_some());
+        Ok((alerts::day(connection, from, now)?, open, names, failing))
     };
     let read = core.store.read("read the day", read).await;
-    let (day, open, names) = read.map_err(CoreError::store("read the day"))?;
-    let (subject, body) = text(summary, from, now, &day, &open, &names);
+    let (day, open, names, failing) = read.map_err(CoreError::store("read the day"))?;
+    let open = Open { alerts: &open, names: &names, failing: &failing };
+    let (subject, body) = text(summary, from, now, &day, &open);
     let mails: Vec<_> = summary.to.iter().filter_map(|to| notice(core, to, &subject, &body, now)).collect();
     let write = move |tx: &rusqlite::Transaction<'_>| {
         definitions::set_surrounding(tx, REMEMBERED, &now.to_string())?;
         mails.iter().try_for_each(|mail| add_notice(tx, None, mail, now))
     };
     core.store.write("write the daily mail", write).await.map_err(CoreError::store("write the daily mail"))
+}
+
+/// What is wrong now.
+struct Open<'a> {
+    alerts: &'a [Alert],
+    /// The definitions that they are about, in their order.
+    names: &'a [String],
+    /// Sources whose last pass failed.
+    failing: &'a [Collection],
 }
 
 /// The instant of today's mail, if it has come.
@@ -56,20 +69,15 @@ fn due(summary: &Summary, now: Timestamp) -> Option<Timestamp> {
     (due <= now).then_some(due)
 }
 
-fn text(
-    summary: &Summary,
-    from: Timestamp,
-    now: Timestamp,
-    day: &Day,
-    open: &[Alert],
-    names: &[String],
-) -> (String, String) {
+fn text(summary: &Summary, from: Timestamp, now: Timestamp, day: &Day, open: &Open<'_>) -> (String, String) {
+    let Open { alerts, names, failing } = open;
     let zone = &summary.zone;
     let date = zone.civil(now).date();
-    let subject = if open.is_empty() {
+    let count = alerts.len() + failing.len();
+    let subject = if count == 0 {
         format!("Legwork {date}: all is well, {} reports made", grouped(day.done))
     } else {
-        format!("Legwork {date}: {} open, {} reports made", open.len(), grouped(day.done))
+        format!("Legwork {date}: {count} open, {} reports made", grouped(day.done))
     };
     let mut body = format!("From {} to {}, {}:\n\n", local(from, zone), local(now, zone), zone.name());
     for (label, count) in
@@ -83,9 +91,9 @@ fn text(
     }
     body.push_str("\nOpen now:\n");
     for kind in ["failed", "late", "held", "unknown", "ahead"] {
-        let of: Vec<&String> = open
+        let of: Vec<&String> = alerts
             .iter()
-            .zip(names)
+            .zip(*names)
             .filter(|(alert, _)| alert.condition.kind == kind)
             .map(|(_, name)| name)
             .collect();
@@ -93,6 +101,13 @@ fn text(
         for name in of.iter().take(TOLD_MAX) {
             writeln!(body, "      {name}").unwrap_or_default();
         }
+    }
+    if !failing.is_empty() {
+        writeln!(body, "  {:<18} {}", "sources failing", failing.len()).unwrap_or_default();
+    }
+    for source in failing.iter().take(TOLD_MAX) {
+        let words = source.failure.as_deref().unwrap_or_default();
+        writeln!(body, "      {} {}: {words}", source.source, source.feed).unwrap_or_default();
     }
     body.push_str("\nThis mail comes every day. If it does not, look at the machine.\n");
     (subject, body)

@@ -38,6 +38,8 @@ fn silence(source: &config::Source) -> Duration {
 
 /// What a request for a token is for.
 pub(super) const LOGIN: &str = "login";
+/// A wait of our own that is told.
+const NOTED: SignedDuration = SignedDuration::from_secs(5);
 /// A pause that the far end asks for lasts from here to there, and so long where it does not say.
 const CLOSED_MIN: SignedDuration = SignedDuration::from_secs(1);
 const CLOSED_MAX: SignedDuration = SignedDuration::from_hours(24);
@@ -153,7 +155,7 @@ impl Link {
             // A budget that is closed makes this request wait as all others.
             let throttled = matches!(error, SourceError::Throttled { .. });
             let wait = if throttled { SignedDuration::ZERO } else { self.jittered(tries) };
-            tracing::info!(%error, wait_ms = i64::try_from(wait.as_millis()).unwrap_or(0), "a source is asked again");
+            tracing::warn!(%error, "a source is asked again");
             self.errand.wait(wait, &error).await?;
             before = Some(error);
         }
@@ -224,10 +226,14 @@ impl Link {
             let Err(until) = taken else { return Ok(()) };
             let wait = until.duration_since(now);
             if closed {
+                tracing::warn!(%until, "waiting: the vendor asked for a pause");
                 let words = "the vendor asked for a pause".to_owned();
                 self.errand.wait(wait, &SourceError::Throttled { words, until }).await?;
             } else {
                 // Our own pacing is no failure: it costs no patience.
+                if NOTED <= wait {
+                    tracing::warn!(%until, "waiting for a place in the source's rates");
+                }
                 self.errand.pause(wait).await?;
             }
         }
