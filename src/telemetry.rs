@@ -17,7 +17,7 @@ use crate::domain::text::stamp;
 use crate::secret::environment;
 
 /// What a command waits for.
-const WAITS: &str = "legwork::sources";
+const WAITS: &str = concat!(env!("CARGO_PKG_NAME"), "::sources");
 
 struct Line {
     /// systemd's journal stamps lines itself and reads the level from a `<N>` in front.

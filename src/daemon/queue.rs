@@ -24,7 +24,7 @@ const VENDOR_RUNS: usize = 2;
 /// How many runs work at the same time.
 #[derive(Debug, Clone, Default)]
 pub struct RunLimits {
-    /// By source; the others have [`VENDOR_RUNS`]. Runs over a vendor mostly wait: they hold up none over the store.
+    /// By source; the others have two. Runs over a vendor mostly wait: they hold up none over the store.
     pub by_source: BTreeMap<String, usize>,
 }
 

@@ -4,6 +4,7 @@
 //! may pass is tried again after a wait that a die chooses below a limit which doubles (full jitter): fifty jobs that were
 //! refused together do not come back together. What the vendor asks for by `Retry-After` closes the budget for all of them.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +16,10 @@ use super::{Errand, SourceError};
 use crate::chain::chain;
 use crate::config;
 use crate::domain::budget::Budget;
+use crate::domain::record::Text;
 use crate::domain::source::Asked;
 use crate::network::{self, Content, Guard, retry_after, text, words};
+use crate::secret::{Secret, SecretName};
 
 /// Tries of one request at the most.
 const TRIES_MAX: u32 = 6;
@@ -34,6 +37,37 @@ pub(super) fn client(source: &config::Source) -> Result<reqwest::Client, SourceE
 
 fn silence(source: &config::Source) -> Duration {
     Duration::try_from(source.timeout).unwrap_or(Duration::from_mins(1))
+}
+
+/// A secret's value, for the request that needs it.
+pub(super) fn secret(name: &SecretName) -> Result<Secret, SourceError> {
+    name.read().map_err(|error| SourceError::Login(chain(&error)))
+}
+
+/// An id that vendors write as a number here and as a text there.
+pub(super) fn id(value: Option<&serde_json::Value>) -> Option<Text> {
+    let value = value.filter(|value| !value.is_null())?;
+    let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    Some(text).filter(|text| !text.is_empty()).map(Text::from)
+}
+
+/// Everything but letters, digits, `-`, `.`, `_` and `~` escaped (RFC 3986, 2.3).
+pub(super) fn escaped(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").unwrap_or_default();
+        }
+        out
+    })
+}
+
+/// Fields as a form or a query has them.
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
+    let each: Vec<String> =
+        fields.iter().map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect();
+    each.join("&")
 }
 
 /// What a request for a token is for.

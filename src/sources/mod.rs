@@ -1,7 +1,7 @@
 //! Rows and reports in, from vendors.
 //!
 //! Each vendor is a folder: its login, its requests, and its words put into ours. What they share is the way there
-//! ([`link`]): budget, retries, classes of failure. An error never becomes zero rows: every reader here ends in a whole,
+//! (`link.rs`): budget, retries, classes of failure. An error never becomes zero rows: every reader here ends in a whole,
 //! validated answer or in a [`SourceError`].
 
 mod errand;

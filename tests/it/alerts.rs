@@ -174,7 +174,7 @@ fn a_ping_hears_of_start_and_end() {
     world.until("select count(*) from definition", "2");
     world.set("2026-06-10T06:00:01Z");
     world.settled();
-    crate::support::wait_for("the pings", || {
+    wait_for("the pings", || {
         let mut seen = asked.lock().unwrap().clone();
         seen.sort();
         let wanted = ["/pla-nt-ed", "/pla-nt-ed/fail", "/pla-nt-ed/start", "/pla-nt-ed/start"];

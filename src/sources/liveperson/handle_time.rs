@@ -11,7 +11,7 @@ use crate::domain::record::{
     AgentRecord, ChannelType, EndReason, InteractionFields, Millis, Participant, Record, SegmentRecord, Text,
     UserType,
 };
-use crate::sources::link::Link;
+use crate::sources::link::{Link, id};
 use crate::sources::{Sink, SourceError};
 
 /// The vendor does not say whether the bounds of a window are inside: windows overlap by this, and a segment that comes
@@ -159,12 +159,6 @@ fn instant(text: Option<&Text>, epoch: Option<i64>) -> Result<Millis, String> {
         Some(ms) => Ok(ms),
         None => Err("it has no start or no end".to_owned()),
     }
-}
-
-pub(super) fn id(value: Option<&serde_json::Value>) -> Option<Text> {
-    let value = value.filter(|value| !value.is_null())?;
-    let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-    Some(text).filter(|text| !text.is_empty()).map(Text::from)
 }
 
 fn both(segment: Segment, (source, account): &(Text, Text)) -> Result<Vec<Record>, String> {

@@ -4,14 +4,13 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::handle_time::id;
 use super::{HISTORY, Liveperson, with_query};
 use crate::domain::period::Period;
 use crate::domain::record::{
     AgentRecord, Audience, ChannelType, Dialog, EndReason, InteractionFields, InteractionRecord,
     MessageRecord, Millis, Opener, Participant, Record, SegmentRecord, Sender, StartReason, Text, UserType,
 };
-use crate::sources::link::Link;
+use crate::sources::link::{Link, id};
 use crate::sources::{Sink, SourceError};
 
 /// Conversations a page: the vendor's limit.

@@ -11,11 +11,10 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use ring::hmac;
 use serde::Deserialize;
 
-use crate::chain::chain;
 use crate::config::{self, LivepersonLogin as Way};
-use crate::secret::{Secret, SecretName};
+use crate::secret::Secret;
 use crate::sources::SourceError;
-use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody};
+use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, escaped, form, secret};
 use crate::sources::tokens::{Token, Tokens, seconds};
 
 /// A token's life where it does not say it (3600 s in the vendor's sample).
@@ -68,10 +67,6 @@ impl Login for LivepersonLogin {
     }
 }
 
-fn secret(name: &SecretName) -> Result<Secret, SourceError> {
-    name.read().map_err(|error| SourceError::Login(chain(&error)))
-}
-
 impl LivepersonLogin {
     pub(super) fn new(at: config::Liveperson) -> Self {
         Self { at, sentinel: OnceLock::new(), tokens: Tokens::default() }
@@ -111,9 +106,7 @@ impl LivepersonLogin {
                 ("grant_type", "client_credentials"),
             ];
             fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
-            let form: Vec<String> =
-                fields.iter().map(|(key, value)| format!("{key}={}", escaped(value))).collect();
-            let form = form.join("&");
+            let form = form(&fields);
             let make = || {
                 link.http
                     .post(&url)
@@ -186,18 +179,6 @@ fn signature(method: &str, url: &reqwest::Url, own: &[(&str, &str)], keys: &Keys
     let key = format!("{}&{}", escaped(keys.secret.expose()), escaped(keys.token_secret.expose()));
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
     STANDARD.encode(hmac::sign(&key, base.as_bytes()))
-}
-
-/// Everything but letters, digits, `-`, `.`, `_` and `~` escaped (RFC 5849, 3.6).
-pub(super) fn escaped(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").unwrap_or_default();
-        }
-        out
-    })
 }
 
 #[cfg(test)]

@@ -13,12 +13,11 @@ use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::chain::chain;
 use crate::config::{self, RingcentralLogin as Way};
 use crate::domain::budget::{Budget, Rate};
-use crate::secret::{Secret, SecretName};
+use crate::secret::Secret;
 use crate::sources::SourceError;
-use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, SharedBudget};
+use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, SharedBudget, form, secret};
 use crate::sources::tokens::{Token, Tokens, seconds};
 
 /// A RingCX token's life; its answer does not say it.
@@ -97,10 +96,6 @@ fn sensitive(value: &str) -> Result<HeaderValue, SourceError> {
         .map_err(|_| SourceError::Login("the token cannot stand in a header".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn secret(name: &SecretName) -> Result<Secret, SourceError> {
-    name.read().map_err(|error| SourceError::Login(chain(&error)))
 }
 
 fn lasting(access: String, refresh: Option<String>, now: Timestamp, life: SignedDuration) -> Token {
@@ -280,13 +275,4 @@ fn used_up(error: SourceError) -> SourceError {
 
 fn posted(link: &Link, url: &str, form: &str) -> RequestBuilder {
     link.http.post(url).header("content-type", "application/x-www-form-urlencoded").body(form.to_owned())
-}
-
-/// Fields as a form or a query has them.
-fn form(fields: &[(&str, &str)]) -> String {
-    let mut url = reqwest::Url::parse("form:").ok();
-    if let Some(url) = &mut url {
-        url.query_pairs_mut().extend_pairs(fields);
-    }
-    url.and_then(|url| url.query().map(ToOwned::to_owned)).unwrap_or_default()
 }

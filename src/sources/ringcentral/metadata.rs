@@ -13,7 +13,7 @@ use crate::domain::period::Period;
 use crate::domain::record::{
     ChannelType, DirectionWord, InteractionFields, Millis, Participant, Record, SegmentRecord, Text,
 };
-use crate::sources::link::{Ask, Link, Nobody};
+use crate::sources::link::{Link, Nobody, id};
 use crate::sources::{Sink, SourceError};
 
 /// An answer with so many segments may have lost the oldest: one client saw about 400 at most, the vendor says nothing.
@@ -90,8 +90,7 @@ impl Ringcentral {
             });
             let text = body.to_string();
             let make = || link.http.post(&url).header("content-type", "application/json").body(text.clone());
-            let ask = Ask { what: "rows", ..Self::ask(link, "rows") };
-            let segments: Vec<Segment> = link.json(ask, &self.login, &make).await?;
+            let segments: Vec<Segment> = link.json(Self::ask(link, "rows"), &self.login, &make).await?;
             let suspect = SUSPECT <= segments.len();
             if suspect && window.end.duration_since(window.start) <= WINDOW_MIN {
                 return Err(SourceError::Malformed(format!(
@@ -130,16 +129,9 @@ impl Ringcentral {
         let url = format!("{}/restapi/v1.0/account/~", self.at.platform);
         let make = || link.http.get(&url).bearer_auth(token.expose());
         let found: PlatformAccount = link.json(Self::ask(link, "accounts"), &Nobody, &make).await?;
-        Ok(plain(&found.id))
+        let missing = || SourceError::Malformed("the RingCentral account has no id".to_owned());
+        id(Some(&found.id)).map(|id| id.to_string()).ok_or_else(missing)
     }
-}
-
-fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
-
-fn id(value: Option<&serde_json::Value>) -> Option<Text> {
-    value.filter(|value| !value.is_null()).map(|value| plain(value).into())
 }
 
 /// A segment of an agent or bot; those of the voice menu are nobody's.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use reqwest::Response;
 
 use self::login::RingcentralLogin;
-use super::link::{Ask, Link};
+use super::link::{Ask, Link, id};
 use super::{Sink, SourceError, Wish};
 use crate::config;
 use crate::domain::period::Period;
@@ -77,7 +77,7 @@ struct AccountView {
 
 impl AccountView {
     fn id(&self) -> String {
-        self.account_id.as_str().map_or_else(|| self.account_id.to_string(), ToOwned::to_owned)
+        id(Some(&self.account_id)).map(|id| id.to_string()).unwrap_or_default()
     }
 }
 
