@@ -126,11 +126,14 @@ fn request(
 /// Outside the unit its credentials cannot be read: nothing could be sent, so nothing is begun.
 fn refuse_without_credentials(core: &Core, parsed: &Definition) -> anyhow::Result<()> {
     let used = |key: &str| {
-        parsed.destinations.iter().any(|destination| match destination {
-            Destination::Email(email) => key.starts_with(&format!("relay.{}.", email.relay)),
-            Destination::File(file) => key.starts_with(&format!("{}.{}.", file.place.name(), file.target)),
-            Destination::Webhook(webhook) => key.starts_with(&format!("webhook.{}.", webhook.target)),
-        })
+        key.starts_with(&format!("source.{}.", parsed.report.source))
+            || parsed.destinations.iter().any(|destination| match destination {
+                Destination::Email(email) => key.starts_with(&format!("relay.{}.", email.relay)),
+                Destination::File(file) => {
+                    key.starts_with(&format!("{}.{}.", file.place.name(), file.target))
+                }
+                Destination::Webhook(webhook) => key.starts_with(&format!("webhook.{}.", webhook.target)),
+            })
     };
     for (key, secret) in core.config.secrets().into_iter().filter(|(key, _)| used(key)) {
         if let Err(error @ SecretError::OutsideUnit(_)) = secret.read() {

@@ -217,20 +217,24 @@ async fn on_schedule(core: Arc<Core>, source: Arc<Source>, collect: Collect, sto
             () = stop.gently.cancelled() => return,
             () = timer.until(at) => {}
         }
-        let result = if collect.feed == Feed::MessagingOperations {
+        let began = core.now();
+        let counts_back = collect.feed == Feed::MessagingOperations;
+        let result = if counts_back {
             metrics(&core, &source, &collect, stop.gently.clone()).await
         } else {
             pass(&core, &source, &collect, stop.gently.clone()).await
         };
         let now = core.now();
-        at = next(now, collect.every);
+        // Metrics of an interval that ended while the last one was asked for may still be in time; a pass takes in what
+        // came meanwhile anyway.
+        at = next(if counts_back { began } else { now }, collect.every);
         if let Err(error) = result {
             if error == SourceError::Stopped {
                 return;
             }
             tracing::error!(source = source.name, feed = collect.feed.name(), %error, class = error.class(),
                 "collecting failed; what is missing is fetched at the next pass");
-            if error.may_repeat() && collect.feed != Feed::MessagingOperations {
+            if error.may_repeat() && !counts_back {
                 at = at.min(now.checked_add(AGAIN).unwrap_or(at));
             }
         }

@@ -58,7 +58,7 @@ pub(super) fn pass_through(
             Err(error) => break Err(GenerateError::Source(error)),
         };
         let body = Body { passed, handle: handle.clone(), piece: bytes::Bytes::new() };
-        let made = take(body, wish, order, progress).and_then(|made| timely(core, order).map(|()| made));
+        let made = take(core, body, (order, wish), progress);
         tries += 1;
         match made {
             // Nobody has published this XML: what is not understood is asked for as text and made into XML here.
@@ -82,7 +82,8 @@ pub(super) fn pass_through(
     let pass = Pass { whole_until: None, failure, login_ends: source.login_ends() };
     let (asked, now) = (errand.take_asked(), core.now());
     let (source, run) = (source.name.clone(), Some(run_id).filter(|id| 0 < *id));
-    let stopped = progress.stop.load(Ordering::Relaxed);
+    // Told to stop is no failure of the source.
+    let stopped = progress.halt.is_cancelled();
     let noted = core.store.write_blocking("note requests", move |tx| {
         note_requests(tx, &source, run, &asked)?;
         if stopped { Ok(()) } else { note_pass(tx, &source, None, &pass, now) }
@@ -177,12 +178,19 @@ fn malformed(error: PassedError) -> GenerateError {
     }
 }
 
-fn take(body: Body, wish: Wish, order: Order<'_>, progress: &Progress) -> Result<Generated, GenerateError> {
+fn take(
+    core: &Core,
+    body: Body,
+    (order, wish): (Order<'_>, Wish),
+    progress: &Progress,
+) -> Result<Generated, GenerateError> {
     let report = &order.definition.report;
     let ends_by_length = body.passed.ends_by_length();
     if matches!(report.kind.reads, Reads::Metrics(_)) {
         let mut document = Vec::new();
         body.take(METRICS_BYTES_MAX).read_to_end(&mut document).map_err(|error| malformed(error.into()))?;
+        // The answer may have been long in coming.
+        timely(core, order)?;
         return metrics(&document, order, progress);
     }
     let mut input = buffered(body);

@@ -355,12 +355,16 @@ fn a_full_far_end_is_tried_again_and_keeps_nothing_of_the_file() {
     let small = small();
     let folder = small.join("far-end");
     fs::create_dir(&folder).unwrap();
-    for make in [directory, sftp] {
+    for make in [directory, sftp, webdav_nginx, http_put, webdav_rclone] {
         let bench = Bench::new(make);
         let file = bench.file("large", 9, 2 << 20);
         let (config, target) = match bench.far.kind {
             "directory" => (String::new(), folder.display().to_string()),
-            _ => (format!("{}folder = \"{}\"\n", bench.far.config, folder.display()), "far".to_owned()),
+            "sftp" => (format!("{}folder = \"{}\"\n", bench.far.config, folder.display()), "far".to_owned()),
+            _ => {
+                assert!(bench.far.end.move_to(&folder), "{}", bench.far.kind);
+                (bench.far.config.clone(), "far".to_owned())
+            }
         };
         let mut parcel = bench.parcel("large.csv", &file, Exists::Replace);
         parcel.target = target;
@@ -368,5 +372,6 @@ fn a_full_far_end_is_tried_again_and_keeps_nothing_of_the_file() {
         assert!(matches!(outcome, Outcome::Passing { .. }), "{}: {outcome:?}", bench.far.kind);
         assert_eq!(files(&folder), Vec::<String>::new(), "{}", bench.far.kind);
     }
+    fs::remove_dir_all(small.join("aside")).unwrap();
     fs::remove_dir(&folder).unwrap();
 }

@@ -14,6 +14,10 @@ use super::proxy::Proxy;
 pub trait FarEnd {
     fn names(&self) -> Vec<String>;
     fn bytes(&self, name: &str) -> Option<Vec<u8>>;
+    /// Puts what it keeps into another folder from now on; false where it keeps no files.
+    fn move_to(&self, _folder: &Path) -> bool {
+        false
+    }
     /// Uploads in parts that nobody has ended.
     fn uploads(&self) -> usize {
         0
@@ -45,6 +49,20 @@ impl FarEnd for Folder {
 
     fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         fs::read(self.0.join(name)).ok()
+    }
+
+    fn move_to(&self, folder: &Path) -> bool {
+        fs::remove_dir(&self.0).unwrap();
+        std::os::unix::fs::symlink(folder, &self.0).unwrap();
+        // nginx puts a body aside first: on the same disk, as its manual advises.
+        let temp = self.0.with_file_name("temp").join("client_body");
+        if temp.exists() {
+            let aside = folder.with_file_name("aside");
+            fs::create_dir_all(&aside).unwrap();
+            fs::remove_dir_all(&temp).unwrap();
+            std::os::unix::fs::symlink(&aside, &temp).unwrap();
+        }
+        true
     }
 }
 
