@@ -42,6 +42,12 @@ pub struct Dialect {
     pub ends_by_length: bool,
 }
 
+/// Looks at some rows, and says what is wrong with one.
+pub type LookAt<'a> = &'a dyn Fn(&csv::ByteRecord) -> Result<(), String>;
+
+/// The first rows, and after them each of so many, are looked at.
+const LOOKED_AT: (u64, u64) = (64, 1_024);
+
 /// Sees each row's cells.
 pub type SeeCells<'a> = &'a mut dyn FnMut(&csv::ByteRecord) -> io::Result<()>;
 
@@ -138,6 +144,7 @@ impl<R: Read, W: Write> PassedText<R, W> {
     pub fn rows(
         mut self,
         mut cells: Option<SeeCells<'_>>,
+        look_at: LookAt<'_>,
         seen: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(Option<W>, u64), PassedError> {
         let width = self.header.len();
@@ -155,6 +162,10 @@ impl<R: Read, W: Write> PassedText<R, W> {
             }
             let last = record.len().checked_sub(1).and_then(|at| record.get(at));
             record_open = last.is_some_and(|cell| cell.ends_with(b"\n"));
+            let (first, each) = LOOKED_AT;
+            if rows <= first || rows.is_multiple_of(each) {
+                look_at(&record).map_err(broken)?;
+            }
             if let Some(cells) = &mut cells {
                 cells(&record)?;
             }

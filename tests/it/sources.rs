@@ -36,6 +36,12 @@ fn golden(name: &str) -> Value {
     serde_json::from_slice(&fs::read(root().join("tests/golden/sources").join(name)).unwrap()).unwrap()
 }
 
+/// The vendor's sample of the session report, on the day that tests ask for.
+fn sessions() -> String {
+    let sample = fs::read_to_string(root().join("tests/golden/sources/sessions.csv")).unwrap();
+    sample.replace("4/27/20", "6/10/26")
+}
+
 fn secret(legwork: &Legwork, name: &str) {
     let path = legwork.path(name);
     fs::write(&path, format!("pla-nt-ed-{name}\n")).unwrap();
@@ -87,11 +93,7 @@ fn reports_job(kind: &str, rest: &str) -> String {
 fn a_report_is_asked_for_with_the_bodies_of_the_vendors_guide() {
     let vendor = with_login(|call| {
         let session = call.body.contains("Agent_Session_Report_Raw");
-        Reply::csv(if session {
-            include_str!("../golden/sources/sessions.csv").to_owned()
-        } else {
-            format!("{HEADER}\r\n")
-        })
+        Reply::csv(if session { sessions() } else { format!("{HEADER}\r\n") })
     });
     let legwork = ringcx(&vendor, "");
     let filtered = "filters = { queues = [\"7\"], queue_groups = [\"8\"], agents = [\"111\"], accounts = [\"99990001\"] }\n";
@@ -173,6 +175,8 @@ fn an_answer_that_is_no_report_never_becomes_an_empty_one() {
         ("not found", Reply::of(404, "application/json", "{}"), "404"),
         ("another header", Reply::csv("a,b,c\r\n"), "column 1 is `a` instead of `Account ID`"),
         ("a cell too many", Reply::csv(wide), "row 1: 31 cells under a header of 30"),
+        ("another year", Reply::csv(whole.replace("06/10/2026", "06/10/2025")), "far from the period that was asked for"),
+        ("outbound", Reply::csv(whole.replace("INBOUND", "OUTBOUND")), "INBOUND was asked for"),
         ("open quote", Reply::csv(whole.replace(",,   \r\n", ",,\"open\r\n")), "never closed"),
         ("cut", Reply::csv(whole.clone()).cut(whole.len() - 10), "was cut"),
         ("forbidden", Reply::of(403, "application/json", refusal), "WFO_ACCESS"),
@@ -693,10 +697,9 @@ fn metrics_that_the_vendor_forgets_are_kept_and_a_gap_is_no_quiet_time() {
 fn xml_is_asked_for_where_the_vendor_offers_it_and_made_here_where_it_answers_otherwise() {
     // Its shape is published nowhere: rows of as many fields as the report has columns.
     let xml = format!("<report>\n<row>{}</row>\n<row{}/>\n</report>\n", "<a>1</a>".repeat(39), fields());
-    for (answer, rows, begins) in [
-        (Reply::of(200, "text/xml", xml.clone()), "2", xml.as_str()),
-        (Reply::csv(fs::read(root().join("tests/golden/sources/sessions.csv")).unwrap()), "1", "<?xml"),
-    ] {
+    for (answer, rows, begins) in
+        [(Reply::of(200, "text/xml", xml.clone()), "2", xml.as_str()), (Reply::csv(sessions()), "1", "<?xml")]
+    {
         let vendor = with_login(move |_| answer.clone());
         let legwork = ringcx(&vendor, "");
         legwork.job("sessions", &reports_job("agent-session-raw", "[output]\nformat = \"xml\"\n"));
@@ -716,7 +719,7 @@ fn xml_is_asked_for_where_the_vendor_offers_it_and_made_here_where_it_answers_ot
             if call.json()["reportCriteria"]["returnType"] == "XML" {
                 return Reply::of(200, "text/xml", broken);
             }
-            Reply::csv(fs::read(root().join("tests/golden/sources/sessions.csv")).unwrap())
+            Reply::csv(sessions())
         });
         let legwork = ringcx(&vendor, "");
         legwork.job("sessions", &reports_job("agent-session-raw", "[output]\nformat = \"xml\"\n"));
