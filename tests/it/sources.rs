@@ -175,7 +175,11 @@ fn an_answer_that_is_no_report_never_becomes_an_empty_one() {
         ("not found", Reply::of(404, "application/json", "{}"), "404"),
         ("another header", Reply::csv("a,b,c\r\n"), "column 1 is `a` instead of `Account ID`"),
         ("a cell too many", Reply::csv(wide), "row 1: 31 cells under a header of 30"),
-        ("another year", Reply::csv(whole.replace("06/10/2026", "06/10/2025")), "far from the period that was asked for"),
+        (
+            "another year",
+            Reply::csv(whole.replace("06/10/2026", "06/10/2025")),
+            "far from the period that was asked for",
+        ),
         ("outbound", Reply::csv(whole.replace("INBOUND", "OUTBOUND")), "INBOUND was asked for"),
         ("open quote", Reply::csv(whole.replace(",,   \r\n", ",,\"open\r\n")), "never closed"),
         ("cut", Reply::csv(whole.clone()).cut(whole.len() - 10), "was cut"),
