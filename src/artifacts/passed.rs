@@ -19,6 +19,7 @@ const BUFFER: usize = 256 << 10;
 /// A row is shorter than this, and what is read ahead.
 const ROW_BYTES_MAX: usize = 4 << 20;
 const OPEN_QUOTE: &str = "a quote is opened and never closed";
+const ENDLESS: &str = "a row has no end: a quote is opened and never closed";
 /// A header that is none is told up to here.
 const TOLD_CHARS: usize = 160;
 
@@ -56,14 +57,14 @@ struct Tee<R, W> {
     input: R,
     out: Option<W>,
     last: u8,
-    /// Bytes since the last row ended: a quote that is never closed makes one row of everything.
+    /// Bytes since the last row or tag ended: a quote that is never closed makes one of everything.
     since: Rc<Cell<usize>>,
 }
 
 impl<R: Read, W: Write> Read for Tee<R, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if ROW_BYTES_MAX < self.since.get() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, OPEN_QUOTE));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, ENDLESS));
         }
         let read = self.input.read(buffer)?;
         self.since.set(self.since.get() + read);
@@ -111,31 +112,23 @@ impl<R: Read, W: Write> PassedText<R, W> {
 
     /// Which of several headers it is.
     pub fn known(&self, known: &[Vec<&str>]) -> Result<usize, PassedError> {
-        let found: Vec<String> =
-            self.header.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
-        let same = |names: &Vec<&str>| {
-            let [first, rest @ ..] = found.as_slice() else { return false };
-            // The csv reader leaves a byte order mark before the first name.
-            let first = first.trim_start_matches('\u{feff}').trim_matches('"');
-            names.len() == found.len()
-                && names.first().is_some_and(|name| *name == first)
-                && names.iter().skip(1).zip(rest).all(|(name, found)| name == found)
+        // The csv reader leaves a byte order mark before the first name, and with it the name's quotes.
+        let name = |cell: &[u8]| {
+            let text = String::from_utf8_lossy(cell);
+            let text = text.trim();
+            text.strip_prefix('\u{feff}').map_or(text, |text| text.trim_matches('"')).to_owned()
         };
-        known.iter().position(same).ok_or_else(|| {
-            let differs = known.first().map(|names| {
-                let at = names.iter().zip(&found).position(|(name, found)| name != found);
-                let at = at.unwrap_or(names.len().min(found.len()));
-                format!(
-                    "column {} is `{}` instead of `{}`",
-                    at + 1,
-                    found.get(at).map_or("missing", String::as_str),
-                    names.get(at).unwrap_or(&"nothing")
-                )
-            });
+        let found: Vec<String> = self.header.iter().map(name).collect();
+        known.iter().position(|names| found == *names).ok_or_else(|| {
+            let names = known.first().map(Vec::as_slice).unwrap_or_default();
+            let at = names.iter().zip(&found).position(|(name, found)| name != found);
+            let at = at.unwrap_or(names.len().min(found.len()));
             let text: String = found.join(",").chars().take(TOLD_CHARS).collect();
             PassedError::Malformed(format!(
-                "the header is not the report's: {}; it begins `{text}`",
-                differs.unwrap_or_default()
+                "the header is not the report's: column {} is `{}` instead of `{}`; it begins `{text}`",
+                at + 1,
+                found.get(at).map_or("missing", String::as_str),
+                names.get(at).unwrap_or(&"nothing")
             ))
         })
     }
@@ -189,10 +182,14 @@ impl<R: Read, W: Write> PassedText<R, W> {
 fn read_error(error: csv::Error) -> PassedError {
     let text = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() {
-        let open = error.kind() == io::ErrorKind::InvalidData;
-        return if open { PassedError::Malformed(OPEN_QUOTE.to_owned()) } else { PassedError::Io(error) };
+        return read_failure(error);
     }
     PassedError::Malformed(text)
+}
+
+fn read_failure(error: io::Error) -> PassedError {
+    let endless = error.kind() == io::ErrorKind::InvalidData;
+    if endless { PassedError::Malformed(ENDLESS.to_owned()) } else { PassedError::Io(error) }
 }
 
 /// Rows of text, a batch at a time, into a file and before the eyes of witnesses.
@@ -260,10 +257,9 @@ impl<'a, W: Write + Send + 'a> TextRows<'a, W> {
 /// XML that somebody else wrote, kept as it is: well-formed to its end, with rows directly below its root, each of `width`
 /// fields, as elements or attributes. Without a row nothing shows that it is the report.
 pub fn xml<R: Read, W: Write>(input: BufReader<R>, out: W, width: usize) -> Result<(W, u64), PassedError> {
-    let mut reader = quick_xml::Reader::from_reader(BufReader::with_capacity(
-        BUFFER,
-        Tee { input, out: Some(out), last: b'\n', since: Rc::default() },
-    ));
+    let since = Rc::new(Cell::new(0));
+    let tee = Tee { input, out: Some(out), last: b'\n', since: since.clone() };
+    let mut reader = quick_xml::Reader::from_reader(BufReader::with_capacity(BUFFER, tee));
     let (mut depth, mut rows, mut roots, mut fields, mut buffer) = (0_u64, 0_u64, 0_u64, 0, Vec::new());
     let narrow = |row: u64, fields: usize| {
         (fields != width)
@@ -271,8 +267,12 @@ pub fn xml<R: Read, W: Write>(input: BufReader<R>, out: W, width: usize) -> Resu
     };
     loop {
         let event = reader.read_event_into(&mut buffer);
+        since.set(0);
         match event {
-            Err(quick_xml::Error::Io(error)) => return Err(io::Error::new(error.kind(), error).into()),
+            Err(quick_xml::Error::Io(error)) => {
+                let shared = |error: std::sync::Arc<io::Error>| io::Error::new(error.kind(), error);
+                return Err(read_failure(std::sync::Arc::try_unwrap(error).unwrap_or_else(shared)));
+            }
             Err(error) => return Err(PassedError::Malformed(format!("the answer is not XML: {error}"))),
             Ok(Event::Start(ref row) | Event::Empty(ref row)) if depth == 1 => {
                 rows += 1;

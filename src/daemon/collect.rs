@@ -20,6 +20,7 @@ use crate::domain::period::Period;
 use crate::domain::record::{CoverageRecord, Record};
 use crate::domain::source::Feed;
 use crate::sources::{Errand, Source, SourceError, pieces};
+use crate::store::StoreError;
 use crate::store::segments::coverage::missing_of;
 use crate::store::segments::write::SegmentWriter;
 use crate::store::sources::{self, CollectRequest, Pass};
@@ -46,6 +47,12 @@ pub struct Come {
     pub requests: u64,
 }
 
+/// What came could not be kept.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
+fn here(error: StoreError) -> SourceError {
+    SourceError::Here(chain(&error))
+}
+
 /// What a fetching is for.
 struct Fetching<'a> {
     core: &'a Core,
@@ -63,7 +70,6 @@ impl Fetching<'_> {
         span: Period,
         told: &mut (dyn FnMut(Come) -> Result<(), SourceError> + Send),
     ) -> Result<(), SourceError> {
-        let here = |error: crate::store::StoreError| SourceError::Here(chain(&error));
         let account = self.source.account(self.errand).await?;
         let mut writer =
             tokio::task::block_in_place(|| SegmentWriter::open(&self.core.store)).map_err(here)?;
@@ -155,7 +161,7 @@ pub(super) fn fetch_for(
         let account = source.account(&errand).await?;
         let missing =
             core.store.read_blocking("read the coverage", |c| missing_of(c, name, &account, period));
-        let missing = missing.map_err(|error| SourceError::Here(chain(&error)))?;
+        let missing = missing.map_err(here)?;
         let mut result = Ok(());
         for span in missing {
             result = remembered(feed, span, core.now()).map(drop);
@@ -259,7 +265,7 @@ pub async fn pass(
     let fetching = Fetching { core, source, errand: &errand, feed: collect.feed, run_id: None };
     let (name, feed) = (source.name.clone(), collect.feed);
     let whole = core.store.read("read how far it is", move |c| sources::whole_until(c, &name, feed)).await;
-    let whole = whole.map_err(|error| SourceError::Here(chain(&error)))?;
+    let whole = whole.map_err(here)?;
     let now = core.now();
     let end = now.checked_sub(fetching.lag()).unwrap_or(now);
     let end = Timestamp::from_second(end.as_second()).unwrap_or(end);
@@ -284,7 +290,7 @@ pub async fn pass(
         let (name, reached) = (source.name.clone(), reached);
         let note = move |tx: &rusqlite::Transaction<'_>| sources::note_whole(tx, &name, feed, reached);
         let noted = tokio::task::block_in_place(|| core.store.write_blocking("note how far it is", note));
-        noted.map_err(|error| SourceError::Here(chain(&error)))
+        noted.map_err(here)
     };
     let result = fetching.span(Period { start, end }, &mut told).await;
     fetching.note(reached, &result).await;
@@ -322,7 +328,7 @@ async fn metrics(
         let keep = move |tx: &rusqlite::Transaction<'_>| {
             sources::keep_metrics(tx, (&name, &account), interval, &document)
         };
-        core.store.write("keep metrics", keep).await.map_err(|error| SourceError::Here(chain(&error)))
+        core.store.write("keep metrics", keep).await.map_err(here)
     }
     .await;
     let reached = result.is_ok().then_some(end);
@@ -381,7 +387,7 @@ pub async fn work_off(
             let write =
                 move |tx: &rusqlite::Transaction<'_>| sources::note_reached(tx, id, come.reached, counts);
             let noted = core.store.write_blocking("note how far it is", write);
-            noted.map_err(|error| SourceError::Here(chain(&error)))
+            noted.map_err(here)
         };
         tokio::task::block_in_place(|| note(Come::default()))?;
         let mut hear = |come: Come| {

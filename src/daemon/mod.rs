@@ -11,6 +11,7 @@
 //! closed; then the store.
 
 mod alerts;
+mod as_asked;
 mod changes;
 pub mod collect;
 pub mod control;

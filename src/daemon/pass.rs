@@ -3,11 +3,11 @@
 use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering;
 
-use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 
 use super::Core;
+use super::as_asked::AsAsked;
 use super::generate::{GenerateError, Generated, Order, Out, Progress, Sights, Watching, begin, end};
 use crate::artifacts::Finished;
 use crate::artifacts::encode::FileSpec;
@@ -16,7 +16,7 @@ use crate::artifacts::passed::{
 };
 use crate::domain::definition::Destination;
 use crate::domain::output::Format;
-use crate::domain::report::{ColumnChoice, Direction, Reads, Report, SegmentRows};
+use crate::domain::report::{ColumnChoice, Reads, Report};
 use crate::domain::source::Feed;
 use crate::domain::table::Picked;
 use crate::sources::{Passed, SourceError, Wish, operations};
@@ -82,11 +82,11 @@ pub(super) fn pass_through(
     };
     let pass = Pass { whole_until: None, failure, login_ends: source.login_ends() };
     let (asked, now) = (errand.take_asked(), core.now());
-    let (source, run) = (source.name.clone(), Some(run_id).filter(|id| 0 < *id));
+    let source = source.name.clone();
     // Told to stop is no failure of the source.
     let stopped = progress.halt.is_cancelled();
     let noted = core.store.write_blocking("note requests", move |tx| {
-        note_requests(tx, &source, run, &asked)?;
+        note_requests(tx, &source, Some(run_id), &asked)?;
         if stopped { Ok(()) } else { note_pass(tx, &source, None, &pass, now) }
     });
     if let Err(error) = noted {
@@ -129,12 +129,12 @@ fn wish(order: Order<'_>) -> Wish {
     let definition = order.definition;
     let output = &definition.output;
     // XML has cells for nobody else: what wants to see them gets text.
-    let mails = definition.destinations.iter().filter_map(|destination| match destination {
+    let mut mails = definition.destinations.iter().filter_map(|destination| match destination {
         Destination::Email(email) => Some(email),
         Destination::File(_) | Destination::Webhook(_) => None,
     });
-    let watched = !definition.checks.is_empty()
-        || mails.clone().any(|email| 0 < email.first_rows || email.split_by.is_some());
+    let watched =
+        !definition.checks.is_empty() || mails.any(|email| 0 < email.first_rows || email.split_by.is_some());
     // What is put into another format is asked for with commas.
     let as_is = matches!(output.format, Format::Csv | Format::Tsv);
     Wish {
@@ -207,7 +207,10 @@ fn take(
             let words = format!("the answer begins with `{}`: it is not the report", char::from(first));
             Err(GenerateError::Source(SourceError::Malformed(words)))
         }
-        _ => text(input, ends_by_length, order, progress),
+        _ => {
+            let dialect = Dialect { delimiter: wish.delimiter, ends_by_length };
+            text(input, dialect, order, progress)
+        }
     }
 }
 
@@ -218,7 +221,7 @@ fn made(file: Finished, rows: u64, seen: Sights) -> Generated {
 
 fn text(
     input: io::BufReader<Body>,
-    ends_by_length: bool,
+    dialect: Dialect,
     order: Order<'_>,
     progress: &Progress,
 ) -> Result<Generated, GenerateError> {
@@ -226,7 +229,6 @@ fn text(
     let as_is = matches!(output.format, Format::Csv | Format::Tsv);
     let out = begin(&order, progress)?;
     let (copy, encoded) = if as_is { (Some(out), None) } else { (None, Some(out)) };
-    let dialect = Dialect { delimiter: wish(order).delimiter, ends_by_length };
     let text = PassedText::begin(input, copy, dialect).map_err(malformed)?;
     // Two headers are documented of the segment reports: the true one, and the names of the first page.
     let named = Report { columns: ColumnChoice::Fields, ..report.clone() };
@@ -251,66 +253,23 @@ fn text(
     };
     let asked = AsAsked::new(&order, columns);
     let (copy, count) = text.rows(looked, &|record| asked.look_at(record), &mut seen).map_err(malformed)?;
-    let written = rows.finish(&mut witnesses).map_err(GenerateError::Write)?;
     drop(witnesses);
+    close(copy, rows, watching, count)
+}
+
+/// Ends a file, whether its bytes were copied or its rows encoded, and what was seen of the rows.
+fn close<'a>(
+    copy: Option<Out<'a>>,
+    rows: TextRows<'a, Out<'a>>,
+    mut watching: Watching<'a>,
+    count: u64,
+) -> Result<Generated, GenerateError> {
+    let written = rows.finish(&mut watching.witnesses()).map_err(GenerateError::Write)?;
     let sights = watching.finish()?;
     let gone = || GenerateError::Write(io::Error::other("the file is gone"));
     let out = copy.or(written.map(|written| written.out)).ok_or_else(gone)?;
     Ok(made(end(out)?, count, sights))
 }
-
-/// How far from the period a row's start may lie: nobody says which of its stamps a vendor goes by.
-const NEAR: SignedDuration = SignedDuration::from_hours(3 * 24);
-
-/// Whether rows are what was asked for: of the period's days, and of the report's direction.
-struct AsAsked {
-    /// Where a row says when it began, and between what it may.
-    start: Option<usize>,
-    between: (DateTime, DateTime),
-    /// Where a row says its direction, and the one that was asked for.
-    direction: Option<(usize, &'static str)>,
-}
-
-impl AsAsked {
-    fn new(order: &Order<'_>, columns: &[Picked]) -> Self {
-        let report = &order.definition.report;
-        let place = |names: [&str; 3]| columns.iter().position(|picked| names.contains(&&*picked.header));
-        let local = |at: Timestamp| report.zone.civil(at);
-        let direction = match report.kind.reads {
-            Reads::Segments(SegmentRows::Legs(Direction::Inbound)) => Some("INBOUND"),
-            Reads::Segments(SegmentRows::Legs(Direction::Outbound)) => Some("OUTBOUND"),
-            Reads::Segments(_) | Reads::Sessions | Reads::Metrics(_) => None,
-        };
-        let from = order.period.start.checked_sub(NEAR).unwrap_or(Timestamp::MIN);
-        let to = order.period.end.checked_add(NEAR).unwrap_or(Timestamp::MAX);
-        Self {
-            start: place(["Start Dts", "start_dts", "Login DTS"]),
-            between: (local(from), local(to)),
-            direction: place(["Call Type", "call_type", ""]).zip(direction),
-        }
-    }
-
-    fn look_at(&self, record: &csv::ByteRecord) -> Result<(), String> {
-        let cell = |at: usize| std::str::from_utf8(record.get(at).unwrap_or_default()).unwrap_or("").trim();
-        if let Some((at, asked)) = self.direction
-            && !cell(at).eq_ignore_ascii_case(asked)
-        {
-            return Err(format!("it is `{}`, and {asked} was asked for", cell(at)));
-        }
-        // A stamp in a form that nobody has published proves nothing.
-        let stamp =
-            self.start.and_then(|at| FORMS.iter().find_map(|form| DateTime::strptime(form, cell(at)).ok()));
-        match stamp {
-            Some(stamp) if stamp < self.between.0 || self.between.1 < stamp => {
-                Err(format!("it began at {stamp}, far from the period that was asked for"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Stamps of the guide, of its older page, and of the session report's sample.
-const FORMS: [&str; 3] = ["%m/%d/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%m/%d/%y %I:%M %p"];
 
 fn spec<'a>(order: &Order<'a>, columns: &'a [Picked]) -> FileSpec<'a> {
     FileSpec {
@@ -328,25 +287,22 @@ fn metrics(document: &[u8], order: Order<'_>, progress: &Progress) -> Result<Gen
     let by_skill = order.definition.report.metrics.by_skill.is_some();
     let rows =
         operations::rows(document, by_skill).map_err(|words| malformed(PassedError::Malformed(words)))?;
-    let out = begin(&order, progress)?;
-    if order.definition.output.format == Format::Json {
-        return flat(&rows, Some(document), out, order, progress);
-    }
-    flat(&rows, None, out, order, progress)
+    let as_is = order.definition.output.format == Format::Json;
+    flat(&rows, as_is.then_some(document), order, progress)
 }
 
 /// Rows of metrics; `document` stands in the file instead of them where it is given.
 fn flat(
     rows: &[operations::Row],
     document: Option<&[u8]>,
-    mut out: Out<'_>,
     order: Order<'_>,
     progress: &Progress,
 ) -> Result<Generated, GenerateError> {
     let (report, output) = (&order.definition.report, &order.definition.output);
     let columns = (report.kind.pick)(report, output.format);
     let file = spec(&order, &columns);
-    let (mut kept, encoded) = match document {
+    let mut out = begin(&order, progress)?;
+    let (copy, encoded) = match document {
         Some(document) => {
             out.write_all(document).map_err(GenerateError::Write)?;
             (Some(out), None)
@@ -371,12 +327,8 @@ fn flat(
         text.push(cells.iter().map(String::as_str), &mut witnesses).map_err(GenerateError::Write)?;
         count += 1;
     }
-    let written = text.finish(&mut witnesses).map_err(GenerateError::Write)?;
     drop(witnesses);
-    let sights = watching.finish()?;
-    let gone = || GenerateError::Write(io::Error::other("the file is gone"));
-    let out = kept.take().or(written.map(|written| written.out)).ok_or_else(gone)?;
-    Ok(made(end(out)?, count, sights))
+    close(copy, text, watching, count)
 }
 
 fn local(at: Timestamp, order: Order<'_>) -> String {
@@ -420,6 +372,5 @@ fn kept(core: &Core, order: Order<'_>, progress: &Progress) -> Result<Generated,
     if reached < order.period.end {
         return Err(gap(reached, order.period.end));
     }
-    let out = begin(&order, progress)?;
-    flat(&rows, None, out, order, progress)
+    flat(&rows, None, order, progress)
 }

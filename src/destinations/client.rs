@@ -16,7 +16,7 @@ use crate::artifacts::hex;
 use crate::chain::chain;
 use crate::config::{Endpoint, EndpointLogin};
 use crate::domain::delivery::{Outcome, Receipt};
-use crate::network::{self, Content, Guard, retry_after, text, words};
+use crate::network::{self, Content, Guard, escaped, retry_after, text, words};
 
 /// A file is read in pieces of this size.
 const PIECE: usize = 1 << 20;
@@ -73,7 +73,7 @@ impl Client {
 
     /// The URL of a path below the endpoint's.
     pub(super) fn url(&self, path: &str) -> String {
-        format!("{}/{}", self.endpoint.url, escaped(path))
+        format!("{}/{}", self.endpoint.url, escaped(path, "/"))
     }
 
     /// The endpoint's own URL.
@@ -305,17 +305,4 @@ pub(super) fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     text(headers, "content-length")?.parse().ok()
-}
-
-/// The path with everything escaped that is not plainly part of a file name.
-fn escaped(path: &str) -> String {
-    use std::fmt::Write;
-    path.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").unwrap_or_default();
-        }
-        out
-    })
 }

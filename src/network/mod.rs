@@ -2,6 +2,7 @@
 
 mod guard;
 
+use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,6 +53,18 @@ pub fn client(
         builder = builder.tls_certs_merge(certificates);
     }
     builder.build().map_err(|error| format!("set up the HTTP client: {}", chain(&error)))
+}
+
+/// Everything escaped but letters, digits, `-`, `.`, `_`, `~` (RFC 3986, 2.3) and what is `kept` besides.
+pub fn escaped(text: &str, kept: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.as_bytes().contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").unwrap_or_default();
+        }
+        out
+    })
 }
 
 /// A header's text.

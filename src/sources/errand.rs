@@ -53,8 +53,7 @@ impl Errand {
             }
             state.patience -= wait;
         }
-        let wait = std::time::Duration::try_from(wait).unwrap_or_default();
-        self.unless_stopped(tokio::time::sleep(wait)).await
+        self.pause(wait).await
     }
 
     /// Waits for a place that our own pacing keeps free.
@@ -64,8 +63,7 @@ impl Errand {
 
     /// Something came whole: patience is as long as at first.
     pub fn renew(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.patience = state.patience.max(self.patience);
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).patience = self.patience;
     }
 
     /// Does something, unless a stop comes first.

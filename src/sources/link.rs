@@ -4,11 +4,11 @@
 //! may pass is tried again after a wait that a die chooses below a limit which doubles (full jitter): fifty jobs that were
 //! refused together do not come back together. What the vendor asks for by `Retry-After` closes the budget for all of them.
 
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -18,7 +18,7 @@ use crate::config;
 use crate::domain::budget::Budget;
 use crate::domain::record::Text;
 use crate::domain::source::Asked;
-use crate::network::{self, Content, Guard, retry_after, text, words};
+use crate::network::{self, Content, Guard, escaped, retry_after, text, words};
 use crate::secret::{Secret, SecretName};
 
 /// Tries of one request at the most.
@@ -51,23 +51,19 @@ pub(super) fn id(value: Option<&serde_json::Value>) -> Option<Text> {
     Some(text).filter(|text| !text.is_empty()).map(Text::from)
 }
 
-/// Everything but letters, digits, `-`, `.`, `_` and `~` escaped (RFC 3986, 2.3).
-pub(super) fn escaped(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").unwrap_or_default();
-        }
-        out
-    })
+/// Fields as a form or a query has them; every character that could mean something is escaped, for a signature counts on it.
+pub(super) fn form<V: AsRef<str>>(fields: &[(&str, V)]) -> String {
+    let each =
+        fields.iter().map(|(key, value)| format!("{}={}", escaped(key, ""), escaped(value.as_ref(), "")));
+    each.collect::<Vec<_>>().join("&")
 }
 
-/// Fields as a form or a query has them.
-pub(super) fn form(fields: &[(&str, &str)]) -> String {
-    let each: Vec<String> =
-        fields.iter().map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect();
-    each.join("&")
+/// A header that is never printed.
+pub(super) fn sensitive(value: &str) -> Result<HeaderValue, SourceError> {
+    let mut value = HeaderValue::from_str(value)
+        .map_err(|_| SourceError::Login("the login cannot stand in a header".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// What a request for a token is for.
@@ -155,6 +151,14 @@ impl Link {
         Self { http, errand, silence: silence(source), retry_after: source.retry_after, budget }
     }
 
+    pub(super) fn post_form(&self, url: &str, form: &str) -> RequestBuilder {
+        self.http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.to_owned())
+    }
+
+    pub(super) fn post_json(&self, url: &str, text: &str) -> RequestBuilder {
+        self.http.post(url).header(CONTENT_TYPE, "application/json").body(text.to_owned())
+    }
+
     /// Makes a request until it is answered well, or until trying again is of no use.
     pub(super) async fn talk(
         &self,
@@ -231,7 +235,7 @@ impl Link {
 
     /// A whole body, as far as it may be held in memory.
     pub(super) async fn body(&self, response: Response) -> Result<Vec<u8>, SourceError> {
-        let mut pieces = Pieces::new(self, response);
+        let mut pieces = self.pieces(response);
         let mut body = Vec::new();
         while let Some(piece) = pieces.next().await? {
             if BODY_BYTES_MAX < body.len() + piece.len() {
@@ -246,7 +250,10 @@ impl Link {
     }
 
     pub(super) fn pieces(&self, response: Response) -> Pieces {
-        Pieces::new(self, response)
+        let ends_by_length = response.headers().contains_key(TRANSFER_ENCODING)
+            || response.headers().contains_key(CONTENT_LENGTH)
+            || response.version() == reqwest::Version::HTTP_2;
+        Pieces { response, errand: self.errand.clone(), silence: self.silence, ends_by_length }
     }
 
     /// Waits for a place in the budget.
@@ -286,11 +293,10 @@ impl Link {
         // A refresh token is good for one use: a login that is under way is heard to its end.
         let sent =
             if ask.what == LOGIN { sending.await } else { self.errand.unless_stopped(sending).await? };
-        let status =
-            sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).map(|answer| answer.status().as_u16());
+        let answer = sent.as_ref().ok().and_then(|sent| sent.as_ref().ok());
+        let status = answer.map(|answer| answer.status().as_u16());
+        let again_at = answer.and_then(|answer| self.again_at(answer));
         let took_ms = i64::try_from(self.errand.now().duration_since(begun).as_millis()).unwrap_or(i64::MAX);
-        let again_at =
-            sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).and_then(|answer| self.again_at(answer));
         self.errand.note(Asked { what: ask.what, at: begun, status, took_ms, again_at });
         match sent {
             Err(_) => {
@@ -313,7 +319,7 @@ impl Link {
                 }
                 Ok(response)
             }
-            Ok(Ok(response)) => Err(self.refusal(&place, ask, response).await),
+            Ok(Ok(response)) => Err(refusal(&place, ask, again_at, response).await),
         }
     }
 
@@ -329,43 +335,43 @@ impl Link {
         self.errand.now().checked_add(wait).ok()
     }
 
-    async fn refusal(&self, place: &str, ask: Ask<'_>, response: Response) -> SourceError {
-        let status = response.status();
-        let again_at = self.again_at(&response);
-        if let Some(until) = again_at {
-            ask.budget.lock().unwrap_or_else(PoisonError::into_inner).close(until);
-        }
-        let login = ask.what == LOGIN;
-        let said = if login { login_words(response).await } else { words(response).await };
-        let said = format!("{place}: {status}{said}");
-        match status {
-            _ if login && status.is_client_error() && again_at.is_none() => {
-                SourceError::Login(format!("the login was refused: {said}"))
-            }
-            StatusCode::UNAUTHORIZED => SourceError::Login(format!("the token is not taken: {said}")),
-            StatusCode::FORBIDDEN => SourceError::Permission(format!("{said}; {}", ask.permission)),
-            StatusCode::TOO_MANY_REQUESTS => {
-                SourceError::Throttled { words: said, until: again_at.unwrap_or(Timestamp::UNIX_EPOCH) }
-            }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => SourceError::Passing(said),
-            status if status.is_server_error() => SourceError::Passing(said),
-            status if status.is_success() => {
-                // 204 is no report: an empty one has a header.
-                SourceError::Malformed(format!("{said}: an answer without the content that was asked for"))
-            }
-            status if status.is_redirection() => SourceError::Lasting(format!(
-                "{said}: a redirect is not followed; correct the url in the config"
-            )),
-            _ => SourceError::Lasting(said),
-        }
-    }
-
     /// Full jitter below a limit that doubles.
     pub(super) fn jittered(&self, tries: u32) -> SignedDuration {
         let limit = self.retry_after.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(WAIT_MAX);
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(0);
         let ms = getrandom::u64().unwrap_or(0) % limit_ms.saturating_add(1);
         SignedDuration::from_millis(i64::try_from(ms).unwrap_or(0))
+    }
+}
+
+/// What a refusal means; one that asks for a pause closes the budget for everybody.
+async fn refusal(place: &str, ask: Ask<'_>, again_at: Option<Timestamp>, response: Response) -> SourceError {
+    let status = response.status();
+    if let Some(until) = again_at {
+        ask.budget.lock().unwrap_or_else(PoisonError::into_inner).close(until);
+    }
+    let login = ask.what == LOGIN;
+    let said = if login { login_words(response).await } else { words(response).await };
+    let said = format!("{place}: {status}{said}");
+    if let (StatusCode::TOO_MANY_REQUESTS, Some(until)) = (status, again_at) {
+        return SourceError::Throttled { words: said, until };
+    }
+    match status {
+        _ if login && status.is_client_error() && again_at.is_none() => {
+            SourceError::Login(format!("the login was refused: {said}"))
+        }
+        StatusCode::UNAUTHORIZED => SourceError::Login(format!("the token is not taken: {said}")),
+        StatusCode::FORBIDDEN => SourceError::Permission(format!("{said}; {}", ask.permission)),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => SourceError::Passing(said),
+        status if status.is_server_error() => SourceError::Passing(said),
+        status if status.is_success() => {
+            // 204 is no report: an empty one has a header.
+            SourceError::Malformed(format!("{said}: an answer without the content that was asked for"))
+        }
+        status if status.is_redirection() => {
+            SourceError::Lasting(format!("{said}: a redirect is not followed; correct the url in the config"))
+        }
+        _ => SourceError::Lasting(said),
     }
 }
 
@@ -380,14 +386,6 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    fn new(link: &Link, response: Response) -> Self {
-        let chunked = text(response.headers(), "transfer-encoding").is_some();
-        let ends_by_length = chunked
-            || response.headers().contains_key("content-length")
-            || response.version() == reqwest::Version::HTTP_2;
-        Self { response, errand: link.errand.clone(), silence: link.silence, ends_by_length }
-    }
-
     pub(super) async fn next(&mut self) -> Result<Option<bytes::Bytes>, SourceError> {
         let next = tokio::time::timeout(self.silence, self.response.chunk());
         match self.errand.unless_stopped(next).await? {

@@ -140,15 +140,11 @@ impl Source {
     }
 
     fn link(&self, errand: &Arc<Errand>) -> Result<Link, SourceError> {
-        let http = match self.http.get() {
-            Some(http) => http.clone(),
-            None => self
-                .http
-                .get_or_init({
-                    let made = link::client(&self.config)?;
-                    || made
-                })
-                .clone(),
+        let http = if let Some(http) = self.http.get() {
+            http.clone()
+        } else {
+            let made = link::client(&self.config)?;
+            self.http.get_or_init(|| made).clone()
         };
         Ok(Link::new(&self.config, http, self.budget.clone(), errand.clone()))
     }
@@ -246,6 +242,13 @@ impl Passed {
     pub fn ends_by_length(&self) -> bool {
         self.pieces.ends_by_length
     }
+}
+
+/// A window that holds more than its vendor shows, cut in two; the earlier half is the last, to be taken first.
+fn halves(window: Period) -> [Period; 2] {
+    let half = SignedDuration::from_secs(window.end.duration_since(window.start).as_secs() / 2);
+    let middle = window.start.checked_add(half).unwrap_or(window.end);
+    [Period { start: middle, end: window.end }, Period { start: window.start, end: middle }]
 }
 
 /// A span cut into pieces of at most `most`, oldest first.

@@ -1,7 +1,6 @@
 //! A token that is fetched once for everybody who waits for it, and renewed before it ends.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
@@ -38,7 +37,7 @@ struct State {
 
 /// A failed login is not repeated for so long: vendors lock accounts that try again and again.
 const REST: SignedDuration = SignedDuration::from_secs(30);
-/// Tokens are renewed so long before they end, or after four fifths of a life that is shorter than five minutes.
+/// Tokens are renewed so long before they end.
 const EARLY: SignedDuration = SignedDuration::from_secs(60);
 
 impl Tokens {
@@ -94,9 +93,4 @@ impl Tokens {
 
 fn lasts(token: &Token, now: Timestamp) -> bool {
     token.ends.is_none_or(|ends| now < ends.checked_sub(EARLY).unwrap_or(ends))
-}
-
-/// A span of time as the standard library has it.
-pub(super) fn seconds(seconds: i64) -> SignedDuration {
-    SignedDuration::try_from(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))).unwrap_or_default()
 }

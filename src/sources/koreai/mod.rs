@@ -10,15 +10,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::RequestBuilder;
-use reqwest::header::HeaderValue;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::Sha256;
 
 use self::sessions::Session;
-use super::link::{Ask, Link, Login};
-use super::{Sink, SourceError};
-use crate::chain::chain;
+use super::link::{Ask, Link, Login, secret, sensitive};
+use super::{Sink, SourceError, halves};
 use crate::config;
 use crate::domain::period::Period;
 use crate::domain::record::{Millis, Text};
@@ -82,11 +80,8 @@ impl Login for Koreai {
         request: RequestBuilder,
     ) -> Result<(RequestBuilder, Option<u64>), SourceError> {
         let token = self.token(link.errand.now())?;
-        let mut auth = HeaderValue::from_str(&token)
-            .map_err(|_| SourceError::Login("the login cannot stand in a header".to_owned()))?;
-        auth.set_sensitive(true);
         // A header of its own, not Authorization.
-        let request = request.header("auth", auth).header("accountId", &self.at.account);
+        let request = request.header("auth", sensitive(&token)?).header("accountId", &self.at.account);
         Ok((request.header("iId", &self.at.app), None))
     }
 
@@ -104,7 +99,7 @@ impl Koreai {
 
     /// An app JWT (RFC 7519) signed with HS256 (RFC 7515); the vendor is strict about how `appId` is spelled.
     fn token(&self, now: Timestamp) -> Result<String, SourceError> {
-        let secret = self.at.client_secret.read().map_err(|error| SourceError::Login(chain(&error)))?;
+        let secret = secret(&self.at.client_secret)?;
         let issued = now.as_second();
         let claims = json!({
             "sub": self.at.client_id, "appId": self.at.client_id, "iat": issued, "exp": issued + LIFE_S,
@@ -139,7 +134,7 @@ impl Koreai {
             "direction": "Both",
         });
         let text = body.to_string();
-        let make = || link.http.post(&url).header("content-type", "application/json").body(text.clone());
+        let make = || link.post_json(&url, &text);
         link.json(Self::ask(link), self, &make).await
     }
 
@@ -163,12 +158,7 @@ impl Koreai {
                         window.start
                     )));
                 }
-                let half = SignedDuration::from_secs(length.as_secs() / 2);
-                let middle = window.start.checked_add(half).unwrap_or(window.end);
-                open.extend([
-                    Period { start: middle, end: window.end },
-                    Period { start: window.start, end: middle },
-                ]);
+                open.extend(halves(window));
                 continue;
             };
             let mut records = Vec::new();
@@ -219,9 +209,7 @@ impl Koreai {
         }
         let url =
             format!("{}/agentassist/api/v1/public/{}/conversations/{conversation}", self.at.url, self.at.app);
-        let found: Value = link.json(Self::ask(link), self, &|| link.http.get(&url)).await?;
-        let found: Conversation = serde_json::from_value(found)
-            .map_err(|error| SourceError::Malformed(format!("conversation {conversation}: {error}")))?;
+        let found: Conversation = link.json(Self::ask(link), self, &|| link.http.get(&url)).await?;
         let each = found.transfer_details.into_iter();
         Ok(each
             .filter_map(|one| Some((sessions::stamp(one.transferred_at.as_deref()?).ok()?, one)))

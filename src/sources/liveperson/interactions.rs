@@ -1,4 +1,5 @@
-//! Messaging Interactions: conversations with assignments, transfers and messages, from which the store computes any window
+//! Messaging Interactions: conversations with assignments, transfers and messages, from which the store computes any
+//! window.
 
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -148,10 +149,7 @@ impl Liveperson {
                 ("v", "2".to_owned()),
                 ("source", self.at.caller.clone()),
             ];
-            let make = || {
-                let request = link.http.post(with_query(&url, &query));
-                request.header("content-type", "application/json").body(text.clone())
-            };
+            let make = || link.post_json(&with_query(&url, &query), &text);
             let page: Page = link.json(Self::ask(link, "rows"), &self.login, &make).await?;
             let on_page = page.conversation_history_records.len();
             let mut records = Vec::new();
@@ -187,7 +185,7 @@ impl Liveperson {
         let url =
             format!("{host}/messaging_history/api/account/{account}/conversations/conversation/search?v=2");
         let text = json!({ "conversationId": id, "contentToRetrieve": CONTENT }).to_string();
-        let make = || link.http.post(&url).header("content-type", "application/json").body(text.clone());
+        let make = || link.post_json(&url, &text);
         let page: Page = link.json(Self::ask(link, "rows"), &self.login, &make).await?;
         let found =
             page.conversation_history_records.into_iter().find(|one| &*one.info.conversation_id == id);

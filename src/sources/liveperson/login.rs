@@ -5,17 +5,18 @@ use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::RequestBuilder;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::AUTHORIZATION;
 use ring::hmac;
 use serde::Deserialize;
 
 use crate::config::{self, LivepersonLogin as Way};
+use crate::network::escaped;
 use crate::secret::Secret;
 use crate::sources::SourceError;
-use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, escaped, form, secret};
-use crate::sources::tokens::{Token, Tokens, seconds};
+use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, form, secret, sensitive};
+use crate::sources::tokens::{Token, Tokens};
 
 /// A token's life where it does not say it (3600 s in the vendor's sample).
 const LIFE_S: i64 = 3_600;
@@ -56,10 +57,7 @@ impl Login for LivepersonLogin {
                 (signed(&request, &keys, link.errand.now())?, None)
             }
         };
-        let mut value = HeaderValue::from_str(&value)
-            .map_err(|_| SourceError::Login("the login cannot stand in a header".to_owned()))?;
-        value.set_sensitive(true);
-        Ok((request.header(AUTHORIZATION, value), number))
+        Ok((request.header(AUTHORIZATION, sensitive(&value)?), number))
     }
 
     async fn refused(&self, number: u64) {
@@ -107,17 +105,13 @@ impl LivepersonLogin {
             ];
             fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
             let form = form(&fields);
-            let make = || {
-                link.http
-                    .post(&url)
-                    .header("content-type", "application/x-www-form-urlencoded")
-                    .body(form.clone())
-            };
+            let make = || link.post_form(&url, &form);
             let ask = Ask { what: LOGIN, budget: &link.budget, permission: super::PERMISSION };
             let answer: Answer = link.json(ask, &Nobody, &make).await?;
             let now = link.errand.now();
             let told = expiry(&answer.access_token);
-            let ends = told.or_else(|| now.checked_add(seconds(answer.expires_in.unwrap_or(LIFE_S))).ok());
+            let life = SignedDuration::from_secs(answer.expires_in.unwrap_or(LIFE_S).max(0));
+            let ends = told.or_else(|| now.checked_add(life).ok());
             Ok(Token { access: answer.access_token.into(), refresh: None, ends })
         };
         self.tokens.get(link.errand.now(), fetch).await
@@ -129,6 +123,11 @@ fn expiry(token: &str) -> Option<Timestamp> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Claims = serde_json::from_slice(&claims).ok()?;
     Timestamp::from_second(claims.exp).ok()
+}
+
+/// Escaped as a signature counts on it (RFC 5849, 3.6).
+fn encoded(text: &str) -> String {
+    escaped(text, "")
 }
 
 /// The four values of an OAuth 1 key.
@@ -160,7 +159,7 @@ fn signed(request: &RequestBuilder, keys: &Keys<'_>, now: Timestamp) -> Result<S
     let signature = signature(built.method().as_str(), built.url(), &own, keys);
     let mut header = String::from("OAuth ");
     for (name, value) in own.iter().chain([&("oauth_signature", signature.as_str())]) {
-        write!(header, "{name}=\"{}\", ", escaped(value)).unwrap_or_default();
+        write!(header, "{name}=\"{}\", ", encoded(value)).unwrap_or_default();
     }
     Ok(header.trim_end_matches(", ").to_owned())
 }
@@ -168,22 +167,22 @@ fn signed(request: &RequestBuilder, keys: &Keys<'_>, now: Timestamp) -> Result<S
 /// HMAC-SHA1 over method, URL and every parameter, sorted after escaping. A JSON body is not part of it.
 fn signature(method: &str, url: &reqwest::Url, own: &[(&str, &str)], keys: &Keys<'_>) -> String {
     let mut parameters: Vec<(String, String)> =
-        url.query_pairs().map(|(key, value)| (escaped(&key), escaped(&value))).collect();
-    parameters.extend(own.iter().map(|(key, value)| (escaped(key), escaped(value))));
+        url.query_pairs().map(|(key, value)| (encoded(&key), encoded(&value))).collect();
+    parameters.extend(own.iter().map(|(key, value)| (encoded(key), encoded(value))));
     parameters.sort_unstable();
     let parameters: Vec<String> = parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let mut plain = url.clone();
     plain.set_query(None);
     plain.set_fragment(None);
-    let base = format!("{method}&{}&{}", escaped(plain.as_str()), escaped(&parameters.join("&")));
-    let key = format!("{}&{}", escaped(keys.secret.expose()), escaped(keys.token_secret.expose()));
+    let base = format!("{method}&{}&{}", encoded(plain.as_str()), encoded(&parameters.join("&")));
+    let key = format!("{}&{}", encoded(keys.secret.expose()), encoded(keys.token_secret.expose()));
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
     STANDARD.encode(hmac::sign(&key, base.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Keys, escaped, expiry, signature};
+    use super::{Keys, encoded, expiry, signature};
 
     #[test]
     fn a_request_is_signed_as_in_the_standards_example() {
@@ -208,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_means_something_in_a_query_is_escaped_and_a_tokens_end_is_read() {
-        assert_eq!(escaped("2026-06-10T00:00:00+02:00,/ä"), "2026-06-10T00%3A00%3A00%2B02%3A00%2C%2F%C3%A4");
+        assert_eq!(encoded("2026-06-10T00:00:00+02:00,/ä"), "2026-06-10T00%3A00%3A00%2B02%3A00%2C%2F%C3%A4");
         // {"exp":1700003600}
         let ends = expiry("e30.eyJleHAiOjE3MDAwMDM2MDB9.x").unwrap();
         assert_eq!(ends.as_second(), 1_700_003_600);

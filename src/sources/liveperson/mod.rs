@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use self::login::LivepersonLogin;
-use super::link::{Ask, Link, Nobody, escaped};
+use super::link::{Ask, Link, Nobody, form};
 use super::{Sink, SourceError};
 use crate::config;
 use crate::domain::period::Period;
@@ -155,9 +155,6 @@ impl Liveperson {
     }
 }
 
-/// A URL with a query whose every character that could mean something is escaped: a signature counts on it.
 fn with_query(url: &str, query: &[(&str, String)]) -> String {
-    let escaped: Vec<String> =
-        query.iter().map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect();
-    format!("{url}?{}", escaped.join("&"))
+    format!("{url}?{}", form(query))
 }

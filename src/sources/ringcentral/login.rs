@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::RequestBuilder;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName};
 use serde::Deserialize;
 
 use crate::config::{self, RingcentralLogin as Way};
 use crate::domain::budget::{Budget, Rate};
 use crate::secret::Secret;
 use crate::sources::SourceError;
-use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, SharedBudget, form, secret};
-use crate::sources::tokens::{Token, Tokens, seconds};
+use crate::sources::link::{Ask, LOGIN, Link, Login, Nobody, SharedBudget, form, secret, sensitive};
+use crate::sources::tokens::{Token, Tokens};
 
 /// A RingCX token's life; its answer does not say it.
 const LIFE: SignedDuration = SignedDuration::from_mins(5);
@@ -90,14 +90,6 @@ impl Login for RingcentralLogin {
     }
 }
 
-/// A header that is not printed.
-fn sensitive(value: &str) -> Result<HeaderValue, SourceError> {
-    let mut value = HeaderValue::from_str(value)
-        .map_err(|_| SourceError::Login("the token cannot stand in a header".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 fn lasting(access: String, refresh: Option<String>, now: Timestamp, life: SignedDuration) -> Token {
     let ends = now.checked_add(life).ok();
     Token { access: access.into(), refresh: refresh.map(Secret::from), ends }
@@ -122,9 +114,9 @@ impl RingcentralLogin {
             Way::Token(name) => Ok(Token { access: secret(name)?, refresh: None, ends: None }),
             Way::Password { user, password, platform_id: None } => {
                 let url = format!("{}/v1/auth/login", self.at.api);
-                let fields = form(&[("username", user), ("password", secret(password)?.expose())]);
+                let fields = form(&[("username", user.as_str()), ("password", secret(password)?.expose())]);
                 let answer: LegacyAnswer =
-                    link.json(self.asking(), &Nobody, &|| posted(link, &url, &fields)).await?;
+                    link.json(self.asking(), &Nobody, &|| link.post_form(&url, &fields)).await?;
                 Ok(lasting(answer.auth_token, None, link.errand.now(), LEGACY_LIFE))
             }
             Way::Password { .. } | Way::Jwt { .. } | Way::Code { .. } => {
@@ -144,7 +136,7 @@ impl RingcentralLogin {
         let url = format!("{}/token/refresh", self.at.auth);
         let fields = form(&[("refresh_token", token.expose()), ("rcTokenType", "Bearer")]);
         let answer: ExchangeAnswer =
-            link.json(self.asking(), &Nobody, &|| posted(link, &url, &fields)).await?;
+            link.json(self.asking(), &Nobody, &|| link.post_form(&url, &fields)).await?;
         Ok(lasting(answer.access_token, answer.refresh_token, link.errand.now(), LIFE))
     }
 
@@ -153,8 +145,11 @@ impl RingcentralLogin {
         if let Way::Password { user, password, platform_id: Some(platform_id) } = &self.at.login {
             // The vendor wants them in the query; it stands in no log of ours.
             let password = secret(password)?;
-            let query =
-                form(&[("username", user), ("password", password.expose()), ("platformId", platform_id)]);
+            let query = form(&[
+                ("username", user.as_str()),
+                ("password", password.expose()),
+                ("platformId", platform_id),
+            ]);
             let url = format!("{}/login/admin?{query}", self.at.auth);
             let answer: ExchangeAnswer = link.json(self.asking(), &Nobody, &|| link.http.post(&url)).await?;
             return Ok(lasting(answer.access_token, answer.refresh_token, link.errand.now(), LIFE));
@@ -165,7 +160,7 @@ impl RingcentralLogin {
             let (token, number) = self.platform_token(link).await?;
             let fields = form(&[("rcAccessToken", token.expose()), ("rcTokenType", "Bearer")]);
             let answer: Result<ExchangeAnswer, _> =
-                link.json(self.asking(), &Nobody, &|| posted(link, &url, &fields)).await;
+                link.json(self.asking(), &Nobody, &|| link.post_form(&url, &fields)).await;
             match answer {
                 Err(SourceError::Login(_)) if !renewed => {
                     renewed = true;
@@ -194,7 +189,7 @@ impl RingcentralLogin {
             let app = secret(client_secret)?;
             let ask = async |fields: &[(&str, &str)]| -> Result<PlatformAnswer, SourceError> {
                 let fields = form(fields);
-                let make = || posted(link, &url, &fields).basic_auth(client_id, Some(app.expose()));
+                let make = || link.post_form(&url, &fields).basic_auth(client_id, Some(app.expose()));
                 link.json(self.asking(), &Nobody, &make).await
             };
             // What is kept may be newer: another process of ours may have renewed it.
@@ -231,7 +226,7 @@ impl RingcentralLogin {
             {
                 self.keep(refresh)?;
             }
-            let life = seconds(answer.expires_in.unwrap_or(3_600));
+            let life = SignedDuration::from_secs(answer.expires_in.unwrap_or(3_600).max(0));
             Ok(lasting(answer.access_token, answer.refresh_token, link.errand.now(), life))
         };
         self.platform.get(link.errand.now(), get).await
@@ -271,8 +266,4 @@ fn used_up(error: SourceError) -> SourceError {
         ));
     }
     error
-}
-
-fn posted(link: &Link, url: &str, form: &str) -> RequestBuilder {
-    link.http.post(url).header("content-type", "application/x-www-form-urlencoded").body(form.to_owned())
 }

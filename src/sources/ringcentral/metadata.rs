@@ -1,4 +1,4 @@
-//! `interaction-metadata`, the successor of the segment reports: voice and digital, JSON, three hours at most
+//! `interaction-metadata`, the successor of the segment reports: voice and digital, JSON, three hours at most.
 //!
 //! Queue, ring, hold, wrap and who ended the call are not in it: the 30 columns of the segment metadata report cannot all be
 //! filled from this feed, and stay blank.
@@ -14,7 +14,7 @@ use crate::domain::record::{
     ChannelType, DirectionWord, InteractionFields, Millis, Participant, Record, SegmentRecord, Text,
 };
 use crate::sources::link::{Link, Nobody, id};
-use crate::sources::{Sink, SourceError};
+use crate::sources::{Sink, SourceError, halves};
 
 /// An answer with so many segments may have lost the oldest: one client saw about 400 at most, the vendor says nothing.
 const SUSPECT: usize = 400;
@@ -89,7 +89,7 @@ impl Ringcentral {
                 "timeZone": "UTC",
             });
             let text = body.to_string();
-            let make = || link.http.post(&url).header("content-type", "application/json").body(text.clone());
+            let make = || link.post_json(&url, &text);
             let segments: Vec<Segment> = link.json(Self::ask(link, "rows"), &self.login, &make).await?;
             let suspect = SUSPECT <= segments.len();
             if suspect && window.end.duration_since(window.start) <= WINDOW_MIN {
@@ -100,12 +100,7 @@ impl Ringcentral {
                 )));
             }
             if suspect {
-                let half = SignedDuration::from_secs(seconds / 2);
-                let middle = window.start.checked_add(half).unwrap_or(window.end);
-                open.extend([
-                    Period { start: middle, end: window.end },
-                    Period { start: window.start, end: middle },
-                ]);
+                open.extend(halves(window));
                 continue;
             }
             let scope = (Text::from(source), Text::from(account));

@@ -1,6 +1,6 @@
 //! What is known of the store's completeness for a period.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::period::Period;
 use crate::domain::record::Millis;
@@ -54,15 +54,14 @@ fn missing(
     start: Millis,
     end: Millis,
 ) -> rusqlite::Result<Vec<(Millis, Millis)>> {
-    let mut statement = connection.prepare(
-        "select account_id, from_at, to_at from coverage where account_id = ?1 and to_at > ?2 and from_at < ?3
-         order by from_at",
+    let mut statement = connection.prepare_cached(
+        "select from_at, to_at from coverage where account_id = ?1 and to_at > ?2 and from_at < ?3 order by from_at",
     )?;
     let mut missing = Vec::new();
     for account in accounts {
-        let mut reached = start;
         let spans =
-            statement.query_map(params![account, start, end], |row| Ok((row.get(1)?, row.get(2)?)))?;
+            statement.query_map(params![account, start, end], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut reached = start;
         for span in spans {
             let (from, to): (Millis, Millis) = span?;
             if reached < from {
@@ -84,24 +83,13 @@ pub fn missing_of(
     account: &str,
     period: Period,
 ) -> rusqlite::Result<Vec<Period>> {
-    let mut statement = connection.prepare_cached(
-        "select from_at, to_at from coverage join account using (account_id)
-         where source = ?1 and account = ?2 and to_at > ?3 and from_at < ?4 order by from_at",
-    )?;
-    let (start, end) = (period.start.as_millisecond(), period.end.as_millisecond());
-    let spans =
-        statement.query_map(params![source, account, start, end], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (mut missing, mut reached) = (Vec::new(), start);
-    for span in spans {
-        let (from, to): (Millis, Millis) = span?;
-        if reached < from {
-            missing.push((reached, from));
-        }
-        reached = reached.max(to);
-    }
-    if reached < end {
-        missing.push((reached, end));
-    }
+    let known: Option<i64> = connection
+        .prepare_cached("select account_id from account where source = ?1 and account = ?2")?
+        .query_row([source, account], |row| row.get(0))
+        .optional()?;
+    // Of an account that has never been heard of everything is missing.
+    let Some(known) = known else { return Ok(vec![period]) };
+    let missing = missing(connection, &[known], period.start.as_millisecond(), period.end.as_millisecond())?;
     let at = |ms| jiff::Timestamp::from_millisecond(ms).unwrap_or(period.end);
     Ok(missing.into_iter().map(|(from, to)| Period { start: at(from), end: at(to) }).collect())
 }
