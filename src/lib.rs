@@ -18,4 +18,5 @@ pub mod sources;
 pub mod store;
 pub mod telemetry;
 pub mod tomlfile;
+pub mod web;
 pub mod zones;

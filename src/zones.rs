@@ -66,6 +66,11 @@ impl Zones {
         Ok(zone)
     }
 
+    /// Names of zones, for whoever chooses one.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name())
+    }
+
     /// Forgets what was looked up, so that changed zone data is read again.
     pub fn refresh(&self) {
         self.host.reset();

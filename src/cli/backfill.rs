@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
-use super::context::{Context, definition, runtime};
+use super::context::{Context, runtime};
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
+use crate::daemon::ask::definition;
 use crate::daemon::planner::by_hand;
 use crate::daemon::runner::{Halt, run_one};
 use crate::daemon::{Core, deliver_due};

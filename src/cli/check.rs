@@ -58,7 +58,7 @@ pub(super) fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
 pub(super) fn check(context: &Context, paths: &[PathBuf]) -> anyhow::Result<Exit> {
     let config = context.config()?;
     let zones = Zones::default();
-    let referable = Referable { config: &config, zones: &zones };
+    let referable = Referable::new(&config, &zones);
     let paths = if paths.is_empty() { vec![config.jobs.clone()] } else { paths.to_vec() };
     let mut folder = Folder::default();
     for path in &paths {

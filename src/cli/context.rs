@@ -12,7 +12,6 @@ use crate::config::{self, Config, ConfigError};
 use crate::daemon::{Core, Lock, LockError, control};
 use crate::domain::instant::parse_instant;
 use crate::store::Store;
-use crate::store::definitions::{self, StoredDefinition};
 use crate::tomlfile::render;
 
 /// The arguments that every command has.
@@ -77,20 +76,6 @@ impl Context {
     pub(super) fn wake(config: &Config) -> bool {
         control::wake(&config.socket())
     }
-}
-
-/// A definition by name, or exit 3 with the nearest name.
-pub(super) fn definition(store: &Store, name: &str) -> anyhow::Result<StoredDefinition> {
-    if let Some(found) = store.read_blocking("read a definition", |c| definitions::by_name(c, name))? {
-        return Ok(found);
-    }
-    let all = store.read_blocking("read the definitions", definitions::all)?;
-    let near = crate::domain::nearest::nearest(name, all.iter().map(|stored| stored.name.as_str()));
-    let help = match near {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => "; `legwork list` shows what there is, and `legwork apply` takes up new job files".to_owned(),
-    };
-    Err(told(Exit::NotFound, format!("there is no definition `{name}`{help}")))
 }
 
 /// An instant that an argument names.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::context::{Context, definition, runtime};
+use super::context::{Context, runtime};
 use super::exit::{Exit, told};
 use super::out::{json, say};
+use crate::daemon::ask::{self, definition};
 use crate::daemon::loader::{Allowed, Changes, compare, read_folder, refuse_past, take_up};
-use crate::daemon::planner;
-use crate::daemon::planner::next_instants;
-use crate::store::definitions::{self, DefinitionState};
+use crate::store::definitions;
 
 fn print(changes: &Changes, json_wanted: bool) -> anyhow::Result<()> {
     if json_wanted {
@@ -78,21 +77,11 @@ pub(super) fn apply(context: &Context, allowed: Allowed) -> anyhow::Result<Exit>
 pub(super) fn pause(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
     let stored = definition(&core.store, name)?;
-    let now = context.now();
-    // What fell due before the pause is no part of it.
-    runtime()?.block_on(planner::plan(&core, now))?;
-    match stored.state {
-        DefinitionState::Paused => say!("{name} is paused already")?,
-        DefinitionState::Retired => {
-            return Err(told(Exit::Wrong, format!("{name} is retired: its file is gone")));
-        }
-        DefinitionState::Active => {
-            let id = stored.definition_id;
-            core.store
-                .write_blocking("pause", move |tx| definitions::stop(tx, id, DefinitionState::Paused, now))?;
-            Context::wake(&core.config);
-            say!("{name} is paused; `legwork resume {name}` starts it again")?;
-        }
+    if runtime()?.block_on(ask::pause(&core, &stored))? {
+        Context::wake(&core.config);
+        say!("{name} is paused; `legwork resume {name}` starts it again")?;
+    } else {
+        say!("{name} is paused already")?;
     }
     Ok(Exit::Done)
 }
@@ -100,17 +89,7 @@ pub(super) fn pause(context: &Context, name: &str) -> anyhow::Result<Exit> {
 pub(super) fn resume(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let core = context.core()?;
     let stored = definition(&core.store, name)?;
-    if stored.state != DefinitionState::Paused {
-        return Err(told(Exit::Wrong, format!("{name} is {}, not paused", stored.state.name())));
-    }
-    let now = context.now();
-    let parsed = core.parse(name, &stored.text)?;
-    let next = next_instants(&core, &parsed, now);
-    let resumed =
-        core.store.write_blocking("resume", move |tx| definitions::resume(tx, &stored, &next, now))?;
-    if !resumed {
-        return Err(told(Exit::Later, format!("{name} changed meanwhile; try again")));
-    }
+    ask::resume(&core, &stored)?;
     Context::wake(&core.config);
     say!("{name} runs again; nothing of the pause is made up")?;
     Ok(Exit::Done)

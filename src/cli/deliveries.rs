@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::context::{Context, definition, runtime};
-use super::exit::{Exit, told};
+use super::context::{Context, runtime};
+use super::exit::Exit;
 use super::out::{StatusLine, json, say, table};
-use crate::daemon::{Core, deliver_due, prepare};
-use crate::domain::address::Address;
+use crate::daemon::ask::{self, definition};
+use crate::daemon::{Core, deliver_due};
 use crate::domain::text::rfc3339;
-use crate::store::answers::{self, NOBODY, Which};
-use crate::store::deliveries::{NewDelivery, ToldDelivery};
-use crate::store::overview;
+use crate::store::answers::{self, Which};
+use crate::store::deliveries::ToldDelivery;
 
 /// States of a delivery, for `deliveries --state`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -90,11 +89,7 @@ pub(super) fn list(
 pub(super) fn deliver(context: &Context, arguments: &WhichArguments) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
     let which = arguments.which();
-    some(&core, &which, |delivery| delivery.state == "failed", "failed")?;
-    let (asked, now) = (which.clone(), context.now());
-    let tried = core
-        .store
-        .write_blocking("try deliveries again", move |tx| answers::try_again(tx, &asked, "failed", now))?;
+    let tried = ask::deliver(&core, &which)?;
     say!("{tried} tried again")?;
     follow(&core, &which)
 }
@@ -103,24 +98,9 @@ pub(super) fn deliver(context: &Context, arguments: &WhichArguments) -> anyhow::
 pub(super) fn release(context: &Context, arguments: &WhichArguments) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
     let which = arguments.which();
-    let held_file = held_file(&core, &which)?;
-    let waits = |delivery: &ToldDelivery| matches!(delivery.state.as_str(), "held" | "unknown");
-    if !held_file {
-        some(&core, &which, waits, "held or unknown")?;
-    }
-    let (asked, now) = (which.clone(), context.now());
-    let (released, tried) = core.store.write_blocking("release deliveries", move |tx| {
-        Ok((answers::release(tx, &asked, now)?, answers::try_again(tx, &asked, "unknown", now)?))
-    })?;
+    let (released, tried) = ask::release(&core, &which)?;
     say!("{released} released, {tried} tried again")?;
     follow(&core, &which)
-}
-
-/// Whether a check holds the run's file.
-fn held_file(core: &Core, which: &Which) -> anyhow::Result<bool> {
-    let found = core.store.read_blocking("read the run", |c| overview::occurrence_of_run(c, which.run_id))?;
-    let file = found.and_then(|found| found.run).and_then(|run| run.file);
-    Ok(which.only.is_none() && file.is_some_and(|file| file.verdict == "held"))
 }
 
 pub(super) fn resend(
@@ -130,94 +110,16 @@ pub(super) fn resend(
 ) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
     let which = arguments.which();
-    let run_id = which.run_id;
-    let sent = some(&core, &which, |_| true, "none is meant")?;
-    let fits = |delivery: &ToldDelivery, to| {
-        prepare::anew(&core, run_id, delivery, to).map(|new| (delivery.artifact_id, new))
-    };
-    let anew: Vec<(i64, NewDelivery)> = match to {
-        None => {
-            let mut seen = Vec::new();
-            let first = |delivery: &&ToldDelivery| {
-                let place = (
-                    delivery.artifact_id,
-                    delivery.kind.clone(),
-                    delivery.target.clone(),
-                    delivery.address.clone(),
-                );
-                let new = !seen.contains(&place) && delivery.address != NOBODY;
-                seen.push(place);
-                new
-            };
-            sent.iter().filter(first).filter_map(|delivery| fits(delivery, None)).collect()
-        }
-        Some(to) => {
-            let address: Address = to.parse().map_err(|error| told(Exit::Wrong, format!("--to: {error}")))?;
-            let mail = sent.iter().find(|delivery| delivery.kind == "email").ok_or_else(|| {
-                told(Exit::Wrong, "the run sent no mail whose relay and subject could be used")
-            })?;
-            fits(mail, Some(&address)).into_iter().collect()
-        }
-    };
-    let now = context.now();
-    // A file without recipients waits for this.
-    let answer = to.map(|to| format!("sent to {to}"));
-    let waiting: Vec<i64> =
-        sent.iter().filter(|d| d.address == NOBODY && d.state == "held").map(|d| d.delivery_id).collect();
-    let added = core.store.write_blocking("send anew", move |tx| {
-        let added = answers::send_anew(tx, &anew, now)?;
-        if let Some(answer) = answer.filter(|_| 0 < added) {
-            answers::settle(tx, &waiting, &answer, now)?;
-        }
-        Ok(added)
-    })?;
-    if added == 0 {
-        return Err(told(
-            Exit::Failed,
-            "the file is gone: retention removed it; `legwork run` makes it again",
-        ));
-    }
+    let added = ask::resend(&core, &which, to)?;
     say!("{added} sent anew")?;
     follow(&core, &which)
 }
 
 pub(super) fn discard(context: &Context, arguments: &WhichArguments, reason: &str) -> anyhow::Result<Exit> {
     let core = context.core()?;
-    let which = arguments.which();
-    if reason.trim().is_empty() {
-        return Err(told(Exit::Wrong, "--reason is empty; say why, for whoever reads this later"));
-    }
-    let open = |delivery: &ToldDelivery| matches!(delivery.state.as_str(), "held" | "failed" | "unknown");
-    if !held_file(&core, &which)? {
-        some(&core, &which, open, "held, failed or unknown")?;
-    }
-    let (reason, now) = (reason.to_owned(), context.now());
-    let discarded = core
-        .store
-        .write_blocking("discard deliveries", move |tx| answers::discard(tx, &which, &reason, now))?;
+    let discarded = ask::discard(&core, &arguments.which(), reason)?;
     say!("{discarded} discarded")?;
     Ok(Exit::Done)
-}
-
-/// The deliveries of a run that are meant, at least one of which fits.
-fn some(
-    core: &Core,
-    which: &Which,
-    fits: impl Fn(&ToldDelivery) -> bool,
-    state: &str,
-) -> anyhow::Result<Vec<ToldDelivery>> {
-    let run_id = which.run_id;
-    let (known, found) = core.store.read_blocking("read the deliveries", |connection| {
-        Ok((overview::occurrence_of_run(connection, run_id)?, which.deliveries(connection)?))
-    })?;
-    if known.is_none() {
-        return Err(told(Exit::NotFound, format!("there is no run {run_id}; `legwork runs` lists them")));
-    }
-    if !found.iter().any(fits) {
-        let help = format!("`legwork show {run_id}` shows what it sent");
-        return Err(told(Exit::NotFound, format!("run {run_id} has no such delivery ({state}); {help}")));
-    }
-    Ok(found)
 }
 
 /// Waits until nothing of a run is under way, with the daemon or without one, and tells how it went.

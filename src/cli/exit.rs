@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::daemon::ask::AskError;
+use crate::store::StoreError;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -74,7 +77,16 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     if let Some(told) = error.downcast_ref::<Told>() {
         return told.exit;
     }
-    match error.downcast_ref::<crate::store::StoreError>() {
+    if let Some(refused) = error.downcast_ref::<AskError>() {
+        return match refused {
+            AskError::NotFound(_) => Exit::NotFound,
+            AskError::Wrong(_) => Exit::Wrong,
+            AskError::Later(_) => Exit::Later,
+            AskError::Store(error) if error.is_busy() => Exit::Later,
+            AskError::Gone(_) | AskError::Store(_) | AskError::Core(_) => Exit::Failed,
+        };
+    }
+    match error.downcast_ref::<StoreError>() {
         Some(error) if error.is_busy() => Exit::Later,
         _ => Exit::Failed,
     }

@@ -1,5 +1,6 @@
 //! Commands: arguments as written → a command → an exit code.
 
+mod access;
 mod admin;
 mod backfill;
 mod check;
@@ -223,6 +224,18 @@ enum Command {
         after_help = "Examples:\n  legwork collect ringcx\n  legwork collect ringcx --from 2026-11-01T00:00Z --to 2026-11-08T00:00Z\n\nInterrupted, the same command goes on: rows that came are kept."
     )]
     Collect(sources::CollectArguments),
+    /// Make, list and remove users of the page and the API.
+    User {
+        /// What to do.
+        #[command(subcommand)]
+        what: access::UserCommand,
+    },
+    /// Make, list and remove tokens for programs.
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        what: access::TokenCommand,
+    },
     /// List the reports, or explain one column by column.
     #[command(after_help = "Examples:\n  legwork reports\n  legwork reports show agent-session-raw")]
     Reports {
@@ -334,6 +347,8 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Sources => sources::list(&context),
         Command::Collect(arguments) => sources::collect(&context, &arguments),
         Command::Import(arguments) => import::import(&context, &arguments),
+        Command::User { what } => access::user(&context, &what),
+        Command::Token { what } => access::token(&context, &what),
         Command::Reports { what: None } => reports::list(&context),
         Command::Reports { what: Some(ReportsCommand::Show { report }) } => reports::show(&context, &report),
         Command::Export { name } => definitions::export(&context, &name),

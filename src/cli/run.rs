@@ -4,22 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 
-use super::context::{Context, definition, runtime};
+use super::context::{Context, runtime};
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
-use crate::daemon::planner::by_hand;
+use crate::daemon::ask::{self, RunWish, SendTo, definition};
 use crate::daemon::runner::{Halt, run_one};
 use crate::daemon::{Core, deliver_due};
-use crate::domain::address::Address;
 use crate::domain::definition::{Definition, Destination};
-use crate::domain::period::{Period, PeriodRule};
 use crate::domain::units::grouped;
 use crate::secret::SecretError;
-use crate::store::answers;
 use crate::store::deliveries;
-use crate::store::occurrences::{self, HandOver, ManualRequest, Progress};
+use crate::store::occurrences::{self, HandOver, Progress};
 use crate::store::overview::{self, ToldOccurrence};
 
 /// Arguments of `run`.
@@ -42,19 +38,16 @@ pub(super) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result
     let core = Arc::new(context.core()?);
     let stored = definition(&core.store, &arguments.name)?;
     let parsed = core.parse(&stored.name, &stored.text)?;
-    let request = request(&parsed, stored.definition_id, stored.version_id, arguments, context.now())?;
+    let request = ask::manual(&stored, &parsed, &wish(arguments), context.now())?;
     let lock = Context::lock_unless_served(&core.config)?;
     if lock.is_some() && request.send {
         refuse_without_credentials(&core, &parsed)?;
     }
-    let asked = core.store.write_blocking("ask for a run", move |tx| occurrences::request(tx, &request))?;
-    let occurrence_id = match asked {
-        Ok(occurrence_id) => occurrence_id,
-        Err(waiting) => {
-            say!("a run of {} waits already; following that one", arguments.name)?;
-            waiting
-        }
-    };
+    let asked = ask::run(&core, &request)?;
+    let occurrence_id = asked.occurrence_id;
+    if asked.waits_already {
+        say!("a run of {} waits already; following that one", arguments.name)?;
+    }
     if lock.is_some() {
         runtime()?.block_on(by_itself(&core, occurrence_id))?;
     } else {
@@ -68,19 +61,14 @@ pub(super) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result
 pub(super) fn rerun(context: &Context, run_id: i64) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
     let found = core.store.read_blocking("read the run", |c| overview::occurrence_of_run(c, run_id))?;
-    let Some(found) = found else {
-        return Err(told(Exit::NotFound, format!("there is no run {run_id}; `legwork runs` lists them")));
-    };
+    let found = found.ok_or_else(|| ask::no_run(run_id))?;
     let stored = definition(&core.store, &found.name)?;
     let parsed = core.parse(&stored.name, &stored.text)?;
     let lock = Context::lock_unless_served(&core.config)?;
     if lock.is_some() {
         refuse_without_credentials(&core, &parsed)?;
     }
-    let asked = core.store.write_blocking("ask for a run", move |tx| answers::rerun(tx, run_id))?;
-    let Some(occurrence_id) = asked else {
-        return Err(told(Exit::Later, format!("run {run_id} is {}; wait for its end", found.state)));
-    };
+    let occurrence_id = ask::rerun(&core, run_id)?;
     if lock.is_some() {
         runtime()?.block_on(by_itself(&core, occurrence_id))?;
     } else {
@@ -97,30 +85,13 @@ pub(super) fn rerun(context: &Context, run_id: i64) -> anyhow::Result<Exit> {
     }
 }
 
-fn request(
-    parsed: &Definition,
-    definition_id: i64,
-    version_id: i64,
-    arguments: &RunArguments,
-    now: Timestamp,
-) -> anyhow::Result<ManualRequest> {
-    let mut occurrence = by_hand(parsed, definition_id, version_id, now)
-        .ok_or_else(|| told(Exit::Wrong, "the period lies outside the years 1970 to 2199"))?;
-    if let Some(text) = &arguments.period {
-        occurrence.period = period(text, parsed, now)?;
-    }
-    if let Some(to) = &arguments.to {
-        to.parse::<Address>().map_err(|error| told(Exit::Wrong, error))?;
-        let mails =
-            parsed.destinations.iter().any(|destination| matches!(destination, Destination::Email(_)));
-        if !mails {
-            return Err(told(
-                Exit::Wrong,
-                "the definition has no email destination whose relay and subject could be used",
-            ));
-        }
-    }
-    Ok(ManualRequest { occurrence, send: !arguments.no_send, send_to: arguments.to.clone() })
+fn wish(arguments: &RunArguments) -> RunWish {
+    let send = match &arguments.to {
+        Some(to) => SendTo::Address(to.clone()),
+        None if arguments.no_send => SendTo::Nobody,
+        None => SendTo::Destinations,
+    };
+    RunWish { period: arguments.period.clone(), send }
 }
 
 /// Outside the unit its credentials cannot be read: nothing could be sent, so nothing is begun.
@@ -142,26 +113,6 @@ fn refuse_without_credentials(core: &Core, parsed: &Definition) -> anyhow::Resul
         }
     }
     Ok(())
-}
-
-/// A period as a rule, as two local times, or as two instants.
-fn period(text: &str, parsed: &Definition, now: Timestamp) -> anyhow::Result<Period> {
-    if let Some((from, to)) = text.split_once("..")
-        && let (Ok(start), Ok(end)) = (from.trim().parse::<Timestamp>(), to.trim().parse::<Timestamp>())
-    {
-        if end <= start {
-            return Err(told(
-                Exit::Wrong,
-                format!("the period `{text}` ends before it starts; TO is exclusive"),
-            ));
-        }
-        return Ok(Period { start, end });
-    }
-    let rule: PeriodRule = text
-        .parse()
-        .map_err(|error: crate::domain::period::PeriodError| told(Exit::Wrong, error.to_string()))?;
-    let report = &parsed.report;
-    rule.resolve(now, &report.zone, report.week_start).map_err(|error| told(Exit::Wrong, error.to_string()))
 }
 
 /// No daemon runs: the same code, in this process. Attempts that are to be repeated wait for a daemon.

@@ -117,7 +117,7 @@ fn schedule(arguments: &NextArguments) -> anyhow::Result<Schedule> {
         }
     }
     let (config, zones) = (defaults(), Zones::default());
-    jobfile::parse_schedule(&text, &Referable { config: &config, zones: &zones })
+    jobfile::parse_schedule(&text, &Referable::new(&config, &zones))
         .map_err(|problems| told(Exit::Wrong, render(&problems, is_terminal())))
 }
 

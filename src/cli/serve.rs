@@ -9,7 +9,8 @@ use super::context::{Context, runtime};
 use super::exit::{Exit, told};
 use super::identity::become_owner;
 use crate::config::{Config, RelayWay};
-use crate::daemon::{Core, Lock, LockError, Stop, serve as daemon};
+use crate::daemon::{Core, Lock, LockError, Stop, Wake, serve as daemon};
+use crate::web;
 
 pub(super) fn serve(context: &Context) -> anyhow::Result<Exit> {
     let config = context.config()?;
@@ -33,11 +34,31 @@ fn run(config: Config, clock: crate::clock::Clock) -> anyhow::Result<Exit> {
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-        let serving = daemon(core, stop.clone());
+        let wake = Wake::default();
+        let page = web::listen(&core).await?;
+        let serving = async {
+            let (gently, now) = (stop.gently.clone(), core.clone());
+            let page = async {
+                match page {
+                    Some(page) => web::serve(page, now, wake.clone(), gently).await,
+                    None => Ok(()),
+                }
+            };
+            let reports = async {
+                let ended = daemon(core, wake.clone(), stop.clone()).await;
+                // Without the daemon there is nothing to show.
+                stop.gently.cancel();
+                ended
+            };
+            let (page, reports) = tokio::join!(page, reports);
+            reports?;
+            page?;
+            Ok::<_, anyhow::Error>(())
+        };
         tokio::pin!(serving);
         loop {
             tokio::select! {
-                result = &mut serving => return result.map(|()| Exit::Done).map_err(anyhow::Error::new),
+                result = &mut serving => return result.map(|()| Exit::Done),
                 _ = terminate.recv() => again(&stop),
                 _ = interrupt.recv() => again(&stop),
             }

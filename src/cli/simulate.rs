@@ -3,9 +3,10 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::context::{Context, definition, instant};
+use super::context::{Context, instant};
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
+use crate::daemon::ask::definition;
 use crate::daemon::simulate::{Plot, Simulated, simulate};
 use crate::domain::text::{local, rfc3339};
 use crate::domain::units::{self, grouped};
@@ -55,7 +56,7 @@ pub(super) fn run(context: &Context, arguments: &SimulateArguments) -> anyhow::R
     let stored = if arguments.names.is_empty() {
         core.store.read_blocking("read the definitions", definitions::all)?
     } else {
-        arguments.names.iter().map(|name| definition(&core.store, name)).collect::<anyhow::Result<_>>()?
+        arguments.names.iter().map(|name| definition(&core.store, name)).collect::<Result<_, _>>()?
     };
     let mut rows = Vec::new();
     for stored in stored.iter().filter(|stored| stored.state == DefinitionState::Active) {

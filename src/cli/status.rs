@@ -1,33 +1,32 @@
 //! `legwork list`, `show`, `next`, `runs`, `why`.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::context::{Context, definition};
+use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
+use crate::daemon::ask::definition;
+use crate::daemon::listing::{Listed, Verdict};
 use crate::daemon::{Core, completeness, control};
 use crate::domain::definition::Definition;
 use crate::domain::report::Report;
-use crate::domain::schedule::{MISSED_AFTER, Schedule};
-use crate::domain::text::{local, rfc3339};
+use crate::domain::schedule::Schedule;
+use crate::domain::text::{away, local, rfc3339};
 use crate::domain::units::grouped;
 use crate::domain::zone::Zone;
-use crate::store::definitions::{self, DefinitionState, StoredDefinition};
+use crate::store::definitions::{self, DefinitionState};
 use crate::store::deliveries::{self, ToldDelivery};
-use crate::store::overview::{self, Newest, ToldOccurrence};
+use crate::store::overview::{self, ToldOccurrence};
 use crate::store::segments::coverage;
 use crate::store::sources;
 
-/// A file younger than this lights the dot.
-const RECENT: SignedDuration = SignedDuration::from_hours(24);
-
 #[derive(serde::Serialize)]
-struct Listed {
+struct Row {
     name: String,
     state: &'static str,
     generated_in_last_24_h: bool,
     generated_at: Option<Timestamp>,
-    verdict: &'static str,
+    verdict: Verdict,
     rows: Option<i64>,
     next_at: Option<Timestamp>,
     time_zone: Option<String>,
@@ -42,15 +41,14 @@ pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
     })?;
     let now = context.now();
     let mut listed = Vec::new();
-    for stored in stored.iter().filter(|stored| stored.state != DefinitionState::Retired) {
-        let newest = core.store.read_blocking("read the list", |connection| {
-            overview::newest(connection, stored.definition_id)
-        })?;
-        let parsed = core.parse(&stored.name, &stored.text);
+    for stored in stored.into_iter().filter(|stored| stored.state != DefinitionState::Retired) {
+        let parsed = core.parse(&stored.name, &stored.text).ok();
+        let found = core.store.read_blocking("read the list", |c| Listed::look(c, stored, now))?;
+        let own = &found.stored;
         let of_file = problems
             .iter()
-            .find(|p| stored.file.as_ref() == Some(&p.file) || p.name.as_ref() == Some(&stored.name));
-        listed.push(row(stored, &newest, parsed.as_ref().ok(), now, of_file.map(|p| p.problem.clone())));
+            .find(|p| own.file.as_ref() == Some(&p.file) || p.name.as_ref() == Some(&own.name));
+        listed.push(row(&found, parsed.as_ref(), of_file.map(|p| p.problem.clone())));
     }
     if context.json {
         json(
@@ -71,20 +69,14 @@ pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn row(
-    stored: &StoredDefinition,
-    newest: &Newest,
-    definition: Option<&Definition>,
-    now: Timestamp,
-    problem: Option<String>,
-) -> Listed {
-    let recent = newest.generated_at.is_some_and(|at| now.duration_since(at) < RECENT);
-    Listed {
+fn row(found: &Listed, definition: Option<&Definition>, problem: Option<String>) -> Row {
+    let Listed { stored, newest, recent, verdict } = found;
+    Row {
         name: stored.name.clone(),
         state: stored.state.name(),
-        generated_in_last_24_h: recent,
+        generated_in_last_24_h: *recent,
         generated_at: newest.generated_at,
-        verdict: verdict(stored, newest, recent, now),
+        verdict: *verdict,
         rows: newest.rows,
         next_at: newest.next_at,
         time_zone: definition.map(|definition| definition.report.zone.name().to_owned()),
@@ -93,35 +85,7 @@ fn row(
     }
 }
 
-fn verdict(stored: &StoredDefinition, newest: &Newest, recent: bool, now: Timestamp) -> &'static str {
-    let last = newest.last_state.as_deref();
-    match stored.state {
-        DefinitionState::Paused => return "paused",
-        DefinitionState::Retired => return "retired",
-        DefinitionState::Active => {}
-    }
-    if last == Some("running") {
-        "running"
-    } else if last == Some("failed") || 0 < newest.failed {
-        "failed"
-    } else if 0 < newest.unknown + newest.held {
-        "held"
-    } else if 0 < newest.retrying {
-        "retrying"
-    } else if newest.next_at.is_some_and(|at| at + MISSED_AFTER < now) {
-        "late"
-    } else if last == Some("due") {
-        "due"
-    } else if recent {
-        "fresh"
-    } else if newest.next_at.is_some() {
-        "due"
-    } else {
-        "on demand"
-    }
-}
-
-fn cells(core: &Core, listed: &Listed, now: Timestamp) -> Vec<String> {
+fn cells(core: &Core, listed: &Row, now: Timestamp) -> Vec<String> {
     let zone =
         listed.time_zone.as_deref().and_then(|name| core.zones.find(name).ok()).unwrap_or_else(Zone::utc);
     let dot = if listed.generated_in_last_24_h { "● yes" } else { "  no" };
@@ -130,22 +94,13 @@ fn cells(core: &Core, listed: &Listed, now: Timestamp) -> Vec<String> {
         Some(next) => format!("{} {} ({})", local(next, &zone), zone.name(), away(next, now)),
         None => "-".to_owned(),
     };
-    let verdict =
-        if listed.problem.is_some() { format!("{} !", listed.verdict) } else { listed.verdict.to_owned() };
+    let verdict = if listed.problem.is_some() {
+        format!("{} !", listed.verdict.name())
+    } else {
+        listed.verdict.name().to_owned()
+    };
     let rows = listed.rows.and_then(|rows| u64::try_from(rows).ok()).map_or_else(|| "-".to_owned(), grouped);
     vec![dot.to_owned(), listed.name.clone(), verdict, at(listed.generated_at), rows, next]
-}
-
-/// A rough distance for people: `in 3 h`, `4 min ago`.
-fn away(at: Timestamp, now: Timestamp) -> String {
-    let seconds = at.duration_since(now).as_secs();
-    let size = match seconds.abs() {
-        0..60 => format!("{} s", seconds.abs()),
-        60..3_600 => format!("{} min", seconds.abs() / 60),
-        3_600..172_800 => format!("{} h", seconds.abs() / 3_600),
-        _ => format!("{} days", seconds.abs() / 86_400),
-    };
-    if seconds < 0 { format!("{size} ago") } else { format!("in {size}") }
 }
 
 pub(super) fn runs(context: &Context, name: Option<&str>, count: u32) -> anyhow::Result<Exit> {

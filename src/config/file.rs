@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::web::WebTable;
 use crate::secret::SecretName;
 
 /// The config file as written.
@@ -61,6 +62,9 @@ pub struct ConfigFile {
     /// Hosts that speak SFTP, by name.
     #[serde(default)]
     pub sftp: BTreeMap<String, SftpTable>,
+    /// The page and the API.
+    #[serde(default)]
+    pub web: WebTable,
 }
 
 /// Folders.

@@ -6,9 +6,11 @@ mod places;
 mod read;
 mod read_places;
 mod sources;
+mod web;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -28,6 +30,7 @@ pub use read::parse;
 pub use sources::{
     Collect, Koreai, Liveperson, LivepersonLogin, Ringcentral, RingcentralLogin, Source, SourceAt,
 };
+pub use web::{Proxy, Web};
 
 /// The shipped config: every setting with its default, its unit and its reason.
 pub const SHIPPED: &str = include_str!("../../config/legwork.toml");
@@ -69,6 +72,8 @@ pub struct Config {
     pub buckets: BTreeMap<(String, String), BucketTarget>,
     /// SFTP hosts by name.
     pub sftp: BTreeMap<String, SftpHost>,
+    /// The page and the API.
+    pub web: Web,
 }
 
 /// What is kept, and how long.
@@ -218,6 +223,7 @@ pub fn defaults() -> Config {
         webhooks: BTreeMap::new(),
         buckets: BTreeMap::new(),
         sftp: BTreeMap::new(),
+        web: Web::default(),
     }
 }
 
@@ -332,12 +338,24 @@ impl Config {
 }
 
 /// What job files may refer to: this config and this host's zones.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Referable<'a> {
     /// The config.
     pub config: &'a Config,
     /// The zones.
     pub zones: &'a Zones,
+    /// Address lists by name: those of the config, and those made on the page.
+    pub lists: Arc<Lists>,
+}
+
+/// Address lists by name.
+pub type Lists = BTreeMap<String, Vec<Address>>;
+
+impl<'a> Referable<'a> {
+    /// With the config's address lists only.
+    pub fn new(config: &'a Config, zones: &'a Zones) -> Self {
+        Self { config, zones, lists: Arc::new(config.lists.clone()) }
+    }
 }
 
 impl Surroundings for Referable<'_> {
@@ -346,7 +364,7 @@ impl Surroundings for Referable<'_> {
     }
 
     fn lists(&self) -> &BTreeMap<String, Vec<Address>> {
-        &self.config.lists
+        &self.lists
     }
 
     fn blackouts(&self) -> &BTreeMap<String, Blackout> {

@@ -62,7 +62,7 @@ impl Reading<'_> {
         let at_least_one = |n: Option<u32>, default: usize| {
             n.map_or(default, |n| usize::try_from(n.max(1)).unwrap_or(default))
         };
-        let alerts = file.alerts;
+        let (alerts, web) = (file.alerts, file.web);
         let mut config = Config {
             file: None,
             jobs: file.paths.jobs.unwrap_or(default.jobs),
@@ -98,9 +98,11 @@ impl Reading<'_> {
             buckets: self.buckets(file.s3, file.gcs, file.azure),
             sftp: file.sftp.into_iter().filter_map(|(name, table)| self.sftp(name, table)).collect(),
             alerts: default.alerts,
+            web: default.web,
             pings: file.ping.into_iter().filter_map(|(name, table)| self.ping(name, table)).collect(),
         };
         config.alerts = self.alerts(&alerts, &config);
+        config.web = self.web(web, &config.lists);
         config
     }
 

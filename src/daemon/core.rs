@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
+use super::generate::Running;
 use super::lateness::Lateness;
 use super::planner::Horizon;
 use super::queue::Place;
 use crate::clock::Clock;
-use crate::config::{Config, Referable};
+use crate::config::{Config, Lists, Referable};
 use crate::destinations::{Destinations, details};
 use crate::domain::definition::Definition;
 use crate::domain::schedule::{MissedRule, Overlap};
@@ -19,7 +20,7 @@ use crate::domain::source::STORE;
 use crate::jobfile;
 use crate::sources::Sources;
 use crate::store::occurrences::OpenOccurrence;
-use crate::store::{Store, StoreError, definitions, deliveries, runs};
+use crate::store::{Store, StoreError, definitions, deliveries, faces, runs};
 use crate::zones::Zones;
 
 /// Parsed definitions kept in memory.
@@ -62,6 +63,25 @@ impl CoreError {
     }
 }
 
+/// The config's address lists, and beside them those made on the page. An address that is none any more is left out
+/// loudly.
+fn lists(store: &Store, config: &Config) -> Result<Lists, StoreError> {
+    let mut lists = config.lists.clone();
+    for (name, texts) in store.read_blocking("read the mailing lists", faces::lists)? {
+        let parsed = texts.iter().filter_map(|text| {
+            let address = text.parse();
+            if let Err(error) = &address {
+                tracing::error!(list = name, error, "an address of a mailing list is wrong");
+            }
+            address.ok()
+        });
+        // The config came first.
+        let addresses = parsed.collect();
+        lists.entry(name).or_insert(addresses);
+    }
+    Ok(lists)
+}
+
 /// What a schedule says of bad days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Rules {
@@ -86,12 +106,15 @@ pub struct Core {
     pub sources: Sources,
     /// How late occurrences were handed over.
     pub lateness: Lateness,
+    /// Runs under way.
+    pub running: Running,
     /// Pings under way.
     pub(super) pings: TaskTracker,
     /// How far everything is planned.
     pub(super) horizon: Horizon,
     /// The row of the zone data in force; 0 while it is not known.
     zone_data: AtomicI64,
+    lists: RwLock<Arc<Lists>>,
     parsed: Mutex<HashMap<i64, Arc<Definition>>>,
 }
 
@@ -116,6 +139,7 @@ impl Core {
             let version = definitions::surrounding(connection, "zone-data")?;
             version.map_or(Ok(None), |version| definitions::zone_data(connection, &version))
         })?;
+        let lists = lists(&store, &config)?;
         Ok(Self {
             config,
             store,
@@ -124,9 +148,11 @@ impl Core {
             destinations,
             sources,
             lateness: Lateness::default(),
+            running: Running::default(),
             pings: TaskTracker::new(),
             horizon: Horizon::default(),
             zone_data: AtomicI64::new(zone_data.unwrap_or(0)),
+            lists: RwLock::new(Arc::new(lists)),
             parsed: Mutex::new(HashMap::new()),
         })
     }
@@ -147,7 +173,20 @@ impl Core {
 
     /// What job files may refer to.
     pub fn referable(&self) -> Referable<'_> {
-        Referable { config: &self.config, zones: &self.zones }
+        Referable { config: &self.config, zones: &self.zones, lists: self.lists() }
+    }
+
+    /// Address lists by name: those of the config, and those made on the page.
+    pub fn lists(&self) -> Arc<Lists> {
+        self.lists.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the address lists that were made on the page anew; definitions follow them at their next run. Blocks.
+    pub fn refresh_lists(&self) -> Result<(), StoreError> {
+        let lists = lists(&self.store, &self.config)?;
+        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(lists);
+        self.forget_parsed();
+        Ok(())
     }
 
     /// Parses a stored definition under the config in force.

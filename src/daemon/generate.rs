@@ -4,12 +4,13 @@
 //! report is.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -121,6 +122,31 @@ impl Progress {
     }
 }
 
+/// The runs of this process, and how far each is.
+#[derive(Debug, Default)]
+pub struct Running(Mutex<HashMap<i64, Arc<Progress>>>);
+
+impl Running {
+    fn all(&self) -> MutexGuard<'_, HashMap<i64, Arc<Progress>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, run_id: i64) -> Arc<Progress> {
+        let progress = Arc::new(Progress::default());
+        self.all().insert(run_id, progress.clone());
+        progress
+    }
+
+    pub(super) fn end(&self, run_id: i64) {
+        self.all().remove(&run_id);
+    }
+
+    /// Rows that a run has written so far; `None` where it does not run here.
+    pub fn rows(&self, run_id: i64) -> Option<u64> {
+        self.all().get(&run_id).map(|progress| progress.rows.load(Ordering::Relaxed))
+    }
+}
+
 /// What a file is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'a> {
@@ -140,10 +166,22 @@ pub fn generate(
     order: Order<'_>,
     progress: &Progress,
 ) -> Result<Generated, GenerateError> {
+    let out = begin(&order, progress)?;
+    let (Written { out, rows, clamped }, counts, seen) = write_to(connection, order, progress, out)?;
+    Ok(Generated { file: end(out)?, rows, clamped, counts, seen })
+}
+
+/// Writes the report of a definition for a period to wherever it is wanted, unpacked. The order's target is only the
+/// place beside which files for some recipients stand, and where a format puts something aside. Blocks.
+pub fn write_to<W: Write + Send>(
+    connection: Connection,
+    order: Order<'_>,
+    progress: &Progress,
+    out: W,
+) -> Result<Wrote<W>, GenerateError> {
     let (report, output) = (&order.definition.report, &order.definition.output);
     let columns = (report.kind.pick)(report, output.format);
     let fields = table::fields(&columns, report);
-    let out = begin(&order, progress)?;
     let scratch = order.target.parent().unwrap_or(order.target);
     let file =
         FileSpec { columns: &columns, report, output, period: order.period, nominal: order.nominal, scratch };
@@ -182,8 +220,7 @@ pub fn generate(
     if progress.stop.load(Ordering::Relaxed) {
         return Err(GenerateError::Stopped);
     }
-    let (Written { out, rows, clamped }, counts, seen) = made?;
-    Ok(Generated { file: end(out)?, rows, clamped, counts, seen })
+    made
 }
 
 /// Begins an order's file, packed as its job says.
@@ -242,16 +279,17 @@ fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) 
     }
 }
 
-type File<'a> = (Written<Out<'a>>, ReadCounts, Sights);
+/// What was written, what the reading counted, and what was seen on the way.
+pub type Wrote<W> = (Written<W>, ReadCounts, Sights);
 
 /// One thread reads, this one encodes and writes, a short queue between them.
-fn stream<'a>(
-    out: Out<'a>,
+fn stream<'a, W: Write + Send + 'a>(
+    out: W,
     file: FileSpec<'a>,
     order: &Order<'a>,
     progress: &'a Progress,
     read: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> Result<ReadCounts, ReadError> + Send,
-) -> Result<File<'a>, GenerateError> {
+) -> Result<Wrote<W>, GenerateError> {
     let mut writer = ReportWriter::begin(out, file).map_err(GenerateError::Write)?;
     let mut watching = Watching::new(order, file, progress);
     let counts = std::thread::scope(|scope| {
@@ -377,11 +415,11 @@ fn count(
 }
 
 /// The documented JSON of metrics.
-fn document<'a>(
-    mut out: Out<'a>,
+fn document<W: Write>(
+    mut out: W,
     intervals: &[Interval],
     order: &Order<'_>,
-) -> Result<Written<Out<'a>>, GenerateError> {
+) -> Result<Written<W>, GenerateError> {
     let choice = &order.definition.report.metrics;
     {
         let mut buffered = io::BufWriter::new(&mut out);

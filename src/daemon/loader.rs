@@ -158,6 +158,16 @@ pub fn compare(folder: &Folder, stored: &[StoredDefinition]) -> Changes {
             changes.problems.push(LoadProblem { file: job.file.clone(), name, problem: problems.join("\n") });
             continue;
         };
+        if let Some(known) = by_name.get(name.as_str()).filter(|known| is_of_page(known)) {
+            let problem = format!(
+                "{}: the name `{name}` is that of a report made on the page; give the job another `name`, or delete that \
+                 report there",
+                job.file
+            );
+            kept.insert(known.name.clone());
+            changes.problems.push(LoadProblem { file: job.file.clone(), name: None, problem });
+            continue;
+        }
         match by_name.get(name.as_str()) {
             None => changes.added.push(name.clone()),
             Some(known) if known.state == DefinitionState::Retired => changes.revived.push(name.clone()),
@@ -176,6 +186,11 @@ pub fn compare(folder: &Folder, stored: &[StoredDefinition]) -> Changes {
     changes.retired = in_force().filter(|s| !kept.contains(&s.name)).map(|s| s.name.clone()).collect();
     changes.retiring_refused = in_force().count() < 2 * changes.retired.len();
     changes
+}
+
+/// Whether a definition was made on the page and is in force: no file may take its name.
+fn is_of_page(stored: &StoredDefinition) -> bool {
+    stored.file.is_none() && stored.state != DefinitionState::Retired
 }
 
 /// What a take-up may do because a person said so.
@@ -242,7 +257,7 @@ fn past_instants(definition: &Definition, now: Timestamp) -> BTreeMap<usize, Tim
 pub async fn take_up(core: &Arc<Core>, path: &Path, allowed: Allowed) -> Result<Changes, CoreError> {
     // An edit acts forward only: what the versions in force name up to now is planned before they are replaced.
     plan(core, core.now()).await?;
-    let stored = core.store.read("read the definitions", definitions::of_files).await;
+    let stored = core.store.read("read the definitions", definitions::all).await;
     let stored = stored.map_err(CoreError::store("take up the jobs"))?;
     let reading = core.clone();
     let folder_path = path.to_owned();

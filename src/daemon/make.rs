@@ -208,7 +208,10 @@ fn gather(
         clamped,
         newest_at: counts.newest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
     };
-    let usual = usual(core, occurrence, definition)?;
+    let usual = core.store.read_blocking("read earlier reports", |connection| {
+        usual_rows(connection, occurrence.definition_id, occurrence.nominal_at, definition)
+    });
+    let usual = usual.map_err(|error| chain(&error))?;
     let checks = &definition.checks;
     let facts = Facts {
         rows,
@@ -263,17 +266,18 @@ fn gather(
     Ok(Finished::New { files, counts, notices, replaces })
 }
 
-/// Rows of earlier reports of the same weekday and time.
-fn usual(core: &Core, occurrence: &OpenOccurrence, definition: &Definition) -> Result<Option<Usual>, String> {
+/// Rows of a definition's earlier reports of the weekday and time of an instant.
+pub fn usual_rows(
+    connection: &Connection,
+    definition_id: i64,
+    nominal: Timestamp,
+    definition: &Definition,
+) -> rusqlite::Result<Option<Usual>> {
     let back = definition.checks.volume.map_or(USUAL_BACK, |volume| volume.back);
     let weeks = i64::try_from(back).unwrap_or(USUAL_WEEKS_MAX).min(USUAL_WEEKS_MAX) + 1;
-    let nominal = occurrence.nominal_at;
     let since =
         nominal.checked_sub(SignedDuration::from_hours(weeks * 7 * 24)).unwrap_or(Timestamp::UNIX_EPOCH);
-    let earlier = core.store.read_blocking("read earlier reports", |connection| {
-        runs::earlier_rows(connection, occurrence.definition_id, since, nominal)
-    });
-    let earlier = earlier.map_err(|error| chain(&error))?;
+    let earlier = runs::earlier_rows(connection, definition_id, since, nominal)?;
     Ok(Usual::of(&earlier, nominal, &definition.report.zone, back))
 }
 

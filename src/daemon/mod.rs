@@ -12,6 +12,7 @@
 
 mod alerts;
 mod as_asked;
+pub mod ask;
 mod changes;
 pub mod collect;
 pub mod control;
@@ -22,6 +23,7 @@ pub mod doctor;
 pub mod generate;
 pub mod housekeeping;
 mod lateness;
+pub mod listing;
 pub mod loader;
 mod lock;
 mod make;
@@ -29,6 +31,7 @@ mod pass;
 mod ping;
 pub mod planner;
 pub mod prepare;
+pub mod preview;
 mod queue;
 pub mod runner;
 pub mod simulate;
@@ -49,7 +52,7 @@ use crate::domain::source::STORE;
 pub use courier::deliver_due;
 pub use lateness::Lateness;
 pub use lock::{Lock, LockError};
-pub use make::completeness;
+pub use make::{completeness, usual_rows};
 pub use queue::{Place, RunLimits, RunQueue};
 
 /// Wakes the tasks. A lost wake-up costs half a minute, never work: each task acts on what the store says.
@@ -94,8 +97,7 @@ fn run_limits(core: &Core) -> RunLimits {
 }
 
 /// Runs the daemon until it is told to stop. Holds the lock of the state folder for as long.
-pub async fn serve(core: Arc<Core>, stop: Stop) -> Result<(), CoreError> {
-    let wake = Wake::default();
+pub async fn serve(core: Arc<Core>, wake: Wake, stop: Stop) -> Result<(), CoreError> {
     let listener = control::bind(&core.config.socket())?;
     core.recover().await?;
     let tasks = TaskTracker::new();

@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::generate::Progress;
 use super::make::{Failure, Finished, NoFile, make_file};
 use super::ping::{self, Told};
 use super::prepare::notice;
@@ -254,7 +253,7 @@ async fn make(
     limit: Option<SignedDuration>,
     halt: &Halt,
 ) -> Result<Option<Finished>, Failure> {
-    let progress = Arc::new(Progress::default());
+    let progress = core.running.begin(run_id);
     let making = {
         let (core, occurrence, progress) = (core.clone(), occurrence.clone(), progress.clone());
         tokio::task::spawn_blocking(move || make_file(&core, run_id, &occurrence, &progress))
@@ -295,6 +294,7 @@ async fn make(
             making.await
         }
     };
+    core.running.end(run_id);
     match joined {
         Ok(Err(NoFile::Stopped)) => ended_early.map_or(Ok(None), Err),
         Ok(Err(NoFile::Failed(failure))) => Err(failure),

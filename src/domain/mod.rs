@@ -5,6 +5,7 @@
 //!  definition    schedule    period    batch      table      delivery    backoff
 //! ```
 
+pub mod access;
 pub mod address;
 pub mod backoff;
 pub mod batch;

@@ -18,3 +18,15 @@ pub fn rfc3339(at: Timestamp) -> String {
 pub fn local(at: Timestamp, zone: &Zone) -> String {
     zone.zoned(at).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
+
+/// A rough distance for people: `in 3 h`, `4 min ago`.
+pub fn away(at: Timestamp, now: Timestamp) -> String {
+    let seconds = at.duration_since(now).as_secs();
+    let size = match seconds.abs() {
+        0..60 => format!("{} s", seconds.abs()),
+        60..3_600 => format!("{} min", seconds.abs() / 60),
+        3_600..172_800 => format!("{} h", seconds.abs() / 3_600),
+        _ => format!("{} days", seconds.abs() / 86_400),
+    };
+    if seconds < 0 { format!("{size} ago") } else { format!("in {size}") }
+}

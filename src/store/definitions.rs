@@ -63,7 +63,7 @@ const SELECT: &str = "
     select d.definition_id, d.name, d.file, d.state, v.version_id, v.number, v.text
     from definition d join definition_version v on v.version_id = d.version_id";
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<StoredDefinition> {
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredDefinition> {
     Ok(StoredDefinition {
         definition_id: row.get(0)?,
         name: row.get(1)?,
@@ -436,12 +436,6 @@ pub fn active_after(
         "{SELECT} where d.definition_id > ?1 and d.state = 'active' order by d.definition_id limit ?2"
     );
     connection.prepare_cached(&sql)?.query_map([after, i64::from(most)], stored)?.collect()
-}
-
-/// Definitions that come from files, by name, retired ones too.
-pub fn of_files(connection: &Connection) -> rusqlite::Result<Vec<StoredDefinition>> {
-    let sql = format!("{SELECT} where d.file is not null order by d.name");
-    connection.prepare_cached(&sql)?.query_map([], stored)?.collect()
 }
 
 /// Whether a definition's schedules run.

@@ -4,11 +4,13 @@
 //! sync. Readers are read-only connections. No transaction is open while anything outside is waited for, and SQL never
 //! asks for the time.
 
+pub mod access;
 pub mod alerts;
 pub mod answers;
 pub mod backfill;
 pub mod definitions;
 pub mod deliveries;
+pub mod faces;
 pub mod housekeeping;
 pub(crate) mod migrate;
 pub mod occurrences;

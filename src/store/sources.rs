@@ -287,3 +287,13 @@ pub fn kept_metrics(
     })?;
     found.collect()
 }
+
+/// Requests that are kept, by source and the answer's status (`none` where there was none).
+pub fn request_counts(connection: &Connection) -> rusqlite::Result<Vec<(String, String, i64)>> {
+    connection
+        .prepare_cached(
+            "select source, coalesce(cast(status as text), 'none'), count(*) from source_request group by 1, 2",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect()
+}

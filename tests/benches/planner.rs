@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use legwork::clock::Clock;
 use legwork::daemon::planner::next_instants;
-use legwork::daemon::{Core, Stop, serve};
+use legwork::daemon::{Core, Stop, Wake, serve};
 use legwork::store::definitions::{self, Revision};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
@@ -137,7 +137,7 @@ fn bursts(folder: &Path, stored: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let core = core(folder);
     let stop = Stop::default();
-    let handle = runtime.spawn(serve(core.clone(), stop.clone()));
+    let handle = runtime.spawn(serve(core.clone(), Wake::default(), stop.clone()));
     std::thread::sleep(Duration::from_secs(2));
     for burst in 0..BURSTS {
         let at = core.now() + SignedDuration::from_secs(5);

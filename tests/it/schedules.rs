@@ -29,7 +29,7 @@ fn every_instant_is_the_one_that_brute_force_finds() {
         .spawn()
         .unwrap();
     let (config, zones) = (legwork::config::defaults(), Zones::default());
-    let known = Referable { config: &config, zones: &zones };
+    let known = Referable::new(&config, &zones);
     let (mut cases, mut instants) = (0, 0);
     for line in BufReader::new(python.stdout.take().unwrap()).lines() {
         let case: Case = serde_json::from_str(&line.unwrap()).unwrap();

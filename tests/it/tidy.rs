@@ -47,6 +47,21 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "web",
+        &[
+            "artifacts",
+            "chain",
+            "clock",
+            "daemon",
+            "domain",
+            "jobfile",
+            "reports",
+            "sources",
+            "store",
+            "tomlfile",
+        ],
+    ),
+    (
         "cli",
         &[
             "artifacts",
@@ -64,6 +79,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "store",
             "telemetry",
             "tomlfile",
+            "web",
             "zones",
         ],
     ),

@@ -266,7 +266,7 @@ pub fn generated(store: &Store, job: &str, nominal: Timestamp, target: &Path) ->
 pub fn parsed(job: &str) -> Definition {
     static CONFIG: LazyLock<Config> = LazyLock::new(legwork::config::defaults);
     static ZONES: LazyLock<Zones> = LazyLock::new(Zones::default);
-    let known = Referable { config: &CONFIG, zones: &ZONES };
+    let known = Referable::new(&CONFIG, &ZONES);
     let parsed = legwork::jobfile::parse("job", "job", job, &known);
     parsed.definition.unwrap_or_else(|| panic!("{:?}\n{job}", parsed.problems))
 }

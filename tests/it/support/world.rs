@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use legwork::clock::Clock;
-use legwork::daemon::{Core, Stop, serve};
+use legwork::daemon::{Core, Stop, Wake, serve};
 use tokio::runtime::Runtime;
 
 use super::Legwork;
@@ -47,7 +47,7 @@ impl World {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (core, stop) = (self.core(), Stop::default());
         let halt = stop.clone();
-        runtime.spawn(async move { serve(core, halt).await.unwrap() });
+        runtime.spawn(async move { serve(core, Wake::default(), halt).await.unwrap() });
         self.running = Some((runtime, stop));
     }
 

@@ -1,0 +1,49 @@
+//! What somebody may do.
+
+use std::str::FromStr;
+
+/// What somebody may do; each role may what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// See reports and download files.
+    View,
+    /// Run reports, and answer for deliveries.
+    Run,
+    /// Make, change, pause and delete reports and mailing lists.
+    Edit,
+    /// Make tokens, and read the audit.
+    Admin,
+}
+
+impl Role {
+    /// The word in TOML, SQL, pages and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Run => "run",
+            Self::Edit => "edit",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "view" => Ok(Self::View),
+            "run" => Ok(Self::Run),
+            "edit" => Ok(Self::Edit),
+            "admin" => Ok(Self::Admin),
+            _ => Err(format!("there is no role `{text}`; there are view, run, edit and admin")),
+        }
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,343 @@
+//! Who asks: a person with a session, a program with a token, a name that a trusted proxy vouches for, or whoever
+//! reaches loopback while there are no users.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use axum::http::{HeaderMap, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use super::refused::Refused;
+use super::serve::Peer;
+use super::{Shared, Site};
+use crate::artifacts::hex;
+use crate::daemon::ask::AskError;
+use crate::domain::access::Role;
+use crate::store::access::{self, Audited, User};
+
+/// The cookie of a session.
+pub(super) const COOKIE: &str = "legwork_session";
+/// A session ends when it was not used for so long.
+const IDLE: SignedDuration = SignedDuration::from_hours(12);
+/// A session ends after so long.
+const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How exactly the last use of a session or token is noted.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// Failed logins from one address within [`FAILED_SPAN`].
+const FAILED_MAX: usize = 10;
+/// Failed logins from everywhere within [`FAILED_SPAN`].
+const FAILED_ALL_MAX: usize = 200;
+const FAILED_SPAN: SignedDuration = SignedDuration::from_mins(15);
+/// Passwords looked at, at the same time: each takes 19 MiB.
+const VERIFIED_AT_ONCE: usize = 2;
+/// In front of each token, so that one is known when it turns up where it should not.
+const TOKEN_PREFIX: &str = "lwk_";
+/// The name of whoever reaches loopback while there are no users.
+pub(super) const LOCAL: &str = "local";
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Who {
+    /// The name, for the audit and for what they made.
+    pub(super) name: String,
+    /// What they may do.
+    pub(super) role: Role,
+    /// The accounts that they may read; all of them when absent.
+    pub(super) accounts: Option<Vec<String>>,
+    /// How we know.
+    pub(super) by: By,
+}
+
+/// How we know who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum By {
+    /// There are no users, and this is loopback.
+    Loopback,
+    /// A cookie, of this digest.
+    Session(String),
+    /// A token.
+    Token,
+    /// A trusted proxy.
+    Proxy,
+}
+
+impl Who {
+    /// Whether they may do what a role may.
+    pub(super) fn may(&self, role: Role) -> bool {
+        role <= self.role
+    }
+
+    /// Refuses who may not do what a role may.
+    pub(super) fn needs(&self, role: Role) -> Result<(), Refused> {
+        if self.may(role) {
+            return Ok(());
+        }
+        let (name, own) = (&self.name, self.role);
+        Err(Refused::forbidden(format!("{name} has the role {own}; this needs the role {role}")))
+    }
+
+    /// Refuses who may not read an account.
+    pub(super) fn reads(&self, account: &str) -> bool {
+        self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|own| own == account))
+    }
+
+    /// What a form of theirs is signed for.
+    pub(super) fn form_text(&self) -> String {
+        match &self.by {
+            By::Session(digest) => format!("{}/{digest}", self.name),
+            By::Loopback | By::Token | By::Proxy => self.name.clone(),
+        }
+    }
+}
+
+/// Failed logins, so that nobody can go on guessing; and how many passwords are looked at.
+#[derive(Debug)]
+pub(super) struct Logins {
+    failed: Mutex<HashMap<IpAddr, Vec<Timestamp>>>,
+    places: Semaphore,
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        Self { failed: Mutex::new(HashMap::new()), places: Semaphore::new(VERIFIED_AT_ONCE) }
+    }
+}
+
+impl Logins {
+    fn too_many(&self, ip: IpAddr, now: Timestamp) -> bool {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, at| {
+            at.retain(|at| now.duration_since(*at) < FAILED_SPAN);
+            !at.is_empty()
+        });
+        let all: usize = failed.values().map(Vec::len).sum();
+        FAILED_ALL_MAX <= all || failed.get(&ip).is_some_and(|at| FAILED_MAX <= at.len())
+    }
+
+    fn note(&self, ip: IpAddr, now: Timestamp) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).entry(ip).or_default().push(now);
+    }
+}
+
+/// The digest under which a secret that somebody shows is known.
+pub(super) fn digest(secret: &str) -> String {
+    hex(&Sha256::digest(secret.as_bytes()))
+}
+
+/// 256 random bits in hex.
+fn random() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex(&bytes))
+}
+
+/// A token for a program, and its digest.
+pub(super) fn new_token() -> Result<(String, String), getrandom::Error> {
+    let token = format!("{TOKEN_PREFIX}{}", random()?);
+    let digest = digest(&token);
+    Ok((token, digest))
+}
+
+/// argon2id with 19 MiB and two passes.
+pub(super) fn hash_password(password: &str) -> Result<String, String> {
+    let hashed = Argon2::default().hash_password(password.as_bytes());
+    hashed.map(|hash| hash.to_string()).map_err(|error| error.to_string())
+}
+
+fn is_password(password: &str, hash: &str) -> bool {
+    let known = PasswordHash::new(hash);
+    known.is_ok_and(|known| Argon2::default().verify_password(password.as_bytes(), &known).is_ok())
+}
+
+/// What a program shows: `Authorization: Bearer …` in any case, or `X-Auth-Token`.
+fn shown_token(headers: &HeaderMap) -> Option<&str> {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = authorization.and_then(|value| {
+        let (scheme, token) = value.trim().split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    bearer.or_else(|| headers.get("x-auth-token")?.to_str().ok().map(str::trim))
+}
+
+fn shown_session(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    cookies
+        .flat_map(|line| line.split(';'))
+        .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+impl Site {
+    /// Who asks; `None` where nobody we know does. A token that is shown and not known is refused.
+    pub(super) async fn who(self: &Shared, headers: &HeaderMap, peer: Peer) -> Result<Option<Who>, Refused> {
+        let token = shown_token(headers).map(digest);
+        let session = shown_session(headers).map(digest);
+        let vouched = self.core.config.web.proxy.as_ref().and_then(|proxy| {
+            let trusted = proxy.from.contains(&peer.0.ip());
+            let name = headers.get(&proxy.user_header).filter(|_| trusted)?;
+            name.to_str().ok().map(ToOwned::to_owned)
+        });
+        let loopback = self.loopback && peer.0.ip().is_loopback();
+        let found = self.block(move |core| {
+            let now = core.now();
+            core.store
+                .read_blocking("read who asks", |connection| {
+                    let open = loopback && !access::has_users(connection)?;
+                    let shown = Shown { token, session, vouched };
+                    shown.look(connection, open, now)
+                })
+                .map_err(AskError::from)
+        });
+        let (who, shown_unknown) = found.await?;
+        if let Some(seen) = who.as_ref().and_then(|(_, seen)| seen.clone()) {
+            self.see(seen);
+        }
+        if who.is_none() && shown_unknown {
+            let now = self.core.now();
+            if self.logins.too_many(peer.0.ip(), now) {
+                return Err(too_many());
+            }
+            self.logins.note(peer.0.ip(), now);
+            return Err(Refused::nobody("the token is not known; `legwork token add` makes one"));
+        }
+        Ok(who.map(|(who, _)| who))
+    }
+
+    /// Notes that a session or token was used, now and then.
+    fn see(self: &Shared, seen: Seen) {
+        let core = self.core.clone();
+        self.work.spawn(async move {
+            let now = core.now();
+            let write = move |tx: &rusqlite::Transaction<'_>| match &seen {
+                Seen::Session(digest) => access::see_session(tx, digest, now),
+                Seen::Token(name) => access::see_token(tx, name, now),
+            };
+            drop(core.store.write("note a login's use", write).await);
+        });
+    }
+
+    /// Logs somebody in; returns the cookie's value.
+    pub(super) async fn log_in(
+        self: &Shared,
+        name: &str,
+        password: &str,
+        peer: Peer,
+    ) -> Result<String, Refused> {
+        let now = self.core.now();
+        if self.logins.too_many(peer.0.ip(), now) {
+            return Err(too_many());
+        }
+        let place = self.logins.places.acquire().await.map_err(Refused::broken)?;
+        let (asked, given) = (name.to_owned(), password.to_owned());
+        let user = self.block(move |core| {
+            let user: Option<User> = core.store.read_blocking("read a user", |c| access::user(c, &asked))?;
+            // A name that is not known takes as long as a password that is wrong.
+            let nobody =
+                "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$9sWq2pSFkUUQrrUyqPDmU2UqwP1mZ1x6y8y0nN0e6qQ";
+            let hash = user.as_ref().map_or(nobody, |user| user.password.as_str());
+            let right = is_password(&given, hash);
+            Ok(user.filter(|_| right))
+        });
+        let user = user.await?;
+        drop(place);
+        let Some(user) = user else {
+            self.logins.note(peer.0.ip(), now);
+            tracing::warn!(peer = %peer.0.ip(), "a login failed");
+            return Err(Refused::nobody("name or password is wrong"));
+        };
+        let value = random().map_err(Refused::broken)?;
+        let session = digest(&value);
+        let line = Audited {
+            at: now,
+            who: user.name.clone(),
+            action: "log in".to_owned(),
+            subject: user.name,
+            detail: None,
+        };
+        let open = move |tx: &rusqlite::Transaction<'_>| {
+            access::expire(tx, now - IDLE, now - SignedDuration::from_hours(400 * 24))?;
+            access::open_session(tx, &session, user.user_id, now)?;
+            access::note(tx, &line)
+        };
+        self.core.store.write("open a session", open).await.map_err(AskError::from)?;
+        Ok(value)
+    }
+
+    /// Writes a line of the audit.
+    pub(super) async fn note(
+        self: &Shared,
+        who: &Who,
+        action: &str,
+        subject: &str,
+        detail: Option<String>,
+    ) -> Result<(), Refused> {
+        let line = Audited {
+            at: self.core.now(),
+            who: who.name.clone(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            detail,
+        };
+        let write = move |tx: &rusqlite::Transaction<'_>| access::note(tx, &line);
+        Ok(self.core.store.write("write the audit", write).await.map_err(AskError::from)?)
+    }
+}
+
+fn too_many() -> Refused {
+    let detail = "too many failed logins; wait a quarter of an hour";
+    let mut refused = Refused::new(StatusCode::TOO_MANY_REQUESTS, detail);
+    refused.retry_after = Some(900);
+    refused
+}
+
+/// What a request shows of who sends it.
+struct Shown {
+    token: Option<String>,
+    session: Option<String>,
+    vouched: Option<String>,
+}
+
+/// What is noted as used.
+#[derive(Debug, Clone)]
+enum Seen {
+    Session(String),
+    Token(String),
+}
+
+type Found = (Option<(Who, Option<Seen>)>, bool);
+
+impl Shown {
+    /// Who it is, and whether a token was shown that is not known.
+    fn look(self, connection: &rusqlite::Connection, open: bool, now: Timestamp) -> rusqlite::Result<Found> {
+        let stale = |seen: Option<Timestamp>| seen.is_none_or(|at| SEEN_EVERY < now.duration_since(at));
+        if let Some(digest) = &self.token
+            && let Some(token) = access::token(connection, digest)?
+        {
+            let seen = stale(token.seen_at).then(|| Seen::Token(token.name.clone()));
+            let name = format!("token {}", token.name);
+            let who = Who { name, role: token.role, accounts: token.accounts, by: By::Token };
+            return Ok((Some((who, seen)), false));
+        }
+        let unknown = self.token.is_some();
+        let as_user = |user: User, by| Who { name: user.name, role: user.role, accounts: None, by };
+        if let Some(name) = &self.vouched
+            && let Some(user) = access::user(connection, name)?
+        {
+            return Ok((Some((as_user(user, By::Proxy), None)), false));
+        }
+        if let Some(digest) = self.session
+            && let Some((user, seen)) = access::session_user(connection, &digest, now - IDLE, now - LONGEST)?
+        {
+            let seen = stale(Some(seen)).then(|| Seen::Session(digest.clone()));
+            return Ok((Some((as_user(user, By::Session(digest)), seen)), false));
+        }
+        // Vendors' clients show their vendor's token; where nobody has to log in it says nothing.
+        let local = Who { name: LOCAL.to_owned(), role: Role::Admin, accounts: None, by: By::Loopback };
+        Ok(if open { (Some((local, None)), false) } else { (None, unknown) })
+    }
+}

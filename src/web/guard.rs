@@ -1,0 +1,126 @@
+//! What every request passes: the host that it names, where it comes from, who sends it; and what every answer carries.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::access::{By, Who};
+use super::refused::Refused;
+use super::serve::Peer;
+use super::{Shared, Site};
+use crate::clock::Stopwatch;
+
+/// Only what we serve ourselves; nobody may frame us; forms go to us only.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Who asks, where that is known, as handlers find it.
+#[derive(Debug, Clone)]
+pub(super) struct Asker(pub(super) Option<Who>);
+
+/// Everything passes here.
+pub(super) async fn guard(State(site): State<Shared>, request: Request<Body>, next: Next) -> Response {
+    let watch = Stopwatch::start();
+    let (mut parts, body) = request.into_parts();
+    let method = parts.method.clone();
+    // Of a link only that it is one: its signature is what opens it.
+    let path = if parts.uri.path().starts_with("/d/") { "/d/***" } else { parts.uri.path() }.to_owned();
+    let mut name = None;
+    let mut response = match admit(&site, &parts).await {
+        Ok(who) => {
+            name = who.as_ref().map(|who| who.name.clone());
+            parts.extensions.insert(Asker(who));
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(refused) => refused.into_response(),
+    };
+    if let Some(seconds) = response.extensions().get::<Refused>().and_then(|refused| refused.retry_after) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    let status = response.status().as_u16();
+    site.counts.request(status);
+    let ms = watch.elapsed().as_millis();
+    tracing::debug!(%method, path, status, ms, who = name, "request");
+    protect(response.headers_mut());
+    response
+}
+
+async fn admit(site: &Shared, request: &Parts) -> Result<Option<Who>, Refused> {
+    let host = host(request)?;
+    if !site.answers_to(&host) {
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        let cure = "name it in `[web] hosts` if it is right";
+        return Err(Refused::new(status, format!("this Legwork is not known as `{host}`; {cure}")));
+    }
+    let peer = request.extensions.get::<Peer>().copied();
+    let peer = peer.ok_or_else(|| Refused::broken("a request without a peer"))?;
+    let who = site.who(&request.headers, peer).await?;
+    let changes = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    // A browser adds cookies, and reaches loopback, by itself: what it sends must come from our own pages.
+    if changes && who.as_ref().is_none_or(|who| who.by != By::Token) {
+        same_origin(&request.headers, request_host(request))?;
+    }
+    Ok(who)
+}
+
+/// Host and port that the request names.
+fn request_host(request: &Parts) -> &str {
+    let named = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    named.or_else(|| Some(request.uri.authority()?.as_str())).unwrap_or_default()
+}
+
+/// The host that the request names, without port, in lower case.
+fn host(request: &Parts) -> Result<String, Refused> {
+    let host = request_host(request);
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    if name.is_empty() {
+        return Err(Refused::wrong("the request names no host"));
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+/// A browser says where a request comes from; whoever says nothing is no browser.
+fn same_origin(headers: &HeaderMap, host: &str) -> Result<(), Refused> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let site = text(HeaderName::from_static("sec-fetch-site"));
+    if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return Err(Refused::forbidden("the request comes from another site"));
+    }
+    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    if origin.is_some_and(|origin| !origin.eq_ignore_ascii_case(host)) {
+        return Err(Refused::forbidden("the request comes from a page of another host"));
+    }
+    Ok(())
+}
+
+impl Site {
+    /// Whether a host name is one of ours: else a page elsewhere could have its own name lead to loopback.
+    fn answers_to(&self, host: &str) -> bool {
+        let web = &self.core.config.web;
+        let plain = host.trim_start_matches('[').trim_end_matches(']');
+        let own = web.listen.is_some_and(|listen| listen.ip().to_string() == plain);
+        own || matches!(plain, "localhost" | "127.0.0.1" | "::1") || web.hosts.contains(plain)
+    }
+}
+
+fn protect(headers: &mut HeaderMap) {
+    let always = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in always {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What was not said to be kept is not: pages show customers' data.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}

@@ -1,0 +1,193 @@
+//! Upcoming: what is due within a week, by hour and day; and the same as a calendar feed.
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::daemon::Core;
+use crate::daemon::ask::AskError;
+use crate::domain::access::Role;
+use crate::domain::text::rfc3339;
+use crate::domain::zone::Zone;
+use crate::store::definitions::DefinitionState;
+use crate::store::faces::{self, ListQuery};
+use crate::web::Shared;
+use crate::web::access::Who;
+use crate::web::fields::Fields;
+use crate::web::refused::Refused;
+use crate::web::view::values;
+
+/// How far is looked ahead.
+const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Instants shown at the most.
+const INSTANTS_MAX: usize = 2_000;
+/// Instants of one report at the most: those of a report that runs each minute would hide all others.
+const INSTANTS_EACH: usize = 200;
+
+/// An instant that is due.
+struct Due {
+    at: Timestamp,
+    name: String,
+    note: String,
+    zone: Zone,
+}
+
+/// What is due within a week, in order. Blocks.
+fn due(core: &Core, who: &Who) -> Result<Vec<Due>, AskError> {
+    let query = ListQuery { who: who.name.clone(), sees_all: who.may(Role::Admin), ..ListQuery::default() };
+    let shelf = core.store.read_blocking("read the list", |c| faces::shelf(c, &query))?;
+    let now = core.now();
+    let end = now.checked_add(AHEAD).unwrap_or(now);
+    let mut all = Vec::new();
+    for shelved in shelf.into_iter().filter(|shelved| shelved.stored.state == DefinitionState::Active) {
+        let Ok(definition) = core.definition(shelved.stored.version_id) else { continue };
+        let from = all.len();
+        for schedule in definition.schedules.iter().filter(|schedule| schedule.enabled) {
+            let mut at = now;
+            for _ in 0..INSTANTS_EACH {
+                let Some(next) = schedule.next(at).filter(|next| *next < end) else { break };
+                let mut notes: Vec<String> = schedule.note(next).into_iter().collect();
+                if schedule.blackout.covers(next, &schedule.zone) {
+                    notes.push("skipped: blackout".to_owned());
+                }
+                let name = shelved.stored.name.clone();
+                all.push(Due { at: next, name, note: notes.join("; "), zone: schedule.zone.clone() });
+                at = next;
+            }
+        }
+        // Schedules that meet make one occurrence.
+        let mut own = all.split_off(from);
+        own.sort_by_key(|due| due.at);
+        own.dedup_by_key(|due| due.at);
+        all.extend(own);
+    }
+    all.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
+    Ok(all)
+}
+
+#[derive(serde::Serialize)]
+struct Cell {
+    time: String,
+    iso: String,
+    name: String,
+    note: String,
+}
+
+#[derive(serde::Serialize)]
+struct Hour {
+    text: String,
+    cells: Vec<Vec<Cell>>,
+}
+
+/// The page: hours down, days across, in one zone.
+pub(super) async fn show(
+    State(site): State<Shared>,
+    Extension(who): Extension<Who>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let fields = Fields::of_query(&request);
+    let asked = fields.get("zone").to_owned();
+    let asker = who.clone();
+    let values = site
+        .block(move |core| {
+            let all = due(core, &asker)?;
+            let zone = if asked.is_empty() {
+                all.first().map_or_else(Zone::utc, |due| due.zone.clone())
+            } else {
+                core.zones.find(&asked).map_err(AskError::Wrong)?
+            };
+            let zones: Vec<&str> = core.zones.names().collect();
+            Ok(calendar_values(core.now(), &all, &zone, &zones))
+        })
+        .await?;
+    site.page(Some(&who), "upcoming.html", values)
+}
+
+fn calendar_values(now: Timestamp, all: &[Due], zone: &Zone, zones: &[&str]) -> serde_json::Value {
+    let mut dates = Vec::new();
+    let mut date = zone.zoned(now).date();
+    for _ in 0..8 {
+        dates.push(date);
+        date = date.tomorrow().unwrap_or(date);
+    }
+    let shown = all.get(..INSTANTS_MAX).unwrap_or(all);
+    let mut notes: Vec<String> = shown
+        .iter()
+        .filter(|due| !due.note.is_empty())
+        .map(|due| format!("{}: {}", due.name, due.note))
+        .collect();
+    notes.dedup();
+    let hours = (0..24_i8).filter_map(|hour| {
+        let mut cells: Vec<Vec<Cell>> = dates.iter().map(|_| Vec::new()).collect();
+        for due in shown {
+            let local = zone.zoned(due.at);
+            let day = dates.iter().position(|date| *date == local.date());
+            let Some(cell) = day.filter(|_| local.hour() == hour).and_then(|day| cells.get_mut(day)) else {
+                continue;
+            };
+            cell.push(Cell {
+                time: local.strftime("%H:%M").to_string(),
+                iso: rfc3339(due.at),
+                name: due.name.clone(),
+                note: due.note.clone(),
+            });
+        }
+        let any = cells.iter().any(|cell| !cell.is_empty());
+        any.then(|| Hour { text: format!("{hour:02}:00"), cells })
+    });
+    values! {
+        title => "Upcoming",
+        zone => zone.name(),
+        zones,
+        days => dates.iter().map(|date| date.strftime("%a %-d %b").to_string()).collect::<Vec<_>>(),
+        hours => hours.collect::<Vec<_>>(),
+        notes,
+        more => (INSTANTS_MAX < all.len()).then_some(INSTANTS_MAX),
+    }
+}
+
+/// The feed, by RFC 5545.
+pub(super) async fn calendar(
+    State(site): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Response, Refused> {
+    let (all, now) = site.block(move |core| Ok((due(core, &who)?, core.now()))).await?;
+    let stamp = |at: Timestamp| at.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut text = String::from("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Legwork//Upcoming//EN\r\n");
+    for due in all.iter().take(INSTANTS_MAX) {
+        let lines = [
+            "BEGIN:VEVENT".to_owned(),
+            format!("UID:{}-{}@legwork", due.name, stamp(due.at)),
+            format!("DTSTAMP:{}", stamp(now)),
+            format!("DTSTART:{}", stamp(due.at)),
+            format!("SUMMARY:{}", escaped(&due.name)),
+            format!("DESCRIPTION:{}", escaped(&due.note)),
+            "END:VEVENT".to_owned(),
+        ];
+        for line in lines {
+            fold(&line, &mut text);
+        }
+    }
+    text.push_str("END:VCALENDAR\r\n");
+    Ok(([(header::CONTENT_TYPE, "text/calendar; charset=utf-8")], text).into_response())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,").replace('\n', "\\n")
+}
+
+/// Lines have 75 octets at the most; a longer one goes on behind a blank.
+fn fold(line: &str, out: &mut String) {
+    let mut octets = 0;
+    for c in line.chars() {
+        if 73 < octets + c.len_utf8() {
+            out.push_str("\r\n ");
+            octets = 1;
+        }
+        octets += c.len_utf8();
+        out.push(c);
+    }
+    out.push_str("\r\n");
+}
