@@ -98,6 +98,7 @@ fn is_number(id: &str) -> bool {
 pub(super) struct Json<'a, W: Write> {
     objects: Objects<'a, W>,
     envelope: Option<Envelope>,
+    frame: Frame<'a>,
     any: bool,
 }
 
@@ -107,7 +108,7 @@ impl<'a, W: Write> Json<'a, W> {
         let envelope = file.report.kind.envelope.map(|envelope| envelope(&frame));
         let mut objects = Objects::new(out, file)?;
         objects.out.write_all(envelope.as_ref().map_or("[", |envelope| &envelope.before).as_bytes())?;
-        Ok(Self { objects, envelope, any: false })
+        Ok(Self { objects, envelope, frame, any: false })
     }
 }
 
@@ -129,9 +130,8 @@ impl<W: Write> Encoder<W> for Json<'_, W> {
     fn finish(mut self: Box<Self>, fit: u64) -> io::Result<W> {
         match &self.envelope {
             Some(envelope) => {
-                self.objects
-                    .out
-                    .write_all(format!("{}{fit}{}\n", envelope.after, envelope.end).as_bytes())?;
+                let after = (envelope.after)(&self.frame, fit);
+                self.objects.out.write_all(format!("{after}\n").as_bytes())?;
             }
             None => self.objects.out.write_all(b"\n]\n")?,
         }

@@ -105,14 +105,12 @@ pub struct Frame<'a> {
 }
 
 /// What stands around the rows of a documented JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Envelope {
     /// Before the first row.
     pub before: String,
-    /// Behind the last one, up to the count of all rows that fit.
-    pub after: String,
-    /// Behind that count.
-    pub end: String,
+    /// Behind the last one, from the count of all rows that fit.
+    pub after: fn(&Frame<'_>, u64) -> String,
 }
 
 /// What a definition reports.
@@ -154,6 +152,8 @@ pub struct Report {
     pub offset: u64,
     /// How messaging metrics are grouped.
     pub metrics: MetricsChoice,
+    /// The URL at which it is served page by page, without limit and offset; a file has none.
+    pub served_at: Option<String>,
 }
 
 /// Which columns a file has.
@@ -327,6 +327,18 @@ pub struct Filters {
     pub direction: Option<Direction>,
     /// People or bots.
     pub user_type: Option<UserTypeFilter>,
+    /// What a value means that the store has never seen in its role.
+    pub unseen: Unseen,
+}
+
+/// What a filter's value means that the store has never seen in its role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unseen {
+    /// A mistake: an empty report would read as a quiet day.
+    #[default]
+    Wrong,
+    /// Nothing passes: a program that asks by ids knows what an empty answer is.
+    Nothing,
 }
 
 /// Who began an interaction.

@@ -74,6 +74,7 @@ impl Lowering<'_> {
             limit: table.limit,
             offset: table.offset.unwrap_or(0),
             metrics,
+            served_at: None,
         };
         if by == Use::PassThrough {
             self.passed_through(table, &report, vendor, feed);

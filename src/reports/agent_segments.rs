@@ -47,10 +47,35 @@ fn envelope(frame: &Frame<'_>) -> Envelope {
             text(to),
             to.as_millisecond()
         ),
-        after: "],\"pagination\":{\"count\":".to_owned(),
-        // A file has no URL of its own, so there is nothing to refer to.
-        end: ",\"references\":[]}}".to_owned(),
+        after: pagination,
     }
+}
+
+/// The vendor's page's default.
+const PAGE_ROWS: u64 = 100;
+
+/// Count and references: self, first and last always, next and previous where there are any. A file has no URL of its
+/// own, so there is nothing to refer to.
+fn pagination(frame: &Frame<'_>, fit: u64) -> String {
+    let report = frame.report;
+    let (limit, offset) = (report.limit.unwrap_or(PAGE_ROWS).max(1), report.offset);
+    let reference = |rel: &str, offset: u64| {
+        let url = report.served_at.as_ref()?;
+        let href = format!("{url}&limit={limit}&offset={offset}");
+        Some(serde_json::json!({ "rel": rel, "href": href }))
+    };
+    let last = fit.saturating_sub(1) / limit * limit;
+    let references: Vec<serde_json::Value> = [
+        reference("self", offset),
+        (offset + limit < fit).then(|| reference("next", offset + limit)).flatten(),
+        (0 < offset).then(|| reference("previous", offset.saturating_sub(limit))).flatten(),
+        reference("first", 0),
+        reference("last", last),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    format!("],\"pagination\":{{\"count\":{fit},\"references\":{}}}}}", serde_json::Value::from(references))
 }
 
 static END_REASONS: [&str; 12] = [

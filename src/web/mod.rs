@@ -71,6 +71,9 @@ pub enum WebError {
 /// Event streams at the same time: each is a connection that stays.
 const STREAMS_MAX: usize = 256;
 
+/// Reports that are made for a request, at the same time: each reads and writes on a thread of its own.
+const IMMEDIATE_MAX: usize = 8;
+
 /// What every handler shares.
 #[derive(Debug)]
 struct Site {
@@ -79,6 +82,8 @@ struct Site {
     key: Key,
     logins: Logins,
     streams: Arc<Semaphore>,
+    /// Reports that are made for a request.
+    immediate: Arc<Semaphore>,
     /// Cancelled when the daemon stops: streams end.
     stop: CancellationToken,
     /// Work that outlives a request's own future.
@@ -145,6 +150,7 @@ pub async fn serve(
         key,
         logins: Logins::default(),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        immediate: Arc::new(Semaphore::new(IMMEDIATE_MAX)),
         stop: stop.clone(),
         work: TaskTracker::new(),
         views: view::Views::new(),

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::codes::agent_name;
 use super::names::role;
 use crate::domain::nearest::nearest;
-use crate::domain::report::{Direction, FilterKey, Filters, UserTypeFilter};
+use crate::domain::report::{Direction, FilterKey, Filters, Unseen, UserTypeFilter};
 
 /// Why segments or sessions could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,12 @@ fn lookup(key: FilterKey) -> Lookup {
 }
 
 /// The codes of a list's values, as SQL text: they are our own integers, no user's text is in it.
-fn codes(connection: &Connection, key: FilterKey, values: &[String]) -> Result<String, ReadError> {
+fn codes(
+    connection: &Connection,
+    key: FilterKey,
+    values: &[String],
+    unseen: Unseen,
+) -> Result<String, ReadError> {
     let Lookup { codes, all } = lookup(key);
     let mut statement = connection.prepare_cached(&codes)?;
     let mut found: Vec<String> = Vec::new();
@@ -104,7 +109,7 @@ fn codes(connection: &Connection, key: FilterKey, values: &[String]) -> Result<S
         for code in statement.query_map([value], |row| row.get::<_, i64>(0))? {
             found.push(code?.to_string());
         }
-        if found.len() == before {
+        if found.len() == before && unseen == Unseen::Wrong {
             let known: Vec<String> =
                 connection.prepare(&all)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let help = match nearest(value, known.iter().map(String::as_str)) {
@@ -135,7 +140,7 @@ pub(super) fn of_source(connection: &Connection, source: &str) -> rusqlite::Resu
 pub(super) fn of_segments(connection: &Connection, filters: &Filters) -> Result<String, ReadError> {
     let mut sql = String::new();
     for (key, values) in &filters.lists {
-        let codes = codes(connection, *key, values)?;
+        let codes = codes(connection, *key, values, filters.unseen)?;
         let condition = match key {
             FilterKey::Queues => format!("(s.queue in ({codes}) or s.queue_id in ({codes}))"),
             FilterKey::QueueGroups => format!("s.queue_group in ({codes})"),
@@ -179,7 +184,7 @@ pub(super) fn of_segments(connection: &Connection, filters: &Filters) -> Result<
 pub(super) fn of_sessions(connection: &Connection, filters: &Filters) -> Result<String, ReadError> {
     let mut sql = String::new();
     for (key, values) in &filters.lists {
-        let codes = codes(connection, *key, values)?;
+        let codes = codes(connection, *key, values, filters.unseen)?;
         // A job with another filter for this report was refused.
         let condition = if *key == FilterKey::Groups {
             format!("(a.agent_group in ({codes}) or a.agent_group_id in ({codes}))")

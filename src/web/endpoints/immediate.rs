@@ -1,0 +1,152 @@
+//! A report made for one request and streamed into its answer.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::artifacts::hex;
+use crate::chain::chain;
+use crate::daemon::Core;
+use crate::daemon::ask::AskError;
+use crate::daemon::generate::{Order, Progress, write_to};
+use crate::domain::definition::Definition;
+use crate::domain::period::Period;
+use crate::domain::report::Unseen;
+use crate::store::access::{self, Audited};
+use crate::web::Shared;
+use crate::web::access::Who;
+use crate::web::refused::Refused;
+
+/// Pieces between the thread that writes and the connection.
+const QUEUED_PIECES: usize = 4;
+
+/// What is to be made.
+pub(super) struct Immediate {
+    pub(super) definition: Definition,
+    pub(super) period: Period,
+    pub(super) nominal: Timestamp,
+    /// The account whose rows it has.
+    pub(super) account: String,
+}
+
+impl Immediate {
+    /// A definition out of the TOML that says the same. What is wrong with it is the caller's.
+    pub(super) fn parse(core: &Core, job: &toml::Table) -> Result<Definition, Refused> {
+        let text = toml::to_string(job).map_err(Refused::broken)?;
+        let parsed = crate::jobfile::parse("request", "request", &text, &core.referable());
+        let problems: Vec<String> = parsed.problems.iter().map(|problem| problem.message.clone()).collect();
+        let mut definition = parsed.definition.ok_or_else(|| Refused::wrong(problems.join("; ")))?;
+        definition.report.filters.unseen = Unseen::Nothing;
+        Ok(definition)
+    }
+}
+
+/// Takes the text of a report and hands it to a connection.
+struct Pieces {
+    sender: Sender<io::Result<Bytes>>,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.digest.update(bytes);
+        self.bytes += u64::try_from(bytes.len()).unwrap_or(0);
+        let sent = self.sender.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the caller is gone"))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Makes the report and streams it. An error before the first byte is an answer of its own; one behind it breaks the
+/// connection without the last chunk, so that no client takes a part for the whole.
+pub(super) async fn answer(
+    site: &Shared,
+    who: &Who,
+    immediate: Immediate,
+    media_type: &'static str,
+) -> Result<Response, Refused> {
+    let place = site.immediate.clone().try_acquire_owned().map_err(|_| {
+        let mut refused =
+            Refused::new(StatusCode::TOO_MANY_REQUESTS, "too many reports are made at once; try again");
+        refused.retry_after = Some(1);
+        refused
+    })?;
+    let (sender, mut pieces) = channel(QUEUED_PIECES);
+    let (core, who) = (site.core.clone(), who.name.clone());
+    tokio::task::spawn_blocking(move || {
+        let failed = sender.clone();
+        if let Err(error) = make(&core, &who, &immediate, sender) {
+            drop(failed.blocking_send(Err(io::Error::other(error))));
+        }
+        drop(place);
+    });
+    match pieces.recv().await {
+        None => Err(Refused::broken("a report ended without a byte")),
+        Some(Err(error)) => Err(Refused::broken(error)),
+        Some(Ok(first)) => {
+            let body = Body::from_stream(stream(first, pieces));
+            Ok(([(header::CONTENT_TYPE, media_type)], body).into_response())
+        }
+    }
+}
+
+fn stream(
+    first: Bytes,
+    pieces: Receiver<io::Result<Bytes>>,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+    let rest = futures_util::stream::unfold(pieces, async |mut pieces| {
+        let piece = pieces.recv().await?;
+        Some((piece, pieces))
+    });
+    futures_util::stream::once(async { Ok(first) }).chain(rest)
+}
+
+/// Writes the whole report, and its line of the audit. Blocks.
+fn make(
+    core: &Core,
+    who: &str,
+    immediate: &Immediate,
+    sender: Sender<io::Result<Bytes>>,
+) -> Result<(), String> {
+    let Immediate { definition, period, nominal, account } = immediate;
+    let reader = core.store.reader().map_err(|error| chain(&error))?;
+    let order = Order { definition, period: *period, nominal: *nominal, target: Path::new("answer") };
+    let out = Pieces { sender, digest: Sha256::new(), bytes: 0 };
+    let (written, ..) = write_to(reader, order, &Progress::default(), out).map_err(|error| {
+        tracing::warn!(account, error = chain(&error), "a report for a request broke off");
+        chain(&error)
+    })?;
+    let Pieces { digest, bytes, sender } = written.out;
+    let line = Audited {
+        at: core.now(),
+        who: who.to_owned(),
+        action: "immediate report".to_owned(),
+        subject: definition.report.kind.name.to_owned(),
+        detail: Some(format!(
+            "account {account}, {} to {}, {} rows, {bytes} bytes, sha256 {}",
+            period.start,
+            period.end,
+            written.rows,
+            hex(&digest.finalize())
+        )),
+    };
+    let note = move |tx: &rusqlite::Transaction<'_>| access::note(tx, &line);
+    let noted = core.store.write_blocking("write the audit", note).map_err(AskError::from);
+    // The last chunk goes out when the last sender does: what nobody could note down was not handed over whole.
+    noted.map_err(|error| chain(&error))?;
+    drop(sender);
+    Ok(())
+}
