@@ -62,3 +62,17 @@ create table mailing_list (
     changed_by         text not null,
     changed_at         text not null check (changed_at glob '????-??-??T??:??:??.???Z')
 ) strict, without rowid;
+
+-- Answers to requests that change something, by the key that their sender gave them: the same request again gets the
+-- same answer, and nothing is done twice.
+create table idempotent_request (
+    who                text not null,
+    key                text not null,
+    -- Of method, path and body: another request under the same key is a mistake.
+    digest             text not null check (length(digest) = 64),
+    -- Null while the first one is being answered.
+    status             integer,
+    body               text,
+    at                 text not null check (at glob '????-??-??T??:??:??.???Z'),
+    primary key (who, key)
+) strict, without rowid;

@@ -11,7 +11,7 @@ use crate::store::overview::{self, Newest};
 pub const RECENT: SignedDuration = SignedDuration::from_hours(24);
 
 /// What stands beside the dot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It is being made.

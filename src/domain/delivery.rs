@@ -84,7 +84,7 @@ impl Outcome {
 }
 
 /// What the far end calls a delivery that it took: what a person quotes when asking there.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Receipt {
     /// The mail server's queue id.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -124,7 +124,7 @@ pub fn expire(tx: &Transaction<'_>, since: Timestamp, kept_since: Timestamp) -> 
 }
 
 /// What a program shows instead of a login.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct ApiToken {
     /// Its name.
     pub name: String,
@@ -192,7 +192,7 @@ pub fn see_token(tx: &Transaction<'_>, name: &str, now: Timestamp) -> rusqlite::
 }
 
 /// A line of the audit.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Audited {
     /// When.
     pub at: Timestamp,
@@ -227,4 +227,64 @@ pub fn audit(connection: &Connection, most: u32) -> rusqlite::Result<Vec<Audited
             })
         })?
         .collect()
+}
+
+/// What is known of a request under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Before {
+    /// It is the first one, and noted as such.
+    New,
+    /// The same request was answered with this status and body.
+    Answered(u16, String),
+    /// The same request is being answered.
+    UnderWay,
+    /// Another request had this key.
+    Another,
+}
+
+/// Notes a request under a key, or says what is known of it; keys from before `kept_since` are forgotten.
+pub fn begin_idempotent(
+    tx: &Transaction<'_>,
+    who: &str,
+    key: &str,
+    digest: &str,
+    (now, kept_since): (Timestamp, Timestamp),
+) -> rusqlite::Result<Before> {
+    tx.execute("delete from idempotent_request where at < ?1", [stamp(kept_since)])?;
+    let known: Option<(String, Option<u16>, Option<String>)> = tx
+        .query_row(
+            "select digest, status, body from idempotent_request where who = ?1 and key = ?2",
+            [who, key],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    Ok(match known {
+        Some((known, ..)) if known != digest => Before::Another,
+        Some((_, Some(status), body)) => Before::Answered(status, body.unwrap_or_default()),
+        Some(_) => Before::UnderWay,
+        None => {
+            tx.execute(
+                "insert into idempotent_request (who, key, digest, at) values (?1, ?2, ?3, ?4)",
+                params![who, key, digest, stamp(now)],
+            )?;
+            Before::New
+        }
+    })
+}
+
+/// Keeps the answer to a request under a key; one that was not done is forgotten, so that it can be asked again.
+pub fn end_idempotent(
+    tx: &Transaction<'_>,
+    who: &str,
+    key: &str,
+    answer: Option<(u16, &str)>,
+) -> rusqlite::Result<()> {
+    match answer {
+        Some((status, body)) => tx.execute(
+            "update idempotent_request set status = ?3, body = ?4 where who = ?1 and key = ?2",
+            params![who, key, status, body],
+        )?,
+        None => tx.execute("delete from idempotent_request where who = ?1 and key = ?2", [who, key])?,
+    };
+    Ok(())
 }

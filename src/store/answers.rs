@@ -148,7 +148,7 @@ pub fn settle(tx: &Transaction<'_>, deliveries: &[i64], told: &str, now: Timesta
 }
 
 /// A delivery in a list.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ListedDelivery {
     /// The run whose file it carries; none for a notice.
     pub run_id: Option<i64>,

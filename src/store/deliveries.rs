@@ -403,7 +403,7 @@ pub fn settle_left_open(
 }
 
 /// An attempt as told.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ToldAttempt {
     /// Its number.
     pub number: u32,
@@ -418,7 +418,7 @@ pub struct ToldAttempt {
 }
 
 /// A delivery as told.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ToldDelivery {
     /// Its key.
     pub delivery_id: i64,

@@ -23,6 +23,8 @@ pub struct ListQuery {
     pub favourites: bool,
     /// A part of the name or of the definition's text, in any case.
     pub search: String,
+    /// Only names behind this one.
+    pub after: String,
     /// How many at the most, behind how many; all of them when absent.
     pub page: Option<(u32, u32)>,
 }
@@ -45,7 +47,8 @@ const VISIBLE: &str = "
     and (?2 or d.private = 0 or d.made_by = ?1)
     and (not ?3 or d.made_by = ?1)
     and (not ?4 or exists (select 1 from favourite f where f.definition_id = d.definition_id and f.who = ?1))
-    and (?5 = '' or instr(d.name, ?5) or instr(lower(v.text), ?5))";
+    and (?5 = '' or instr(d.name, ?5) or instr(lower(v.text), ?5))
+    and d.name > ?6";
 
 fn shelved(row: &Row<'_>) -> rusqlite::Result<Shelved> {
     Ok(Shelved {
@@ -65,12 +68,21 @@ const SHELF: &str = "
 /// Reports by name.
 pub fn shelf(connection: &Connection, query: &ListQuery) -> rusqlite::Result<Vec<Shelved>> {
     let (most, behind) = query.page.map_or((-1, 0), |(most, behind)| (i64::from(most), i64::from(behind)));
-    let sql = format!("{SHELF} where {VISIBLE} order by d.name limit ?6 offset ?7");
+    let sql = format!("{SHELF} where {VISIBLE} order by d.name limit ?7 offset ?8");
     let search = query.search.to_lowercase();
     connection
         .prepare_cached(&sql)?
         .query_map(
-            params![query.who, query.sees_all, query.mine, query.favourites, search, most, behind],
+            params![
+                query.who,
+                query.sees_all,
+                query.mine,
+                query.favourites,
+                search,
+                query.after,
+                most,
+                behind
+            ],
             shelved,
         )?
         .collect()
@@ -84,7 +96,10 @@ pub fn shelf_size(connection: &Connection, query: &ListQuery) -> rusqlite::Resul
     let search = query.search.to_lowercase();
     connection
         .prepare_cached(&sql)?
-        .query_row(params![query.who, query.sees_all, query.mine, query.favourites, search], |row| row.get(0))
+        .query_row(
+            params![query.who, query.sees_all, query.mine, query.favourites, search, query.after],
+            |row| row.get(0),
+        )
         .map(|size: i64| size.unsigned_abs())
 }
 

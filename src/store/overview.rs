@@ -80,7 +80,7 @@ pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<N
 }
 
 /// An occurrence with its newest run, as told.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ToldOccurrence {
     /// Its key.
     pub occurrence_id: i64,
@@ -109,7 +109,7 @@ pub struct ToldOccurrence {
 }
 
 /// A run as told.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ToldRun {
     /// Its key.
     pub run_id: i64,
@@ -134,7 +134,7 @@ pub struct ToldRun {
 }
 
 /// A file as told.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ToldFile {
     /// Its name.
     pub file_name: String,

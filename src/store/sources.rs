@@ -9,7 +9,7 @@ use crate::domain::source::{Asked, Feed};
 use crate::domain::text::stamp;
 
 /// How a feed of a source stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Collection {
     /// The source.
     pub source: String,

@@ -11,6 +11,8 @@
 //! but the answer of an endpoint. Each section tells a refusal in its own shape: handlers return [`refused::Refused`].
 
 mod access;
+mod acts;
+mod api;
 mod download;
 mod endpoints;
 mod fields;
@@ -168,6 +170,7 @@ pub async fn serve(
 fn router(site: &Shared) -> Router {
     Router::new()
         .merge(pages::routes(site))
+        .merge(api::routes(site))
         .merge(endpoints::routes(site))
         .merge(operations::routes())
         .layer(axum::middleware::from_fn_with_state(site.clone(), guard::guard))

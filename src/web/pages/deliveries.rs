@@ -4,10 +4,10 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::report;
 use crate::store::answers;
 use crate::web::Shared;
 use crate::web::access::Who;
+use crate::web::acts::seen;
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
@@ -33,7 +33,7 @@ pub(super) async fn show(
                 answers::list(connection, by_name.as_deref(), by_state.as_deref(), SHOWN_MAX)
             })?;
             found.retain(|delivery| {
-                delivery.name.as_ref().is_none_or(|name| report::seen(core, &asker, name).is_ok())
+                delivery.name.as_ref().is_none_or(|name| seen(core, &asker, name).is_ok())
             });
             Ok(values! { title => "Deliveries", deliveries => found, states => STATES, name, state })
         })

@@ -6,12 +6,12 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::report::{self, COMING, coming, seen};
+use super::report::{self, coming};
 use super::to;
 use super::written::{self, SCHEDULES_MAX, Written, Wrong, identity};
 use crate::chain::chain;
 use crate::daemon::Core;
-use crate::daemon::ask::{self, AskError, Draft};
+use crate::daemon::ask::{AskError, Draft};
 use crate::daemon::preview::preview;
 use crate::domain::report::FilterKey;
 use crate::reports::CATALOGUE;
@@ -19,6 +19,7 @@ use crate::store::faces;
 use crate::tomlfile::{Problem, Severity};
 use crate::web::Shared;
 use crate::web::access::Who;
+use crate::web::acts::{self, seen};
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
@@ -259,7 +260,7 @@ async fn look(site: &Shared, fields: &Fields) -> Result<Shown, Refused> {
             Ok(None) => values! { none => "the vendor makes this report when it runs" },
             Err(error) => values! { none => chain(&error) },
         };
-        let coming = coming(&definition.schedules, now, COMING);
+        let coming = coming(&definition.schedules, now);
         Ok(Shown { wrong: Vec::new(), coming, preview: Some(shown), text })
     })
     .await
@@ -359,7 +360,7 @@ async fn put(
         private,
         new: purpose == Purpose::New,
     };
-    match ask::put(&site.core, draft).await {
+    match acts::put(site, who, draft).await {
         Ok(()) => {}
         Err(AskError::Wrong(clash)) => {
             let wrong = vec![Wrong { field: "name".to_owned(), text: clash }];
@@ -367,9 +368,6 @@ async fn put(
         }
         Err(error) => return Err(error.into()),
     }
-    site.wake.all();
-    let action = if purpose == Purpose::New { "create" } else { "change" };
-    site.note(who, action, &written.name, None).await?;
     Ok(to(&format!("/?q={0}#{0}", written.name)))
 }
 

@@ -7,12 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::to;
-use crate::daemon::Core;
-use crate::daemon::ask::AskError;
-use crate::domain::address::Address;
-use crate::store::faces;
 use crate::web::Shared;
 use crate::web::access::Who;
+use crate::web::acts;
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
@@ -51,25 +48,6 @@ pub(super) async fn show(
     page(&site, &who, &Fields::default(), None)
 }
 
-/// Name and addresses of a list, or what is wrong with them. Pure.
-fn read(core: &Core, fields: &Fields) -> Result<(String, Vec<String>), String> {
-    let name = fields.get("name").to_owned();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || 100 < name.len() || !name.chars().all(plain) {
-        return Err("name the list with letters, digits, `-`, `_` and `.`".to_owned());
-    }
-    if core.config.lists.contains_key(&name) {
-        return Err(format!("`{name}` is a list of the config; change it there, or take another name"));
-    }
-    let texts = fields.get("addresses").lines().map(str::trim).filter(|text| !text.is_empty());
-    let mut addresses = Vec::new();
-    for text in texts {
-        let parsed: Address = text.parse().map_err(|error| format!("`{text}`: {error}"))?;
-        addresses.push(parsed.to_string());
-    }
-    Ok((name, addresses))
-}
-
 /// Makes, changes or removes a list.
 pub(super) async fn change(
     State(site): State<Shared>,
@@ -77,19 +55,13 @@ pub(super) async fn change(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let fields = site.own_form(&who, request).await?;
-    let (name, addresses) = match read(&site.core, &fields) {
-        Ok(read) => read,
-        Err(wrong) => return page(&site, &who, &fields, Some(&wrong)),
-    };
-    let (asker, listed, now) = (who.name.clone(), name.clone(), site.core.now());
-    let detail = format!("{} addresses", addresses.len());
-    site.block(move |core| {
-        core.store.write_blocking("write a mailing list", move |tx| {
-            faces::set_list(tx, &listed, &addresses, &asker, now)
-        })?;
-        core.refresh_lists().map_err(AskError::from)
-    })
-    .await?;
-    site.note(&who, "change list", &name, Some(detail)).await?;
+    let lines = fields.get("addresses").lines().map(str::trim).filter(|line| !line.is_empty());
+    let addresses: Vec<String> = lines.map(ToOwned::to_owned).collect();
+    match acts::set_list(&site, &who, fields.get("name"), &addresses).await {
+        Err(refused) if refused.status == StatusCode::BAD_REQUEST => {
+            return page(&site, &who, &fields, Some(&refused.detail));
+        }
+        other => other?,
+    }
     Ok(to("/lists"))
 }

@@ -28,13 +28,15 @@ use super::view::FORM;
 use super::{Shared, Site};
 use crate::domain::access::Role;
 
+pub(super) use reports::events;
+
 /// Every page, and the role that it needs.
 pub(super) fn routes(site: &Shared) -> Router<Shared> {
     let (view, run, edit, admin) = (Role::View, Role::Run, Role::Edit, Role::Admin);
     let pages = Router::new()
         .route("/", needs(view, get(reports::list)))
         .route("/reports", needs(run, post(reports::bulk)))
-        .route("/events", needs(view, get(reports::events)))
+        .route("/events", needs(view, get(events)))
         .route("/new", needs(edit, get(form::new).post(form::create)))
         .route("/new/check", needs(edit, post(form::check)))
         .route("/reports/{name}", needs(view, get(report::show)))
@@ -70,7 +72,7 @@ pub(super) fn routes(site: &Shared) -> Router<Shared> {
 }
 
 /// Routes for whoever has a role.
-fn needs(role: Role, routes: MethodRouter<Shared>) -> MethodRouter<Shared> {
+pub(super) fn needs(role: Role, routes: MethodRouter<Shared>) -> MethodRouter<Shared> {
     let check = move |Extension(Asker(who)): Extension<Asker>, mut request: Request, next: Next| async move {
         let who = who.ok_or_else(|| Refused::nobody("log in"))?;
         who.needs(role)?;

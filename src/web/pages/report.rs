@@ -1,7 +1,5 @@
 //! One report: what it is, its history with every kept file, and what can be done with it.
 
-use std::sync::Arc;
-
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -10,35 +8,21 @@ use axum::response::{IntoResponse, Response};
 
 use super::row::{self, Moment};
 use super::{back, to};
-use crate::daemon::Core;
-use crate::daemon::ask::{self, AskError, RunWish, SendTo};
-use crate::domain::access::Role;
+use crate::daemon::ask::{RunWish, SendTo};
 use crate::domain::schedule::Schedule;
 use crate::domain::text::rfc3339;
 use crate::domain::zone::Zone;
-use crate::store::definitions::{self, DefinitionState};
-use crate::store::faces::{self, KeptFile, Shelved};
+use crate::store::faces;
 use crate::store::overview::{self, ToldOccurrence};
 use crate::web::Shared;
 use crate::web::access::Who;
+use crate::web::acts::{self, COMING, seen};
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
 
 /// Runs of the history: all that are kept, within reason.
 const HISTORY_MAX: u32 = 200;
-/// Coming instants shown.
-pub(super) const COMING: usize = 5;
-
-/// A report that somebody may see. Blocks.
-pub(super) fn seen(core: &Core, who: &Who, name: &str) -> Result<Shelved, AskError> {
-    let sees_all = who.may(Role::Admin);
-    let found = core
-        .store
-        .read_blocking("read a report", |c| faces::shelved_by_name(c, &who.name, sees_all, name))?;
-    // What somebody may not see is not there.
-    found.ok_or_else(|| AskError::NotFound(format!("there is no report `{name}`")))
-}
 
 /// A run of the history.
 #[derive(serde::Serialize)]
@@ -86,27 +70,14 @@ pub(super) struct Coming {
     note: String,
 }
 
-/// The next instants of schedules together. Pure.
-pub(super) fn coming(schedules: &[Schedule], now: jiff::Timestamp, most: usize) -> Vec<Coming> {
-    let mut instants = Vec::new();
-    for schedule in schedules {
-        let mut at = now;
-        for _ in 0..most {
-            let Some(next) = schedule.next(at) else { break };
-            instants.push((next, schedule));
-            at = next;
-        }
-    }
-    instants.sort_by_key(|(at, _)| *at);
-    instants.dedup_by_key(|(at, _)| *at);
-    let told = |(at, schedule): (jiff::Timestamp, &Schedule)| {
-        let mut notes: Vec<String> = schedule.note(at).into_iter().collect();
-        if schedule.blackout.covers(at, &schedule.zone) {
-            notes.push("skipped: blackout".to_owned());
-        }
-        Coming { at: Moment::of(at, &schedule.zone, now), utc: rfc3339(at), note: notes.join("; ") }
+/// The next instants of schedules, as shown. Pure.
+pub(super) fn coming(schedules: &[Schedule], now: jiff::Timestamp) -> Vec<Coming> {
+    let told = |(at, schedule, note): (jiff::Timestamp, &Schedule, String)| Coming {
+        at: Moment::of(at, &schedule.zone, now),
+        utc: rfc3339(at),
+        note,
     };
-    instants.into_iter().take(most).map(told).collect()
+    acts::coming(schedules, now, COMING).into_iter().map(told).collect()
 }
 
 /// The report's page.
@@ -124,7 +95,7 @@ pub(super) async fn show(
             let zone =
                 definition.as_ref().map_or_else(|_| Zone::utc(), |definition| definition.report.zone.clone());
             let schedules = definition.as_ref().map_or(&[][..], |definition| &definition.schedules);
-            let coming = coming(schedules, now, COMING);
+            let coming = coming(schedules, now);
             let read = |connection: &rusqlite::Connection| {
                 let row = row::row(core, connection, shelved, &asker, now)?;
                 let past = overview::occurrences(connection, Some(&name), HISTORY_MAX)?;
@@ -148,29 +119,7 @@ pub(super) async fn file(
     Path(name): Path<String>,
     asked: HeaderMap,
 ) -> Result<Response, Refused> {
-    let asker = who.clone();
-    let file = site
-        .block(move |core| {
-            let shelved = seen(core, &asker, &name)?;
-            let id = shelved.stored.definition_id;
-            let file = core.store.read_blocking("read a file", |c| faces::newest_file(c, id))?;
-            file.ok_or_else(|| AskError::NotFound(format!("{name} has no file yet; run it first")))
-        })
-        .await?;
-    download(&site, &who, &file, &asked).await
-}
-
-/// Sends a file and notes who got it.
-pub(super) async fn download(
-    site: &Shared,
-    who: &Who,
-    file: &KeptFile,
-    asked: &HeaderMap,
-) -> Result<Response, Refused> {
-    let response = site.send(file, asked).await?;
-    let detail = format!("run {}, {} bytes, sha256 {}", file.run_id, file.bytes, file.sha256);
-    site.note(who, "download", &file.name, Some(detail)).await?;
-    Ok(response)
+    acts::newest_file(&site, &who, &name, &asked).await
 }
 
 /// The definition's text.
@@ -189,18 +138,9 @@ pub(super) async fn toml(
     Ok((headers, shelved.stored.text).into_response())
 }
 
-/// Asks for a run to the report's destinations.
-pub(super) async fn ask_for_run(site: &Shared, who: &Who, name: &str) -> Result<(), Refused> {
-    let (asker, asked) = (who.clone(), name.to_owned());
-    site.block(move |core| {
-        let stored = seen(core, &asker, &asked)?.stored;
-        let parsed = core.parse(&stored.name, &stored.text)?;
-        let wish = RunWish { period: None, send: SendTo::Destinations };
-        ask::run(core, &ask::manual(&stored, &parsed, &wish, core.now())?)
-    })
-    .await?;
-    site.wake.all();
-    site.note(who, "run", name, None).await
+/// What the run icon asks for.
+pub(super) fn to_destinations() -> RunWish {
+    RunWish { period: None, send: SendTo::Destinations }
 }
 
 /// The run icon.
@@ -211,7 +151,7 @@ pub(super) async fn run(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let fields = site.own_form(&who, request).await?;
-    ask_for_run(&site, &who, &name).await?;
+    acts::run(&site, &who, &name, to_destinations()).await?;
     Ok(answered(&fields, &name))
 }
 
@@ -232,11 +172,7 @@ pub(super) async fn pause(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let fields = site.own_form(&who, request).await?;
-    let (asker, asked) = (who.clone(), name.clone());
-    let stored = site.block(move |core| Ok(seen(core, &asker, &asked)?.stored)).await?;
-    ask::pause(&Arc::clone(&site.core), &stored).await?;
-    site.wake.all();
-    site.note(&who, "pause", &name, None).await?;
+    acts::pause(&site, &who, &name).await?;
     Ok(answered(&fields, &name))
 }
 
@@ -248,30 +184,8 @@ pub(super) async fn resume(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let fields = site.own_form(&who, request).await?;
-    let (asker, asked) = (who.clone(), name.clone());
-    site.block(move |core| ask::resume(core, &seen(core, &asker, &asked)?.stored)).await?;
-    site.wake.all();
-    site.note(&who, "resume", &name, None).await?;
+    acts::resume(&site, &who, &name).await?;
     Ok(answered(&fields, &name))
-}
-
-/// Retires a report that was made on the page; its history stays.
-pub(super) async fn end(site: &Shared, who: &Who, name: &str) -> Result<(), Refused> {
-    let (asker, asked) = (who.clone(), name.to_owned());
-    site.block(move |core| {
-        let stored = seen(core, &asker, &asked)?.stored;
-        if let Some(file) = &stored.file {
-            let cure = format!("{asked} comes from `{file}`; remove that file, and it retires");
-            return Err(AskError::Wrong(cure));
-        }
-        let (id, now) = (stored.definition_id, core.now());
-        let stop =
-            move |tx: &rusqlite::Transaction<'_>| definitions::stop(tx, id, DefinitionState::Retired, now);
-        Ok(core.store.write_blocking("retire a report", stop)?)
-    })
-    .await?;
-    site.wake.all();
-    site.note(who, "delete", name, None).await
 }
 
 /// The end of a report, confirmed by its name.
@@ -285,7 +199,7 @@ pub(super) async fn delete(
     if fields.get("confirm") != "DELETE" {
         return Err(Refused::wrong(format!("type DELETE to confirm that {name} ends")));
     }
-    end(&site, &who, &name).await?;
+    acts::end(&site, &who, &name).await?;
     Ok(to("/"))
 }
 

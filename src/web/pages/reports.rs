@@ -11,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tokio::time::MissedTickBehavior;
 
+use super::back;
+use super::report::to_destinations;
 use super::row::{self, Row};
-use super::{back, report};
 use crate::daemon::Core;
 use crate::daemon::ask::AskError;
 use crate::daemon::listing::{Listed, Verdict};
@@ -21,6 +22,7 @@ use crate::store::alerts;
 use crate::store::faces::{self, ListQuery, Shelved};
 use crate::web::Shared;
 use crate::web::access::Who;
+use crate::web::acts::{self, seen};
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
@@ -73,6 +75,7 @@ impl Asked {
                 mine: view == "mine",
                 favourites: view == "favourites",
                 search: fields.get("q").chars().take(200).collect(),
+                after: String::new(),
                 page: None,
             },
             order: Order::of(fields.get("sort")),
@@ -200,7 +203,7 @@ pub(super) async fn row(
     let asker = who.clone();
     let row = site
         .block(move |core| {
-            let shelved = report::seen(core, &asker, &name)?;
+            let shelved = seen(core, &asker, &name)?;
             let now = core.now();
             Ok(core.store.read_blocking("read a row", |c| row::row(core, c, shelved, &asker, now))?)
         })
@@ -230,16 +233,16 @@ pub(super) async fn bulk(
     }
     for name in &names {
         if action == Role::Run {
-            report::ask_for_run(&site, &who, name).await?;
+            acts::run(&site, &who, name, to_destinations()).await.map(drop)?;
         } else {
-            report::end(&site, &who, name).await?;
+            acts::end(&site, &who, name).await?;
         }
     }
     Ok(back(&fields, "/"))
 }
 
 /// Progress as it happens: a line whenever what is under way changes.
-pub(super) async fn events(
+pub(in crate::web) async fn events(
     State(site): State<Shared>,
     Extension(who): Extension<Who>,
 ) -> Result<Response, Refused> {

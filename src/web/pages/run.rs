@@ -6,32 +6,25 @@ use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::report::{self, Past};
+use super::report::Past;
 use super::row::Moment;
 use super::to;
 use crate::daemon::ask::{self, AskError};
-use crate::daemon::{Core, completeness};
+use crate::daemon::completeness;
 use crate::domain::period::Period;
 use crate::domain::zone::Zone;
 use crate::store::answers::Which;
 use crate::store::deliveries::{self, ToldDelivery};
-use crate::store::overview::{self, ToldOccurrence, ToldRun};
-use crate::store::{faces, sources};
+use crate::store::overview::{ToldOccurrence, ToldRun};
+use crate::store::sources;
 use crate::web::Shared;
 use crate::web::access::Who;
+use crate::web::acts::{self, seen_run};
 use crate::web::refused::Refused;
 use crate::web::view::values;
 
 /// What a link is signed for.
 pub(super) const LINK: &str = "link";
-
-/// A run that somebody may see. Blocks.
-fn seen(core: &Core, who: &Who, run_id: i64) -> Result<ToldOccurrence, AskError> {
-    let found = core.store.read_blocking("read a run", |c| overview::occurrence_of_run(c, run_id))?;
-    let found = found.ok_or_else(|| ask::no_run(run_id))?;
-    report::seen(core, who, &found.name).map_err(|_| ask::no_run(run_id))?;
-    Ok(found)
-}
 
 /// A step of the timeline.
 #[derive(serde::Serialize)]
@@ -91,7 +84,7 @@ pub(super) async fn show(
     let asker = who.clone();
     let values = site
         .block(move |core| {
-            let found = seen(core, &asker, run_id)?;
+            let found = seen_run(core, &asker, run_id)?;
             let now = core.now();
             let definition = ask::definition(&core.store, &found.name)?;
             let parsed = core.definition(definition.version_id).ok();
@@ -208,15 +201,7 @@ pub(super) async fn file(
     Path(run_id): Path<i64>,
     asked: HeaderMap,
 ) -> Result<Response, Refused> {
-    let asker = who.clone();
-    let file = site
-        .block(move |core| {
-            seen(core, &asker, run_id)?;
-            let file = core.store.read_blocking("read a file", |c| faces::file_of_run(c, run_id))?;
-            file.ok_or_else(|| AskError::NotFound(format!("run {run_id} made no file")))
-        })
-        .await?;
-    report::download(&site, &who, &file, &asked).await
+    acts::run_file(&site, &who, run_id, &asked).await
 }
 
 /// What a person answers about a run's deliveries.
@@ -227,34 +212,25 @@ pub(super) async fn answer(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let fields = site.own_form(&who, request).await?;
-    let (asker, given) = (who.clone(), fields.clone());
-    let name = site
-        .block(move |core| {
-            let found = seen(core, &asker, run_id)?;
-            let which = Which { run_id, only: None };
-            match given.get("answer") {
-                "deliver" => drop(ask::deliver(core, &which)?),
-                "release" => drop(ask::release(core, &which)?),
-                "resend" => {
-                    let to = Some(given.get("to")).filter(|to| !to.is_empty());
-                    ask::resend(core, &which, to)?;
-                }
-                "rerun" => drop(ask::rerun(core, run_id)?),
-                "discard" => {
-                    let reason = given.get("reason");
-                    if reason.is_empty() {
-                        let empty = "say why, for whoever reads this later".to_owned();
-                        return Err(AskError::Wrong(empty));
-                    }
-                    ask::discard(core, &which, reason)?;
-                }
-                _ => return Err(AskError::Wrong("there is no such answer".to_owned())),
+    let action = fields.get("answer").to_owned();
+    acts::answer(&site, &who, run_id, &action, move |core| {
+        let which = Which { run_id, only: None };
+        match fields.get("answer") {
+            "deliver" => ask::deliver(core, &which).map(drop),
+            "release" => ask::release(core, &which).map(drop),
+            "resend" => {
+                let to = Some(fields.get("to")).filter(|to| !to.is_empty());
+                ask::resend(core, &which, to).map(drop)
             }
-            Ok(found.name)
-        })
-        .await?;
-    site.wake.all();
-    site.note(&who, fields.get("answer"), &name, Some(format!("run {run_id}"))).await?;
+            "rerun" => ask::rerun(core, run_id).map(drop),
+            "discard" if fields.get("reason").is_empty() => {
+                Err(AskError::Wrong("say why, for whoever reads this later".to_owned()))
+            }
+            "discard" => ask::discard(core, &which, fields.get("reason")).map(drop),
+            _ => Err(AskError::Wrong("there is no such answer".to_owned())),
+        }
+    })
+    .await?;
     Ok(to(&format!("/runs/{run_id}")))
 }
 
@@ -275,17 +251,12 @@ pub(super) async fn linked(
     if ends <= site.core.now().as_second() {
         return Err(absent());
     }
-    let file = site
-        .block(move |core| {
-            let file = core.store.read_blocking("read a file", |c| faces::file_of_run(c, run_id))?;
-            file.ok_or_else(|| ask::no_run(run_id))
-        })
-        .await?;
+    let file = site.block(move |core| acts::file_of(core, run_id)).await?;
     let who = Who {
         name: "link".to_owned(),
         role: crate::domain::access::Role::View,
         accounts: None,
         by: crate::web::access::By::Token,
     };
-    report::download(&site, &who, &file, &asked).await
+    acts::download(&site, &who, &file, &asked).await
 }

@@ -4,68 +4,20 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::daemon::Core;
 use crate::daemon::ask::AskError;
-use crate::domain::access::Role;
 use crate::domain::text::rfc3339;
 use crate::domain::zone::Zone;
-use crate::store::definitions::DefinitionState;
-use crate::store::faces::{self, ListQuery};
 use crate::web::Shared;
 use crate::web::access::Who;
+use crate::web::acts::{Due, due};
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
 
-/// How far is looked ahead.
-const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Instants shown at the most.
 const INSTANTS_MAX: usize = 2_000;
-/// Instants of one report at the most: those of a report that runs each minute would hide all others.
-const INSTANTS_EACH: usize = 200;
-
-/// An instant that is due.
-struct Due {
-    at: Timestamp,
-    name: String,
-    note: String,
-    zone: Zone,
-}
-
-/// What is due within a week, in order. Blocks.
-fn due(core: &Core, who: &Who) -> Result<Vec<Due>, AskError> {
-    let query = ListQuery { who: who.name.clone(), sees_all: who.may(Role::Admin), ..ListQuery::default() };
-    let shelf = core.store.read_blocking("read the list", |c| faces::shelf(c, &query))?;
-    let now = core.now();
-    let end = now.checked_add(AHEAD).unwrap_or(now);
-    let mut all = Vec::new();
-    for shelved in shelf.into_iter().filter(|shelved| shelved.stored.state == DefinitionState::Active) {
-        let Ok(definition) = core.definition(shelved.stored.version_id) else { continue };
-        let from = all.len();
-        for schedule in definition.schedules.iter().filter(|schedule| schedule.enabled) {
-            let mut at = now;
-            for _ in 0..INSTANTS_EACH {
-                let Some(next) = schedule.next(at).filter(|next| *next < end) else { break };
-                let mut notes: Vec<String> = schedule.note(next).into_iter().collect();
-                if schedule.blackout.covers(next, &schedule.zone) {
-                    notes.push("skipped: blackout".to_owned());
-                }
-                let name = shelved.stored.name.clone();
-                all.push(Due { at: next, name, note: notes.join("; "), zone: schedule.zone.clone() });
-                at = next;
-            }
-        }
-        // Schedules that meet make one occurrence.
-        let mut own = all.split_off(from);
-        own.sort_by_key(|due| due.at);
-        own.dedup_by_key(|due| due.at);
-        all.extend(own);
-    }
-    all.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
-    Ok(all)
-}
 
 #[derive(serde::Serialize)]
 struct Cell {

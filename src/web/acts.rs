@@ -1,0 +1,269 @@
+//! What pages and the API do alike: look what somebody may see, ask for what they may ask for, and note it.
+
+use axum::http::HeaderMap;
+use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Shared;
+use super::access::Who;
+use super::refused::Refused;
+use crate::daemon::Core;
+use crate::daemon::ask::{self, AskError, Asked, Draft, RunWish};
+use crate::domain::access::Role;
+use crate::domain::address::Address;
+use crate::domain::schedule::Schedule;
+use crate::domain::zone::Zone;
+use crate::store::definitions::{self, DefinitionState};
+use crate::store::faces::{self, KeptFile, ListQuery, Shelved};
+use crate::store::overview::{self, ToldOccurrence};
+
+/// Coming instants of a report that are shown.
+pub(super) const COMING: usize = 5;
+/// How far is looked ahead.
+const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Instants of one schedule at the most: those of a report that runs each minute would hide all others.
+const INSTANTS_EACH: usize = 200;
+
+/// A report that somebody may see. Blocks.
+pub(super) fn seen(core: &Core, who: &Who, name: &str) -> Result<Shelved, AskError> {
+    let sees_all = who.may(Role::Admin);
+    let found = core
+        .store
+        .read_blocking("read a report", |c| faces::shelved_by_name(c, &who.name, sees_all, name))?;
+    // What somebody may not see is not there.
+    found.ok_or_else(|| AskError::NotFound(format!("there is no report `{name}`")))
+}
+
+/// A run that somebody may see. Blocks.
+pub(super) fn seen_run(core: &Core, who: &Who, run_id: i64) -> Result<ToldOccurrence, AskError> {
+    let found = core.store.read_blocking("read a run", |c| overview::occurrence_of_run(c, run_id))?;
+    let found = found.ok_or_else(|| ask::no_run(run_id))?;
+    seen(core, who, &found.name).map_err(|_| ask::no_run(run_id))?;
+    Ok(found)
+}
+
+/// What is odd about an instant of a schedule.
+fn note(schedule: &Schedule, at: Timestamp) -> String {
+    let mut notes: Vec<String> = schedule.note(at).into_iter().collect();
+    if schedule.blackout.covers(at, &schedule.zone) {
+        notes.push("skipped: blackout".to_owned());
+    }
+    notes.join("; ")
+}
+
+/// The next instants of schedules together, with what is odd about each. Pure.
+pub(super) fn coming(
+    schedules: &[Schedule],
+    now: Timestamp,
+    most: usize,
+) -> Vec<(Timestamp, &Schedule, String)> {
+    let mut instants = Vec::new();
+    for schedule in schedules.iter().filter(|schedule| schedule.enabled) {
+        let mut at = now;
+        for _ in 0..most {
+            let Some(next) = schedule.next(at) else { break };
+            instants.push((next, schedule));
+            at = next;
+        }
+    }
+    instants.sort_by_key(|(at, _)| *at);
+    // Schedules that meet make one occurrence.
+    instants.dedup_by_key(|(at, _)| *at);
+    instants.into_iter().take(most).map(|(at, schedule)| (at, schedule, note(schedule, at))).collect()
+}
+
+/// An instant that is due.
+pub(super) struct Due {
+    pub(super) at: Timestamp,
+    pub(super) name: String,
+    pub(super) note: String,
+    pub(super) zone: Zone,
+}
+
+/// What is due within a week, of the reports that somebody may see, in order. Blocks.
+pub(super) fn due(core: &Core, who: &Who) -> Result<Vec<Due>, AskError> {
+    let query = ListQuery { who: who.name.clone(), sees_all: who.may(Role::Admin), ..ListQuery::default() };
+    let shelf = core.store.read_blocking("read the list", |c| faces::shelf(c, &query))?;
+    let now = core.now();
+    let end = now.checked_add(AHEAD).unwrap_or(now);
+    let mut all = Vec::new();
+    for shelved in shelf.into_iter().filter(|shelved| shelved.stored.state == DefinitionState::Active) {
+        let Ok(definition) = core.definition(shelved.stored.version_id) else { continue };
+        let name = &shelved.stored.name;
+        let own =
+            coming(&definition.schedules, now, INSTANTS_EACH).into_iter().take_while(|(at, ..)| *at < end);
+        all.extend(own.map(|(at, schedule, note)| Due {
+            at,
+            name: name.clone(),
+            note,
+            zone: schedule.zone.clone(),
+        }));
+    }
+    all.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
+    Ok(all)
+}
+
+/// Asks for a run by hand.
+pub(super) async fn run(site: &Shared, who: &Who, name: &str, wish: RunWish) -> Result<Asked, Refused> {
+    let (asker, asked) = (who.clone(), name.to_owned());
+    let done = site.block(move |core| {
+        let stored = seen(core, &asker, &asked)?.stored;
+        let parsed = core.parse(&stored.name, &stored.text)?;
+        ask::run(core, &ask::manual(&stored, &parsed, &wish, core.now())?)
+    });
+    let done = done.await?;
+    site.wake.all();
+    site.note(who, "run", name, None).await?;
+    Ok(done)
+}
+
+/// Stops a report's schedules.
+pub(super) async fn pause(site: &Shared, who: &Who, name: &str) -> Result<(), Refused> {
+    let (asker, asked) = (who.clone(), name.to_owned());
+    let stored = site.block(move |core| Ok(seen(core, &asker, &asked)?.stored)).await?;
+    ask::pause(&site.core, &stored).await?;
+    site.wake.all();
+    site.note(who, "pause", name, None).await
+}
+
+/// Starts them again.
+pub(super) async fn resume(site: &Shared, who: &Who, name: &str) -> Result<(), Refused> {
+    let (asker, asked) = (who.clone(), name.to_owned());
+    site.block(move |core| ask::resume(core, &seen(core, &asker, &asked)?.stored)).await?;
+    site.wake.all();
+    site.note(who, "resume", name, None).await
+}
+
+/// Puts a report in force that was written here.
+pub(super) async fn put(site: &Shared, who: &Who, draft: Draft) -> Result<(), AskError> {
+    let (name, action) = (draft.name.clone(), if draft.new { "create" } else { "change" });
+    ask::put(&site.core, draft).await?;
+    site.wake.all();
+    drop(site.note(who, action, &name, None).await);
+    Ok(())
+}
+
+/// Retires a report that no file made; its history stays.
+pub(super) async fn end(site: &Shared, who: &Who, name: &str) -> Result<(), Refused> {
+    let (asker, asked) = (who.clone(), name.to_owned());
+    let ended = site.block(move |core| {
+        let stored = seen(core, &asker, &asked)?.stored;
+        if let Some(file) = &stored.file {
+            let cure = format!("{asked} comes from `{file}`; remove that file, and it retires");
+            return Err(AskError::Wrong(cure));
+        }
+        if stored.state == DefinitionState::Retired {
+            return Err(AskError::NotFound(format!("there is no report `{asked}` any more")));
+        }
+        let (id, now) = (stored.definition_id, core.now());
+        let stop =
+            move |tx: &rusqlite::Transaction<'_>| definitions::stop(tx, id, DefinitionState::Retired, now);
+        Ok(core.store.write_blocking("retire a report", stop)?)
+    });
+    ended.await?;
+    site.wake.all();
+    site.note(who, "delete", name, None).await
+}
+
+/// Does what somebody answers about a run.
+pub(super) async fn answer<T: Send + 'static>(
+    site: &Shared,
+    who: &Who,
+    run_id: i64,
+    action: &str,
+    act: impl FnOnce(&Core) -> Result<T, AskError> + Send + 'static,
+) -> Result<T, Refused> {
+    let asker = who.clone();
+    let (name, done) = site
+        .block(move |core| {
+            let found = seen_run(core, &asker, run_id)?;
+            Ok((found.name, act(core)?))
+        })
+        .await?;
+    site.wake.all();
+    site.note(who, action, &name, Some(format!("run {run_id}"))).await?;
+    Ok(done)
+}
+
+/// The newest whole file: what the CSV icon downloads.
+pub(super) async fn newest_file(
+    site: &Shared,
+    who: &Who,
+    name: &str,
+    asked: &HeaderMap,
+) -> Result<Response, Refused> {
+    let (asker, name) = (who.clone(), name.to_owned());
+    let file = site.block(move |core| {
+        let id = seen(core, &asker, &name)?.stored.definition_id;
+        let file = core.store.read_blocking("read a file", |c| faces::newest_file(c, id))?;
+        file.ok_or_else(|| AskError::NotFound(format!("{name} has no file yet; run it first")))
+    });
+    download(site, who, &file.await?, asked).await
+}
+
+/// The file of a run.
+pub(super) async fn run_file(
+    site: &Shared,
+    who: &Who,
+    run_id: i64,
+    asked: &HeaderMap,
+) -> Result<Response, Refused> {
+    let asker = who.clone();
+    let file = site.block(move |core| {
+        seen_run(core, &asker, run_id)?;
+        file_of(core, run_id)
+    });
+    download(site, who, &file.await?, asked).await
+}
+
+/// The file of a run, whoever asks. Blocks.
+pub(super) fn file_of(core: &Core, run_id: i64) -> Result<KeptFile, AskError> {
+    let file = core.store.read_blocking("read a file", |c| faces::file_of_run(c, run_id))?;
+    file.ok_or_else(|| AskError::NotFound(format!("run {run_id} made no file")))
+}
+
+/// Sends a file and notes who got it.
+pub(super) async fn download(
+    site: &Shared,
+    who: &Who,
+    file: &KeptFile,
+    asked: &HeaderMap,
+) -> Result<Response, Refused> {
+    let response = site.send(file, asked).await?;
+    let detail = format!("run {}, {} bytes, sha256 {}", file.run_id, file.bytes, file.sha256);
+    site.note(who, "download", &file.name, Some(detail)).await?;
+    Ok(response)
+}
+
+/// Makes, changes or, without addresses, removes a mailing list.
+pub(super) async fn set_list(
+    site: &Shared,
+    who: &Who,
+    name: &str,
+    addresses: &[String],
+) -> Result<(), Refused> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || 100 < name.len() || !name.chars().all(plain) {
+        return Err(Refused::wrong("name the list with letters, digits, `-`, `_` and `.`"));
+    }
+    if site.core.config.lists.contains_key(name) {
+        let cure = format!("`{name}` is a list of the config; change it there, or take another name");
+        return Err(Refused::wrong(cure));
+    }
+    let parsed = addresses.iter().map(|text| {
+        let parsed: Result<Address, String> = text.trim().parse();
+        parsed
+            .map(|address| address.to_string())
+            .map_err(|error| Refused::wrong(format!("`{text}`: {error}")))
+    });
+    let parsed: Vec<String> = parsed.collect::<Result<_, _>>()?;
+    let detail = format!("{} addresses", parsed.len());
+    let (asker, listed, now) = (who.name.clone(), name.to_owned(), site.core.now());
+    site.block(move |core| {
+        let write = move |tx: &rusqlite::Transaction<'_>| faces::set_list(tx, &listed, &parsed, &asker, now);
+        core.store.write_blocking("write a mailing list", write)?;
+        core.refresh_lists().map_err(AskError::from)
+    })
+    .await?;
+    site.note(who, "change list", name, Some(detail)).await
+}

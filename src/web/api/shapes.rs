@@ -1,0 +1,319 @@
+//! Bodies of requests and answers. The document's schemas come from these types.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::daemon::listing::Verdict;
+use crate::domain::access::Role;
+use crate::store::access::{ApiToken, Audited};
+use crate::store::answers::ListedDelivery;
+use crate::store::deliveries::ToldDelivery;
+use crate::store::overview::ToldOccurrence;
+use crate::store::sources::Collection;
+
+/// A report in the list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// Its name.
+    pub(super) name: String,
+    /// active, paused or retired.
+    pub(super) state: &'static str,
+    /// Whether a whole file was made in the last 24 hours.
+    pub(super) generated_in_last_24_h: bool,
+    /// When the newest whole file was made.
+    pub(super) generated_at: Option<Timestamp>,
+    /// What stands beside the dot.
+    pub(super) verdict: Verdict,
+    /// Rows of the newest whole file.
+    pub(super) rows: Option<i64>,
+    /// When it is due next.
+    pub(super) next_at: Option<Timestamp>,
+    /// The zone that rules it.
+    pub(super) time_zone: Option<String>,
+    /// The report's type.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<&'static str>,
+    /// The period's rule.
+    pub(super) period: Option<String>,
+    /// The job file that it comes from.
+    pub(super) file: Option<String>,
+    /// Who made it on the page or over the API.
+    pub(super) made_by: Option<String>,
+    /// Whether only they see it.
+    pub(super) private: bool,
+}
+
+/// A page of reports.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ReportPage {
+    /// The reports by name.
+    pub(super) reports: Vec<Report>,
+    /// What `after` is for the next page; null on the last one.
+    pub(super) next: Option<String>,
+}
+
+/// A report with its text.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ReportWhole {
+    /// As in the list.
+    pub(super) report: Report,
+    /// The version in force.
+    pub(super) version: i64,
+    /// Its text.
+    pub(super) toml: String,
+    /// The coming instants.
+    pub(super) coming: Vec<Coming>,
+}
+
+/// A coming instant.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Coming {
+    /// The report.
+    pub(super) name: String,
+    /// The instant.
+    pub(super) at: Timestamp,
+    /// Its schedule's zone.
+    pub(super) time_zone: String,
+    /// What is odd about it.
+    pub(super) note: String,
+}
+
+/// A report to be made.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewReport {
+    /// 1 to 100 of a-z, 0-9, `-`, `_` and `.`, beginning with a letter or digit.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,99}$"))]
+    pub(super) name: String,
+    /// What a job file would hold.
+    pub(super) toml: String,
+    /// Whether only its maker sees it.
+    #[serde(default)]
+    pub(super) private: bool,
+}
+
+/// A report's new text.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Draft {
+    /// What a job file would hold.
+    pub(super) toml: String,
+    /// Whether only its maker sees it.
+    #[serde(default)]
+    pub(super) private: bool,
+}
+
+/// A report's text.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Text {
+    /// Its name.
+    pub(super) name: String,
+    /// What a job file would hold.
+    pub(super) toml: String,
+}
+
+/// What is wrong with a text, or what it would do.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Checked {
+    /// Errors and warnings, a line each.
+    pub(super) problems: Vec<String>,
+    /// Whether it could be put in force.
+    pub(super) good: bool,
+    /// The coming instants.
+    pub(super) coming: Vec<Coming>,
+}
+
+/// A run by hand.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RunWish {
+    /// Another period: a rule such as `yesterday`, or FROM..TO with TO exclusive.
+    pub(super) period: Option<String>,
+    /// Send to this address instead of the report's destinations.
+    pub(super) to: Option<String>,
+    /// Make the file, send nothing.
+    #[serde(default)]
+    pub(super) no_send: bool,
+}
+
+/// A run that was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Asked {
+    /// What `/occurrences/{occurrence}` follows.
+    pub(super) occurrence_id: i64,
+    /// Whether an earlier request waits already; it is that one then.
+    pub(super) waits_already: bool,
+}
+
+/// Runs with what became of them.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Runs {
+    /// The newest first.
+    pub(super) runs: Vec<ToldOccurrence>,
+}
+
+/// What became of an instant or a request.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Occurrence {
+    /// The occurrence with its newest run.
+    pub(super) occurrence: ToldOccurrence,
+    /// The run's deliveries.
+    pub(super) deliveries: Vec<ToldDelivery>,
+}
+
+/// Deliveries.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Deliveries {
+    /// The newest first.
+    pub(super) deliveries: Vec<ListedDelivery>,
+}
+
+/// What is due.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Upcoming {
+    /// The next first.
+    pub(super) upcoming: Vec<Coming>,
+}
+
+/// A vendor.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Source {
+    /// Its name in the config.
+    pub(super) name: String,
+    /// ringcentral, liveperson or koreai.
+    pub(super) kind: &'static str,
+    /// The account there.
+    pub(super) account: Option<String>,
+    /// What is known of each feed.
+    pub(super) feeds: Vec<Collection>,
+    /// What is left of each rate.
+    pub(super) left: Vec<String>,
+}
+
+/// The vendors.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Sources {
+    /// By name.
+    pub(super) sources: Vec<Source>,
+}
+
+/// A report that can be made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Type {
+    /// Its name in a job.
+    pub(super) name: &'static str,
+    /// What it is.
+    pub(super) about: &'static str,
+    /// What a row is.
+    pub(super) rows: &'static str,
+    /// The filters that make sense for it.
+    pub(super) filters: Vec<&'static str>,
+    /// Every column that it can have.
+    pub(super) columns: Vec<&'static str>,
+}
+
+/// The reports that can be made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Types {
+    /// As `legwork reports` lists them.
+    pub(super) types: Vec<Type>,
+}
+
+/// A mailing list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct List {
+    /// Its name.
+    pub(super) name: String,
+    /// Its addresses.
+    pub(super) addresses: Vec<String>,
+    /// Whether the config names it; then it is changed there.
+    pub(super) of_config: bool,
+}
+
+/// The mailing lists.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Lists {
+    /// By name.
+    pub(super) lists: Vec<List>,
+}
+
+/// A mailing list's addresses.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewList {
+    /// At least one.
+    #[schemars(length(min = 1, max = 1000))]
+    pub(super) addresses: Vec<String>,
+}
+
+/// The tokens.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Tokens {
+    /// By name.
+    pub(super) tokens: Vec<ApiToken>,
+}
+
+/// A token to be made.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    /// Its name.
+    #[schemars(length(min = 1, max = 100))]
+    pub(super) name: String,
+    /// What it may do.
+    pub(super) role: Role,
+    /// The accounts that it may read; all of them when absent.
+    pub(super) accounts: Option<Vec<String>>,
+}
+
+/// A token, shown once.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ShownToken {
+    /// Its name.
+    pub(super) name: String,
+    /// What a program shows.
+    pub(super) token: String,
+}
+
+/// Who did what.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AuditPage {
+    /// The newest first.
+    pub(super) audit: Vec<Audited>,
+}
+
+/// A run that is made again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Rerun {
+    /// What `/occurrences/{occurrence}` follows.
+    pub(super) occurrence_id: i64,
+}
+
+/// How many deliveries were meant.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Done {
+    /// How many.
+    pub(super) deliveries: usize,
+}
+
+/// Who gets a file anew.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipient {
+    /// Only by mail to this address; everyone again when absent.
+    pub(super) to: Option<String>,
+    /// Only to this address, of this file, or by this destination.
+    pub(super) only: Option<String>,
+}
+
+/// Why deliveries are let be.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reason {
+    /// For whoever reads it later.
+    #[schemars(length(min = 1))]
+    pub(super) reason: String,
+    /// Only to this address, of this file, or by this destination.
+    pub(super) only: Option<String>,
+}
