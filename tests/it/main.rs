@@ -16,14 +16,17 @@
     reason = "a test that cannot go on has failed; nothing here has users outside"
 )]
 
+mod access;
 mod alerts;
 mod bad_days;
 mod bad_jobs;
+mod browser;
 mod commands;
 mod contract;
 mod crash;
 mod daemon;
 mod doctor;
+mod endpoints;
 mod far_crash;
 mod formats;
 mod golden;

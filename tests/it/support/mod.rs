@@ -1,5 +1,6 @@
 //! What tests share: a Legwork of their own in a folder of their own, and servers.
 
+pub mod browser;
 pub mod far;
 pub mod letters;
 pub mod nginx;
@@ -7,6 +8,7 @@ pub mod places;
 pub mod proxy;
 pub mod smtp;
 pub mod vendor;
+pub mod web;
 pub mod world;
 
 use std::fs;

@@ -47,7 +47,12 @@ impl World {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (core, stop) = (self.core(), Stop::default());
         let halt = stop.clone();
-        runtime.spawn(async move { serve(core, Wake::default(), halt).await.unwrap() });
+        let (wake, page) = (Wake::default(), runtime.block_on(legwork::web::listen(&core)).unwrap());
+        if let Some(page) = page {
+            let (core, wake, gently) = (core.clone(), wake.clone(), halt.gently.clone());
+            runtime.spawn(async move { legwork::web::serve(page, core, wake, gently).await.unwrap() });
+        }
+        runtime.spawn(async move { serve(core, wake, halt).await.unwrap() });
         self.running = Some((runtime, stop));
     }
 

@@ -1,0 +1,375 @@
+//! Who may do what over HTTP, and what nobody may.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::web::{Site, answer, call};
+use crate::support::{Legwork, free_port, job, segment, wait_for};
+
+const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
+
+/// A site with one report, one run and one file.
+fn ran(config: &str) -> Site {
+    let mut site = Site::new(config);
+    site.legwork.import(&segment("s1", "2026-06-10T08:00:00Z"));
+    site.legwork.job("daily", &job(DAY, ""));
+    site.legwork.run(&["apply"]).ok();
+    site.legwork.run(&["run", "daily"]).ok();
+    site.start();
+    site
+}
+
+#[test]
+fn nothing_is_served_beyond_this_host_before_somebody_has_to_log_in() {
+    let port = free_port();
+    let legwork = Legwork::new(&format!("[web]\nlisten = \"0.0.0.0:{port}\"\n"));
+    let told = legwork.run(&["serve"]).fails(1);
+    assert!(told.contains("legwork user add"), "{told}");
+    legwork.run_with(&["user", "add", "jane", "--role", "admin"], "a long password of hers").ok();
+    let _daemon = legwork.serve();
+    wait_for("the page", || TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
+    let answer = call(port, "GET", "/", &[("Host", "127.0.0.1")], b"").is(303);
+    assert_eq!(answer.header("location"), Some("/login?to=%2F"));
+    assert!(
+        legwork
+            .run_with(&["user", "add", "x", "--role", "admin"], "short")
+            .fails(2)
+            .contains("12 characters")
+    );
+}
+
+#[test]
+fn a_login_opens_what_its_role_may_and_ends() {
+    let site = ran("");
+    let cookie = site.user("jane", "view");
+    let jane = [("Cookie", cookie.as_str())];
+    let page = site.get_with("/", &jane).is(200).text();
+    assert!(page.contains("daily") && page.contains("Log out") && !page.contains("New Report"), "{page}");
+    site.get_with("/reports/daily/file", &jane).is(200);
+    site.get_with("/new", &jane).is(403);
+    assert_eq!(
+        site.legwork.ask("select count(*) from audit where action = 'download' and who = 'jane'"),
+        "1"
+    );
+    // A new password ends what the old one opened.
+    site.user("jane", "view");
+    site.get_with("/", &jane).is(303);
+    // Somebody who guesses is held up.
+    let guess = |site: &Site| site.send("POST", "/login", &[], "name=jane&password=wrong").status;
+    let mut seen = Vec::new();
+    for _ in 0..12 {
+        seen.push(guess(&site));
+    }
+    assert_eq!(seen.iter().filter(|status| **status == 401).count(), 10, "{seen:?}");
+    assert_eq!(seen.last(), Some(&429));
+    let log = site.legwork.log();
+    assert!(
+        !log.contains("the password of jane") && !log.contains(&cookie["legwork_session=".len()..]),
+        "{log}"
+    );
+    assert!(!site.legwork.ask("select group_concat(password) from user").contains("password of"));
+}
+
+/// Every route with the role that it needs; what is not here is open to all, and says so.
+const MATRIX: [(&str, &str, &str); 40] = [
+    ("GET", "/", "view"),
+    ("GET", "/events", "view"),
+    ("GET", "/reports/daily", "view"),
+    ("GET", "/reports/daily/row", "view"),
+    ("GET", "/reports/daily/file", "view"),
+    ("GET", "/reports/daily/toml", "view"),
+    ("GET", "/runs/1", "view"),
+    ("GET", "/runs/1/file", "view"),
+    ("GET", "/upcoming", "view"),
+    ("GET", "/upcoming.ics", "view"),
+    ("GET", "/sources", "view"),
+    ("GET", "/deliveries", "view"),
+    ("GET", "/lists", "view"),
+    ("GET", "/metrics", "view"),
+    ("POST", "/reports/daily/favourite", "view"),
+    ("POST", "/reports", "run"),
+    ("POST", "/reports/daily/run", "run"),
+    ("POST", "/runs/1/answer", "run"),
+    ("GET", "/new", "edit"),
+    ("POST", "/new", "edit"),
+    ("POST", "/new/check", "edit"),
+    ("POST", "/reports/daily/pause", "edit"),
+    ("POST", "/reports/daily/resume", "edit"),
+    ("POST", "/reports/daily/delete", "edit"),
+    ("GET", "/reports/daily/edit", "edit"),
+    ("POST", "/reports/daily/edit", "edit"),
+    ("GET", "/reports/daily/clone", "edit"),
+    ("POST", "/lists", "edit"),
+    ("GET", "/access", "admin"),
+    ("POST", "/access", "admin"),
+    ("GET", "/api/v1/reports", "view"),
+    ("POST", "/api/v1/check", "view"),
+    ("POST", "/api/v1/reports/daily/run", "run"),
+    ("POST", "/api/v1/runs/1/rerun", "run"),
+    ("POST", "/api/v1/reports", "edit"),
+    ("DELETE", "/api/v1/reports/daily", "edit"),
+    ("PUT", "/api/v1/lists/x", "edit"),
+    ("GET", "/api/v1/tokens", "admin"),
+    ("POST", "/api/v1/tokens", "admin"),
+    ("GET", "/api/v1/audit", "admin"),
+];
+
+#[test]
+fn each_role_may_what_the_ones_before_it_may_and_no_more() {
+    let site = ran("");
+    let roles = ["view", "run", "edit", "admin"];
+    let cookies: Vec<String> = roles.iter().map(|role| site.user(role, role)).collect();
+    for (method, path, needed) in MATRIX {
+        let nobody = site.send(method, path, &[], "").status;
+        assert!(matches!(nobody, 303 | 401), "{method} {path}: {nobody} for nobody");
+        let needed = roles.iter().position(|role| *role == needed).unwrap();
+        for (at, cookie) in cookies.iter().enumerate() {
+            // Forms without their signature and bodies that are none: nothing is done, but the role is asked first.
+            let told = refusal(&site, method, path, cookie);
+            let refused = told.contains("this needs the role");
+            assert_eq!(refused, at < needed, "{method} {path} as {}: {told}", roles[at]);
+        }
+    }
+    assert_eq!(
+        site.legwork.ask("select count(*) from definition where state = 'active'"),
+        "1",
+        "what a file made is retired by that file only"
+    );
+}
+
+/// What is said of a request; of a stream only its beginning is waited for.
+fn refusal(site: &Site, method: &str, path: &str, cookie: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", site.port)).unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut all = Vec::new();
+    if path == "/events" {
+        let mut some = [0; 4_096];
+        let read = stream.read(&mut some).unwrap();
+        all.extend_from_slice(&some[..read]);
+    } else {
+        stream.read_to_end(&mut all).unwrap();
+    }
+    answer(&all).text()
+}
+
+#[test]
+fn a_private_report_is_there_for_its_maker_only() {
+    let site = ran("");
+    let (anna, bert) = (site.user("anna", "edit"), site.user("bert", "edit"));
+    let (anna, bert) = ([("Cookie", anna.as_str())], [("Cookie", bert.as_str())]);
+    let fields = [
+        ("type", "interaction-details-by-segment"),
+        ("name", "Anna's own"),
+        ("time_zone", "UTC"),
+        ("period", "between"),
+        ("from", "2026-06-10"),
+        ("to", "2026-06-11"),
+        ("format", "csv"),
+        ("generation", "demand"),
+        ("visibility", "private"),
+    ];
+    site.post("/new", &anna, &fields).is(303);
+    site.post("/reports/anna-s-own/run", &anna, &[]).is(303);
+    site.legwork.wait_until("select count(*) from artifact", "2");
+    let run = site.legwork.ask("select max(run_id) from run");
+    site.get_with("/reports/anna-s-own/file", &anna).is(200);
+    assert!(site.get_with("/", &anna).text().contains("anna-s-own"));
+    assert!(!site.get_with("/", &bert).text().contains("anna-s-own"));
+    for path in ["/reports/anna-s-own", "/reports/anna-s-own/file", "/reports/anna-s-own/toml"] {
+        site.get_with(path, &bert).is(404);
+    }
+    for path in [format!("/runs/{run}"), format!("/runs/{run}/file"), format!("/api/v1/runs/{run}")] {
+        site.get_with(&path, &bert).is(404);
+    }
+    site.post("/reports/anna-s-own/run", &bert, &[]).is(404);
+    site.post("/reports/anna-s-own/delete", &bert, &[("confirm", "DELETE")]).is(404);
+    for path in ["/api/v1/runs", "/api/v1/deliveries", "/deliveries", "/api/v1/reports", "/upcoming"] {
+        assert!(!site.get_with(path, &bert).is(200).text().contains("anna-s-own"), "{path}");
+    }
+}
+
+#[test]
+fn a_browser_cannot_be_made_to_do_it_from_elsewhere() {
+    let site = ran("");
+    let runs = || site.legwork.ask("select count(*) from occurrence");
+    let path = "/reports/daily/run";
+    let signed = format!("form={}", site.form(&[]));
+    for headers in [
+        [("Origin", "https://evil.example"), ("X", "")],
+        [("Sec-Fetch-Site", "cross-site"), ("X", "")],
+        [("Origin", "null"), ("Sec-Fetch-Site", "same-site")],
+    ] {
+        site.send("POST", path, &headers, &signed).is(403);
+    }
+    site.send("POST", path, &[], "form=0123").is(403);
+    site.send("POST", path, &[], "").is(403);
+    assert_eq!(runs(), "1");
+    // A name elsewhere that leads to loopback is not ours.
+    let rebound = site.get_with("/", &[("Host", "evil.example")]).is(421);
+    assert!(rebound.text().contains("not known as `evil.example`"));
+    site.get_with("/", &[("Host", "localhost:99999999")]).is(200);
+    // Nobody frames it, and nothing else runs in it.
+    let page = site.get("/").is(200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe") && page.header("x-frame-options") == Some("DENY"));
+    assert!(
+        !page.text().contains("<script>")
+            && !page.text().contains("onclick")
+            && !page.text().contains("style=")
+    );
+}
+
+#[test]
+fn no_text_of_anybody_becomes_markup() {
+    const EVIL: &str = "</td><script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}";
+    let mut site = Site::new("");
+    let record = segment("s1", "2026-06-10T08:00:00Z");
+    let quoted = EVIL.replace('"', "\\\"");
+    let record = record.replace(
+        "\"agent_name\":\"Jane\"",
+        &format!("\"agent_name\":\"{quoted}\",\"queue_name\":\"{quoted}\""),
+    );
+    site.legwork.import(&record);
+    site.legwork
+        .job("daily", &format!("description = '''{EVIL}'''\n{}", job(DAY, "[output]\nformat = \"csv\"\n")));
+    site.legwork.run(&["apply"]).ok();
+    site.legwork.run(&["run", "daily"]).ok();
+    site.start();
+    site.post("/lists", &[], &[("name", EVIL), ("addresses", EVIL)]).is(422);
+    let made = [
+        ("type", "interaction-details-by-segment"),
+        ("name", "made"),
+        ("description", EVIL),
+        ("time_zone", "UTC"),
+        ("period", "yesterday"),
+        ("filter", "queues"),
+        ("value", EVIL),
+        ("format", "csv"),
+        ("generation", "demand"),
+    ];
+    site.post("/new", &[], &made).is(303);
+    let all_wrong: Vec<(&str, &str)> = [
+        "type",
+        "name",
+        "description",
+        "time_zone",
+        "period",
+        "filter",
+        "value",
+        "format",
+        "send_to",
+        "owner",
+        "repeat0",
+        "cron0",
+        "day0",
+        "zone0",
+        "minute0",
+        "date_format",
+    ]
+    .map(|name| (name, EVIL))
+    .into_iter()
+    .chain([("generation", "schedule")])
+    .collect();
+    let mut pages = vec![
+        site.post("/new", &[], &all_wrong).is(422).text(),
+        site.post("/new/check", &[], &made).is(200).text(),
+        site.post("/lists", &[], &[("name", EVIL), ("addresses", EVIL)]).text(),
+        site.post("/access", &[], &[("name", EVIL), ("role", "view"), ("accounts", EVIL)]).text(),
+    ];
+    let query = form_urlencoded::byte_serialize(EVIL.as_bytes()).collect::<String>();
+    for path in [
+        "/",
+        "/new",
+        "/reports/daily",
+        "/reports/made",
+        "/reports/made/edit",
+        "/reports/daily/clone",
+        "/runs/1",
+        "/upcoming",
+        "/deliveries",
+        "/lists",
+        "/access",
+    ] {
+        pages.push(site.get(path).is(200).text());
+    }
+    for path in ["/?q=", "/deliveries?name=", "/upcoming?zone=", "/reports/", "/login?to=", "/new?name="] {
+        pages.push(site.get(&format!("{path}{query}")).text());
+    }
+    for page in &pages {
+        assert!(
+            !page.contains("<script>alert") && !page.contains("<img src=x") && !page.contains("\"'><"),
+            "{page}"
+        );
+    }
+    assert!(
+        pages.iter().any(|page| page.contains("{{ 7*7 }}"))
+            && !pages.iter().any(|page| page.contains("onerror=alert(1)>49"))
+    );
+}
+
+#[test]
+fn paths_heads_and_bodies_that_are_too_much_are_refused() {
+    let site = ran("");
+    for path in [
+        "/assets/../../Cargo.toml",
+        "/assets/..%2f..%2fCargo.toml",
+        "/assets/%2e%2e/x",
+        "/runs/../../etc/passwd",
+    ] {
+        let answer = site.get(path);
+        assert_eq!(answer.status, 404, "{path}: {answer:?}");
+    }
+    let injected = site.get("/login?to=%2F%0d%0aSet-Cookie:%20a=b").is(303);
+    assert!(injected.header("set-cookie").is_none(), "{injected:?}");
+    let elsewhere = site.get("/login?to=%2F%2Fevil.example").is(303);
+    assert_eq!(elsewhere.header("location"), Some("/"));
+    let big = "x".repeat((1 << 20) + 1);
+    site.send("POST", "/api/v1/check", &[], &big).is(413);
+    site.send("POST", "/new", &[], &big).is(413);
+    let long = format!("/?q={}", "x".repeat(100_000));
+    assert!(matches!(site.get(&long).status, 414 | 431), "a head without an end");
+    // A link that nobody signed, and one whose signature is another's.
+    site.get("/d/1.9999999999.00").is(404);
+    site.get("/d/x").is(404);
+}
+
+#[test]
+fn a_thousand_idle_connections_keep_nobody_out() {
+    let site = ran("connections = 1200\n");
+    let mut idle = Vec::new();
+    for _ in 0..1_000 {
+        let mut stream = TcpStream::connect(("127.0.0.1", site.port)).unwrap();
+        // Half a head, as a slow client has it.
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
+        idle.push(stream);
+    }
+    site.get("/").is(200);
+    site.get("/healthz").is(200);
+    assert_eq!(site.legwork.run(&["run", "daily"]).code, 0, "a run goes on beside them");
+    // Each is let go when its head has not come.
+    for mut stream in idle {
+        let mut all = Vec::new();
+        drop(stream.read_to_end(&mut all));
+        assert!(all.is_empty() || all.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&all));
+    }
+}
+
+#[test]
+fn a_trusted_proxy_says_who_somebody_is_and_nobody_else_does() {
+    let mut site = Site::new("proxy = { user_header = \"X-Remote-User\", from = [\"127.0.0.1\"] }\n");
+    site.legwork.run(&["user", "add", "jane", "--role", "run", "--by-proxy"]).ok();
+    site.start();
+    let jane = [("X-Remote-User", "jane")];
+    site.get_with("/", &jane).is(200);
+    site.get_with("/new", &jane).is(403);
+    site.get_with("/", &[("X-Remote-User", "nobody")]).is(303);
+    site.send("POST", "/login", &[], "name=jane&password=%21").is(401);
+    let mut other = Site::new("proxy = { user_header = \"X-Remote-User\", from = [\"127.0.0.9\"] }\n");
+    other.legwork.run(&["user", "add", "jane", "--role", "admin", "--by-proxy"]).ok();
+    other.start();
+    other.get_with("/", &jane).is(303);
+}
