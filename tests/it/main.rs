@@ -18,6 +18,7 @@
 
 mod access;
 mod alerts;
+mod api;
 mod bad_days;
 mod bad_jobs;
 mod browser;

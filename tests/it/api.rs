@@ -1,0 +1,194 @@
+//! `/api/v1` and the operations pages, as other programs see them.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::web::Site;
+use crate::support::{job, python, root, segment, variable};
+
+const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
+
+fn site() -> Site {
+    let mut site = Site::new("");
+    site.legwork.import(&segment("s1", "2026-06-10T08:00:00Z"));
+    site.legwork.job("daily", &job(DAY, "[[deliver]]\nemail = { to = [\"boss@x.example\"] }\n"));
+    site.legwork.run(&["apply"]).ok();
+    site.start();
+    site
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+#[test]
+fn a_program_makes_runs_and_fetches_a_report() {
+    let site = site();
+    let made = serde_json::json!({ "name": "by-program", "toml": job(DAY, "") }).to_string();
+    let key = ("Idempotency-Key", "make-1");
+    let first = site.send("POST", "/api/v1/reports", &[JSON, key], &made).is(201);
+    assert_eq!(first.json()["report"]["name"], "by-program");
+    // The answer was lost, and the same request comes again.
+    let again = site.send("POST", "/api/v1/reports", &[JSON, key], &made).is(201);
+    assert_eq!(again.json(), first.json());
+    site.send("POST", "/api/v1/reports", &[JSON], &made).is(409);
+    site.send("POST", "/api/v1/reports", &[JSON, key], "{}").is(422);
+    let asked = site.send("POST", "/api/v1/reports/by-program/run", &[JSON], "").is(202).json();
+    site.legwork.wait_until("select count(*) from artifact", "1");
+    let path = format!("/api/v1/occurrences/{}", asked["occurrence_id"]);
+    let told = site.get(&path).is(200).json();
+    assert_eq!(told["occurrence"]["state"], "done");
+    let run = told["occurrence"]["run"]["run_id"].as_i64().unwrap();
+    let file = site.get(&format!("/api/v1/runs/{run}/file")).is(200);
+    let stored = site.legwork.path("state/artifacts").join(site.legwork.ask("select path from artifact"));
+    assert_eq!(file.body, fs::read(stored).unwrap());
+    assert!(
+        file.header("content-disposition")
+            .unwrap()
+            .starts_with("attachment; filename=\"by-program_2026-06-10.csv\"")
+    );
+    // Whoever has it already is told so.
+    let tag = file.header("etag").unwrap();
+    let same = site.get_with("/api/v1/reports/by-program/file", &[("If-None-Match", tag)]).is(304);
+    assert!(same.body.is_empty());
+    // The same JSON as the command's.
+    let by_command: serde_json::Value =
+        serde_json::from_str(&site.legwork.run(&["-o", "json", "show", &run.to_string()]).out).unwrap();
+    assert_eq!(site.get(&format!("/api/v1/runs/{run}")).is(200).json(), by_command);
+    let changed = serde_json::json!({ "toml": job(DAY, "[output]\nformat = \"tsv\"\n") }).to_string();
+    let put = site.send("PUT", "/api/v1/reports/by-program", &[JSON], &changed).is(200).json();
+    assert_eq!(put["version"], 2);
+    site.send("PUT", "/api/v1/reports/daily", &[JSON], &changed).is(409);
+    let wrong = serde_json::json!({ "toml": "[report]\ntype = \"x\"\n" }).to_string();
+    let problem = site.send("PUT", "/api/v1/reports/by-program", &[JSON], &wrong).is(422);
+    assert_eq!(problem.header("content-type"), Some("application/problem+json"));
+    assert!(problem.json()["detail"].as_str().unwrap().contains("toml:2:8"), "{problem:?}");
+    site.send("DELETE", "/api/v1/reports/by-program", &[], "").is(204);
+    site.send("DELETE", "/api/v1/reports/by-program", &[], "").is(404);
+    let mut actions = site.legwork.ask("select group_concat(distinct action) from audit");
+    for action in ["create", "run", "download", "change", "delete"] {
+        assert!(actions.contains(action), "{action} in {actions}");
+        actions = actions.replace(action, "");
+    }
+}
+
+#[test]
+fn a_report_of_the_page_and_a_job_file_share_one_name_space() {
+    let site = site();
+    let made = serde_json::json!({ "name": "daily", "toml": job(DAY, "") }).to_string();
+    let clash = site.send("POST", "/api/v1/reports", &[JSON], &made).is(409);
+    assert!(clash.json()["detail"].as_str().unwrap().contains("daily.toml"), "{clash:?}");
+    let made = made.replace("daily", "ours");
+    site.send("POST", "/api/v1/reports", &[JSON], &made).is(201);
+    site.legwork.job("ours", &job(DAY, "[output]\nformat = \"tsv\"\n"));
+    let told = site.legwork.run(&["apply"]).fails(2);
+    assert!(told.contains("the name `ours` is that of a report made on the page"), "{told}");
+    assert_eq!(site.get("/api/v1/reports/ours").json()["version"], 1);
+    // It outlives a look at the folder, and the folder's own end.
+    fs::remove_file(site.legwork.path("jobs/ours.toml")).unwrap();
+    site.legwork.run(&["apply"]).ok();
+    assert_eq!(site.get("/api/v1/reports/ours").json()["report"]["state"], "active");
+}
+
+#[test]
+fn a_list_made_on_the_page_is_one_that_jobs_may_name() {
+    let site = site();
+    let body = "{\"addresses\": [\"Boss <boss@x.example>\", \"other@x.example\"]}";
+    site.send("PUT", "/api/v1/lists/bosses", &[JSON], body).is(200);
+    site.legwork.job("weekly", &job(DAY, "[[deliver]]\nemail = { to = [\"bosses\"] }\n"));
+    site.legwork.run(&["apply"]).ok();
+    site.legwork.run(&["run", "weekly"]).ok();
+    assert_eq!(
+        site.legwork.ask("select group_concat(address order by address) from delivery"),
+        "boss@x.example,other@x.example"
+    );
+    site.send("PUT", "/api/v1/lists/bosses", &[JSON], "{\"addresses\": [\"no address\"]}").is(400);
+    site.send("DELETE", "/api/v1/lists/bosses", &[], "").is(204);
+    site.send("DELETE", "/api/v1/lists/bosses", &[], "").is(404);
+}
+
+#[test]
+fn pages_of_a_list_follow_each_other() {
+    let mut site = Site::new("");
+    for number in 0..7 {
+        site.legwork.job(&format!("r{number}"), &job(DAY, ""));
+    }
+    site.legwork.run(&["apply"]).ok();
+    site.start();
+    let (mut names, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = site.get(&format!("/api/v1/reports?limit=3&after={after}")).is(200).json();
+        names.extend(
+            page["reports"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()),
+        );
+        match page["next"].as_str() {
+            Some(next) => next.clone_into(&mut after),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["r0", "r1", "r2", "r3", "r4", "r5", "r6"]);
+    site.get("/api/v1/reports?limit=0").is(400);
+}
+
+#[test]
+fn everything_that_the_document_allows_is_answered_as_it_says() {
+    let site = site();
+    site.legwork.run(&["run", "daily"]).ok();
+    let url = format!("http://127.0.0.1:{}/api/v1/openapi.json", site.port);
+    let examples = variable("LEGWORK_TEST_ROUNDS", 12).to_string();
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+                  response_schema_conformance";
+    let asked = Command::new(python())
+        .args(["-m", "schemathesis.cli", "run", &url, "--max-examples", &examples, "--checks", checks])
+        // A stream has no end to wait for.
+        .args(["--exclude-path", "/api/v1/events", "--no-color", "--continue-on-failure"])
+        .current_dir(site.legwork.folder.path())
+        .env("HOME", site.legwork.folder.path())
+        .output()
+        .unwrap();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stdout));
+    let log = site.legwork.log();
+    assert!(!log.contains("ERROR") && !log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn what_a_monitor_asks_is_answered() {
+    let site = site();
+    site.legwork.run(&["run", "daily"]).ok();
+    assert_eq!(site.get("/healthz").is(200).text(), "ok\n");
+    assert_eq!(site.get("/readyz").is(200).text(), "ready\n");
+    let metrics = site.get("/metrics").is(200);
+    let file = site.legwork.path("metrics");
+    fs::write(&file, &metrics.body).unwrap();
+    let reader = "import sys\nfrom prometheus_client.openmetrics.parser import text_string_to_metric_families as read\n\
+                  for family in read(open(sys.argv[1]).read()):\n for sample in family.samples: print(sample.name, sample.labels, sample.value)";
+    let read = Command::new(python()).args(["-c", reader]).arg(&file).output().unwrap();
+    let read = String::from_utf8(read.stdout).unwrap() + &String::from_utf8_lossy(&read.stderr);
+    for sample in [
+        "legwork_report_last_generated_timestamp_seconds {'report': 'daily'}",
+        "legwork_report_lateness_seconds {'report': 'daily'} 0.0",
+        "legwork_occurrences {'class': 'running'} 0",
+        "legwork_dispatch_lateness_seconds {'class': 'p99'}",
+        "legwork_http_requests_answered_total {}",
+    ] {
+        assert!(read.contains(sample), "{sample} in\n{read}");
+    }
+    site.user("jane", "view");
+    site.get("/metrics").is(401);
+    let token = site.token(&["monitor", "--role", "view"]);
+    site.get_with("/metrics", &[("Authorization", &format!("Bearer {token}"))]).is(200);
+    site.get("/healthz").is(200);
+}
+
+#[test]
+fn the_shipped_description_is_the_programs() {
+    let site = site();
+    let document = site.get("/api/v1/openapi.json").is(200).json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    // Each operation says which role it needs; the sources hold as many as the document.
+    let code = fs::read_to_string(root().join("src/web/api/mod.rs")).unwrap();
+    let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(operations, code.matches("Operation::").count());
+    for path in paths.values().flat_map(|path| path.as_object().unwrap().values()) {
+        assert!(path["description"].as_str().unwrap().contains("Needs the role"), "{path}");
+    }
+}
