@@ -298,6 +298,11 @@ impl Config {
         self.state.join("backups")
     }
 
+    /// The key that signs links and forms of the page.
+    pub fn web_key(&self) -> PathBuf {
+        self.state.join("web.key")
+    }
+
     /// The socket by which commands wake the daemon.
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("legwork.sock")

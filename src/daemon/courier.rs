@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::timer::Timer;
 use super::{Core, CoreError, Wake, ping};
 use crate::chain::chain;
-use crate::destinations::details::Details;
+use crate::destinations::details::{Details, PAGE};
 use crate::destinations::{Parcel, ParcelFile};
 use crate::domain::definition::OnUnknown;
 use crate::domain::delivery::{Next, Outcome, next};
@@ -246,7 +246,9 @@ async fn not_there_yet(
     delivery: &PendingDelivery,
     parcel: &Parcel,
 ) -> Result<Option<Outcome>, CoreError> {
-    let Some(link) = core.destinations.link_of(parcel).cloned() else { return Ok(None) };
+    let link = core.destinations.link_of(parcel).cloned();
+    // Our own page has it already.
+    let Some(link) = link.filter(|link| link.place != PAGE) else { return Ok(None) };
     let delivery_id = delivery.delivery_id;
     let wanted = link.clone();
     let read = move |connection: &rusqlite::Connection| {

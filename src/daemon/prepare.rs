@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Core;
 use super::changes::Changes;
 use crate::artifacts::hex;
-use crate::destinations::details::{Details, EmailDetails, FileDetails, Link, Preview, WebhookDetails};
+use crate::destinations::details::{Details, EmailDetails, FileDetails, Link, PAGE, Preview, WebhookDetails};
 use crate::domain::address::Address;
 use crate::domain::checks::Usual;
 use crate::domain::definition::{Definition, Destination, EmailDestination, FileDestination, OnUnknown};
@@ -16,6 +16,9 @@ use crate::store::answers::NOBODY;
 use crate::store::deliveries::{Begin, NewDelivery, ToldDelivery};
 use crate::store::occurrences::OpenOccurrence;
 use crate::store::runs::{NewArtifact, RunCounts};
+
+/// How long a link to our own page works, in seconds from the sending: three days, as a bucket's.
+const PAGE_LINK_S: u64 = 3 * 24 * 3_600;
 
 /// What a run made, for the texts of its deliveries.
 #[derive(Debug, Clone, Copy)]
@@ -200,7 +203,13 @@ impl Made<'_> {
             subject = format!("Correction: {subject}");
         }
         let link = match &email.link {
-            None => None,
+            // Where the page is reached by others, it hands out what is too large.
+            None => core.config.web.public_url.as_ref().map(|url| Link {
+                place: PAGE.to_owned(),
+                target: url.clone(),
+                address: self.artifact.path.clone(),
+                expires_s: PAGE_LINK_S,
+            }),
             Some(link) => Some(Link {
                 place: link.place.name().to_owned(),
                 target: link.target.clone(),

@@ -71,12 +71,15 @@ pub struct Preview {
     pub rows: Vec<Vec<String>>,
 }
 
+/// The kind of place that our own page is.
+pub const PAGE: &str = "page";
+
 /// Where a file lies that is too large to be attached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// s3, gcs or azure.
+    /// s3, gcs, azure, or [`PAGE`].
     pub place: String,
-    /// Its name in the config.
+    /// Its name in the config; of the page its URL.
     pub target: String,
     /// The file's path there.
     pub address: String,

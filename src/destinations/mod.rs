@@ -28,9 +28,10 @@ use jiff::Timestamp;
 use crate::config::{BucketTarget, Config, Endpoint, Relay, RelayWay, SftpHost, WebhookTarget};
 use crate::domain::definition::Place;
 use crate::domain::delivery::Outcome;
+use crate::network::key::Key;
 use bucket::Bucket;
 use client::Client;
-use details::{Details, FileDetails, Link};
+use details::{Details, FileDetails, Link, PAGE};
 use directory::Directory;
 use http::Http;
 use places::Way;
@@ -93,6 +94,8 @@ pub struct Destinations {
     webhooks: BTreeMap<String, WebhookTarget>,
     buckets: BTreeMap<(String, String), BucketTarget>,
     sftp: BTreeMap<String, SftpHost>,
+    /// The key that signs links to our own page.
+    web_key: PathBuf,
     vouched: Vouched,
 }
 
@@ -108,6 +111,7 @@ impl Destinations {
         };
         Self {
             relays: config.relays.iter().map(relay).collect(),
+            web_key: config.web_key(),
             http: config.http.clone(),
             webdav: config.webdav.clone(),
             webhooks: config.webhooks.clone(),
@@ -180,7 +184,14 @@ impl Destinations {
     }
 
     /// A URL by which whoever has it can fetch a file for a while.
-    async fn signed_url(&self, link: &Link) -> Result<String, Outcome> {
+    async fn signed_url(&self, link: &Link, now: Timestamp) -> Result<String, Outcome> {
+        if link.place == PAGE {
+            let key = Key::open(&self.web_key)
+                .map_err(|error| Outcome::passing(format!("the key that signs links: {error}")))?;
+            let span = jiff::SignedDuration::try_from(std::time::Duration::from_secs(link.expires_s));
+            let ends = now.saturating_add(span.unwrap_or_default()).unwrap_or(now);
+            return Ok(format!("{}/d/{}", link.target, key.link(&link.address, ends)));
+        }
         let bucket = self.bucket(&link.place, &link.target)?;
         bucket.signed_url(&link.address, std::time::Duration::from_secs(link.expires_s)).await
     }
@@ -204,7 +215,7 @@ impl Destinations {
             Err(outcome) => return outcome,
             Ok(None) => None,
             // Signed when it is sent: a link in the ledger would be a key for whoever reads it.
-            Ok(Some(link)) => match self.signed_url(link).await {
+            Ok(Some(link)) => match self.signed_url(link, parcel.now).await {
                 Ok(url) => Some(url),
                 Err(outcome) => return outcome,
             },
@@ -264,7 +275,7 @@ fn too_large(mail: u64, limit: u64, whose: &str) -> Option<Outcome> {
     (limit < mail).then(|| {
         Outcome::lasting(format!(
             "the mail would have about {} MiB and {whose} is {} MiB: nothing was sent; send the file to a place \
-             instead, or name a bucket that it goes to in the email's `link`",
+             instead, name a bucket that it goes to in the email's `link`, or set `[web] public_url`",
             mail.div_ceil(1 << 20),
             limit >> 20
         ))

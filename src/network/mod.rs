@@ -1,6 +1,7 @@
 //! HTTP as Legwork speaks it to whoever is outside: checked addresses, no proxy, no redirect; what refusals say.
 
 mod guard;
+pub mod key;
 
 use std::fmt::Write;
 use std::path::Path;

@@ -221,6 +221,12 @@ pub fn newest_file(connection: &Connection, definition_id: i64) -> rusqlite::Res
     connection.prepare_cached(&sql)?.query_row([definition_id], kept_file).optional()
 }
 
+/// A file by its place below the artifacts folder; one that is held is for nobody.
+pub fn file_by_path(connection: &Connection, path: &str) -> rusqlite::Result<Option<KeptFile>> {
+    let sql = format!("{FILES} where a.path = ?1 and a.verdict in ('good', 'released')");
+    connection.prepare_cached(&sql)?.query_row([path], kept_file).optional()
+}
+
 /// The whole file of a run.
 pub fn file_of_run(connection: &Connection, run_id: i64) -> rusqlite::Result<Option<KeptFile>> {
     let sql = format!("{FILES} where a.run_id = ?1 and a.part = ''");

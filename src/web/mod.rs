@@ -17,7 +17,6 @@ mod download;
 mod endpoints;
 mod fields;
 mod guard;
-mod key;
 mod operations;
 mod pages;
 mod refused;
@@ -33,9 +32,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::access::{Logins, hash_password};
-use self::key::Key;
 use crate::daemon::ask::AskError;
 use crate::daemon::{Core, Wake};
+use crate::network::key::Key;
 use crate::store::{StoreError, access as users};
 
 /// Why nothing can be served.
@@ -143,7 +142,7 @@ pub async fn serve(
     wake: Wake,
     stop: CancellationToken,
 ) -> Result<(), WebError> {
-    let path = core.config.state.join("web.key");
+    let path = core.config.web_key();
     let key = Key::open(&path).map_err(|source| WebError::Key { path, source })?;
     let most = core.config.web.connections;
     let site = Arc::new(Site {

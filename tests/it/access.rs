@@ -373,3 +373,42 @@ fn a_trusted_proxy_says_who_somebody_is_and_nobody_else_does() {
     other.start();
     other.get_with("/", &jane).is(303);
 }
+
+#[test]
+fn a_file_too_large_for_a_mail_is_fetched_by_a_link_that_ends() {
+    let port = free_port();
+    let config = format!(
+        "[relay.main]\noutbox = \"outbox\"\nfrom = \"Legwork <legwork@x.example>\"\nsize_limit = \"17KiB\"\n\
+         [web]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"https://reports.x.example/\"\n"
+    );
+    let legwork = Legwork::new(&config);
+    let records: String =
+        (0..100).map(|number| segment(&format!("s{number}"), "2026-06-10T08:00:00Z")).collect();
+    legwork.import(&records);
+    legwork.job("daily", &job(DAY, "[[deliver]]\nemail = { to = [\"boss@x.example\"] }\n"));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "daily"]).ok();
+    let mails = crate::support::files(&legwork.path("outbox"));
+    let mail = std::fs::read_to_string(legwork.path("outbox").join(&mails[0])).unwrap();
+    let mail = mail.replace("=\r\n", "").replace("=3D", "=");
+    assert!(!mail.contains("Content-Disposition: attachment"), "{mail}");
+    let at = mail.find("https://reports.x.example/d/").unwrap_or_else(|| panic!("{mail}"));
+    let link: String =
+        mail[at + 25..].chars().take_while(|c| !c.is_whitespace() && *c != '"' && *c != '<').collect();
+    let _daemon = legwork.serve();
+    wait_for("the page", || TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
+    let made = legwork.path("state/artifacts").join(legwork.ask("select path from artifact"));
+    let host = [("Host", "reports.x.example")];
+    let fetched = call(port, "GET", &link, &host, b"").is(200);
+    assert_eq!(fetched.body, std::fs::read(made).unwrap());
+    assert_eq!(legwork.ask("select who || ' ' || subject from audit"), "link daily");
+    let mut other = link.clone();
+    other.replace_range(5..6, if &link[5..6] == "A" { "B" } else { "A" });
+    call(port, "GET", &other, &host, b"").is(404);
+    // A login asked of everybody else asks nothing of whoever has the link; and the log does not hand it on.
+    legwork.run_with(&["user", "add", "jane", "--role", "admin"], "a password that is long").ok();
+    call(port, "GET", "/", &host, b"").is(303);
+    call(port, "GET", &link, &host, b"").is(200);
+    assert!(!legwork.log().contains(&link[3..]));
+    assert!(!legwork.ask("select details from delivery").contains("/d/"), "the ledger holds no key");
+}

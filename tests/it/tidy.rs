@@ -55,6 +55,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "daemon",
             "domain",
             "jobfile",
+            "network",
             "reports",
             "sources",
             "store",

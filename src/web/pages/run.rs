@@ -16,15 +16,12 @@ use crate::domain::zone::Zone;
 use crate::store::answers::Which;
 use crate::store::deliveries::{self, ToldDelivery};
 use crate::store::overview::{ToldOccurrence, ToldRun};
-use crate::store::sources;
+use crate::store::{faces, sources};
 use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::acts::{self, seen_run};
 use crate::web::refused::Refused;
 use crate::web::view::values;
-
-/// What a link is signed for.
-pub(super) const LINK: &str = "link";
 
 /// A step of the timeline.
 #[derive(serde::Serialize)]
@@ -234,24 +231,19 @@ pub(super) async fn answer(
     Ok(to(&format!("/runs/{run_id}")))
 }
 
-/// A signed link: `RUN.UNIX_SECONDS.SIGNATURE`. Whoever has it gets the file until it ends.
+/// A signed link. Whoever has it gets the file until it ends.
 pub(super) async fn linked(
     State(site): State<Shared>,
     Path(token): Path<String>,
     asked: HeaderMap,
 ) -> Result<Response, Refused> {
-    let absent = || Refused::absent("this link is not one of ours, or has ended; ask for a new one");
-    let (text, signature) = token.rsplit_once('.').ok_or_else(absent)?;
-    if !site.key.verifies(LINK, text, signature) {
-        return Err(absent());
-    }
-    let (run, ends) = text.split_once('.').ok_or_else(absent)?;
-    let (run_id, ends) =
-        (run.parse::<i64>().map_err(|_| absent())?, ends.parse::<i64>().map_err(|_| absent())?);
-    if ends <= site.core.now().as_second() {
-        return Err(absent());
-    }
-    let file = site.block(move |core| acts::file_of(core, run_id)).await?;
+    let ended = "this link is not one of ours, or has ended; ask for a new one";
+    let path = site.key.open_link(&token, site.core.now()).ok_or_else(|| Refused::absent(ended))?;
+    let file = site.block(move |core| {
+        let file = core.store.read_blocking("read a file", |c| faces::file_by_path(c, &path))?;
+        file.ok_or_else(|| AskError::NotFound(ended.to_owned()))
+    });
+    let file = file.await?;
     let who = Who {
         name: "link".to_owned(),
         role: crate::domain::access::Role::View,
