@@ -44,6 +44,14 @@ pub(super) struct WhichArguments {
 }
 
 impl WhichArguments {
+    pub(super) fn run(&self) -> i64 {
+        self.run
+    }
+
+    pub(super) fn only(&self) -> Option<&str> {
+        self.only.as_deref()
+    }
+
     fn which(&self) -> Which {
         Which { run_id: self.run, only: self.only.clone() }
     }

@@ -13,6 +13,7 @@ mod exit;
 mod identity;
 mod import;
 mod out;
+mod remote;
 mod reports;
 mod run;
 mod schedule;
@@ -43,6 +44,9 @@ pub struct Arguments {
     /// Tables for people, JSON for programs.
     #[arg(short, long, global = true, value_enum, default_value = "text")]
     output: Format,
+    /// Ask the daemon at this URL instead of this host's; with a token of its in $`LEGWORK_TOKEN`.
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -313,7 +317,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { config, output, command } = arguments;
+    let Arguments { config, output, server, command } = arguments;
+    if let Some(server) = server {
+        return remote::run(&server, &command, output == Format::Json);
+    }
     let context = context::Context::new(config, output == Format::Json);
     match command {
         Command::Serve => serve::serve(&context),

@@ -34,6 +34,24 @@ pub(super) struct RunArguments {
     to: Option<String>,
 }
 
+impl RunArguments {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn period(&self) -> Option<&str> {
+        self.period.as_deref()
+    }
+
+    pub(super) fn to(&self) -> Option<&str> {
+        self.to.as_deref()
+    }
+
+    pub(super) fn no_send(&self) -> bool {
+        self.no_send
+    }
+}
+
 pub(super) fn run(context: &Context, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
     let stored = definition(&core.store, &arguments.name)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::web::Site;
-use crate::support::{job, python, root, segment, variable};
+use crate::support::{Legwork, Ran, job, python, root, segment, variable};
 
 const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
 
@@ -191,4 +191,87 @@ fn the_shipped_description_is_the_programs() {
     for path in paths.values().flat_map(|path| path.as_object().unwrap().values()) {
         assert!(path["description"].as_str().unwrap().contains("Needs the role"), "{path}");
     }
+}
+
+/// Memory of a process of its own, in KiB.
+fn heap(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn two_hundred_downloads_leave_memory_as_it_is_and_no_occurrence_out() {
+    let mut site = Site::new("");
+    site.legwork.import(&segment("s1", "2026-06-10T08:00:00Z"));
+    site.legwork.job("daily", &job(DAY, ""));
+    site.legwork.job("often", &job(DAY, "[[schedule]]\nevery = \"1s\"\noverlap = \"queue\"\n"));
+    site.legwork.run(&["apply"]).ok();
+    site.legwork.run(&["run", "daily"]).ok();
+    let length = variable("LEGWORK_TEST_MIB", 10) << 20;
+    let path = site.legwork.ask("select path from artifact where run_id = 1");
+    fs::File::create(site.legwork.path("state/artifacts").join(path)).unwrap().set_len(length).unwrap();
+    site.legwork
+        .ledger()
+        .execute("update artifact set bytes = ?1 where run_id = 1", [length.cast_signed()])
+        .unwrap();
+    site.start();
+    site.get("/").is(200);
+    let pid = site.pid();
+    let (before, port) = (heap(pid), site.port);
+    let downloads: Vec<_> = (0..200)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let url = format!("http://127.0.0.1:{port}/runs/1/file");
+                let got = Command::new("curl")
+                    .args(["-sS", "-o", "/dev/null", "-w", "%{size_download}", &url])
+                    .output();
+                String::from_utf8(got.unwrap().stdout).unwrap()
+            })
+        })
+        .collect();
+    let mut peak = before;
+    while downloads.iter().any(|one| !one.is_finished()) {
+        peak = peak.max(heap(pid));
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+    for one in downloads {
+        assert_eq!(one.join().unwrap(), length.to_string());
+    }
+    assert!(peak - before < 96 << 10, "{before} KiB before, {peak} KiB at most");
+    // Every second from the first to the last has its occurrence, and each of them its end.
+    site.legwork.wait_until(
+        "select count(*) from occurrence where state not in ('planned', 'due', 'running', 'done')",
+        "0",
+    );
+    let gaps = "with each as (select unixepoch(nominal_at) as at, lag(unixepoch(nominal_at)) over (order by nominal_at) as before
+                from occurrence where manual = 0) select count(*) from each where at - before > 1";
+    assert_eq!(site.legwork.ask(gaps), "0");
+}
+
+#[test]
+fn the_command_line_asks_a_daemon_elsewhere() {
+    let site = site();
+    let elsewhere = Legwork::new("");
+    let url = format!("http://127.0.0.1:{}", site.port);
+    site.user("jane", "admin");
+    let token = site.token(&["operator", "--role", "run"]);
+    let run = |token: &str, arguments: &[&str]| -> Ran {
+        let mut command = elsewhere.command(&[&["--server", &url], arguments].concat());
+        command.env("LEGWORK_TOKEN", token).output().unwrap().into()
+    };
+    assert!(run("wrong", &["list"]).fails(1).contains("$LEGWORK_TOKEN"));
+    assert!(run(&token, &["list"]).ok().contains("daily"));
+    let told = run(&token, &["run", "daily"]).ok();
+    assert!(told.contains("daily run 1: done") && told.contains("email boss@x.example: outbox"), "{told}");
+    assert!(run(&token, &["runs"]).ok().contains("daily_2026-06-10.csv"));
+    assert!(run(&token, &["deliveries", "daily"]).ok().contains("boss@x.example"));
+    assert!(run(&token, &["show", "daily"]).ok().contains("[[deliver]]"));
+    assert_eq!(run(&token, &["export", "daily"]).ok(), site.legwork.run(&["export", "daily"]).ok());
+    assert!(run(&token, &["run", "nowhere"]).fails(3).contains("there is no report `nowhere`"));
+    assert!(run(&token, &["pause", "daily"]).fails(2).contains("this needs the role edit"));
+    assert!(run(&token, &["import", "x"]).fails(2).contains("works on the host itself"));
+    let json = run(&token, &["-o", "json", "list"]).ok();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()[0]["name"], "daily");
+    assert!(!elsewhere.path("state").exists(), "nothing is opened here");
 }

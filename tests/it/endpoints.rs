@@ -273,3 +273,50 @@ fn metrics_are_counted_over_the_minutes_before_the_call() {
     }
     site.get("/operations/api/account/2/msgagentsegments?timeframe=60&v=1").is(404);
 }
+
+#[test]
+fn an_error_behind_the_first_byte_breaks_the_connection() {
+    let records: String = (0..12_000)
+        .map(|number| {
+            let (hour, minute) = (number / 600, number / 10 % 60);
+            leg(
+                &format!("s{number:05}"),
+                &format!("2020-08-02T{hour:02}:{minute:02}:00Z"),
+                "2020-08-03T07:00:00Z",
+            )
+        })
+        .collect();
+    let site = Site::with_data("", &records);
+    let path = "/api/v1/admin/accounts/99990001/reportsStreaming";
+    let post = || site.send("POST", path, &[], &body("inbound.json"));
+    let whole = post().is(200);
+    assert!(whole.whole && whole.text().lines().count() == 12_001);
+    assert!(whole.header("content-length").is_none(), "it is streamed");
+    let break_row = |which: &str| {
+        let sql = format!(
+            "update segment set queue = 99999999 where row_start = (select {which}(row_start) from segment)"
+        );
+        assert!(0 < site.legwork.ledger().execute(&sql, []).unwrap());
+    };
+    break_row("max");
+    let cut = post();
+    assert_eq!(cut.status, 200, "the beginning was on its way");
+    assert!(!cut.whole && 250_000 < cut.body.len(), "{} bytes, whole: {}", cut.body.len(), cut.whole);
+    // Before the first byte it is an answer of its own, which says where to look.
+    break_row("min");
+    let told = post().is(500).json();
+    assert!(told["details"].as_str().unwrap().contains("the daemon's log says why"), "{told}");
+    let curl = Command::new("curl")
+        .args([
+            "-sS",
+            "-o",
+            "/dev/null",
+            &format!("http://127.0.0.1:{}{path}", site.port),
+            "--data-binary",
+            &body("inbound.json"),
+        ])
+        .output()
+        .unwrap();
+    assert!(curl.status.success(), "a 500 is an answer");
+    assert_eq!(site.legwork.ask("select count(*) from audit where action = 'immediate report'"), "1");
+}

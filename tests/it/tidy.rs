@@ -74,6 +74,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "domain",
             "import",
             "jobfile",
+            "network",
             "reports",
             "secret",
             "sources",

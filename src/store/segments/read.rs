@@ -11,6 +11,9 @@ use crate::domain::batch::{BATCH_ROWS, Batch, Data, Field, FieldKind, NONE};
 use crate::domain::record::Millis;
 use crate::domain::report::{Filters, RowsBy, SegmentRows, SegmentSort};
 
+/// Rows of the first batch: whoever waits for the first bytes does not wait for a whole one.
+const FIRST_ROWS: usize = 1_024;
+
 /// Which segments a report wants.
 #[derive(Debug, Clone, Copy)]
 pub struct SegmentQuery<'a> {
@@ -77,6 +80,7 @@ pub fn read(
     let mut reading = Reading::new(&snapshot, query.fields);
     let mut counts = ReadCounts { newest_ms: newest(&snapshot)?, ..ReadCounts::default() };
     let ended_only = !query.in_progress && !query.rows.closed();
+    let mut first = true;
     while let Some(row) = rows.next()? {
         if ended_only && row.get_ref(0)? == ValueRef::Null {
             counts.left_out += 1;
@@ -84,8 +88,12 @@ pub fn read(
         }
         reading.push(row)?;
         counts.fit += 1;
-        if BATCH_ROWS <= reading.batch.rows && !sink(reading.take()) {
-            return Ok(counts);
+        let enough = if first { FIRST_ROWS } else { BATCH_ROWS };
+        if enough <= reading.batch.rows {
+            first = false;
+            if !sink(reading.take()) {
+                return Ok(counts);
+            }
         }
     }
     if 0 < reading.batch.rows {

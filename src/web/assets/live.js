@@ -21,8 +21,7 @@
     const renew = async (name) => {
       const row = rowOf(name);
       if (!row) return;
-      const back = encodeURIComponent(table.dataset.live);
-      const answer = await fetch(`/reports/${encodeURIComponent(name)}/row?back=${back}`);
+      const answer = await fetch(`/reports/${encodeURIComponent(name)}/row`);
       if (!answer.ok) return;
       const holder = document.createElement("tbody");
       holder.innerHTML = await answer.text();

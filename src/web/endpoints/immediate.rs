@@ -49,19 +49,42 @@ impl Immediate {
     }
 }
 
+/// The beginning is held back until there is so much: a header that a writer flushes while it is dropped over an error
+/// must not be the beginning of an answer.
+const HELD_BYTES: usize = 16 << 10;
+
 /// Takes the text of a report and hands it to a connection.
 struct Pieces {
     sender: Sender<io::Result<Bytes>>,
+    /// The beginning, until something was sent.
+    held: Option<Vec<u8>>,
     digest: Sha256,
     bytes: u64,
+}
+
+impl Pieces {
+    fn send(&self, piece: Bytes) -> io::Result<()> {
+        let sent = self.sender.blocking_send(Ok(piece));
+        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the caller is gone"))
+    }
 }
 
 impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.digest.update(bytes);
         self.bytes += u64::try_from(bytes.len()).unwrap_or(0);
-        let sent = self.sender.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
-        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the caller is gone"))?;
+        let piece = match self.held.take() {
+            None => Bytes::copy_from_slice(bytes),
+            Some(mut held) => {
+                held.extend_from_slice(bytes);
+                if held.len() < HELD_BYTES {
+                    self.held = Some(held);
+                    return Ok(bytes.len());
+                }
+                held.into()
+            }
+        };
+        self.send(piece)?;
         Ok(bytes.len())
     }
 
@@ -124,12 +147,13 @@ fn make(
     let Immediate { definition, period, nominal, account } = immediate;
     let reader = core.store.reader().map_err(|error| chain(&error))?;
     let order = Order { definition, period: *period, nominal: *nominal, target: Path::new("answer") };
-    let out = Pieces { sender, digest: Sha256::new(), bytes: 0 };
+    let out = Pieces { sender, held: Some(Vec::new()), digest: Sha256::new(), bytes: 0 };
     let (written, ..) = write_to(reader, order, &Progress::default(), out).map_err(|error| {
         tracing::warn!(account, error = chain(&error), "a report for a request broke off");
         chain(&error)
     })?;
-    let Pieces { digest, bytes, sender } = written.out;
+    let mut out = written.out;
+    let (last, digest, bytes) = (out.held.take(), std::mem::take(&mut out.digest), out.bytes);
     let line = Audited {
         at: core.now(),
         who: who.to_owned(),
@@ -145,8 +169,7 @@ fn make(
     };
     let note = move |tx: &rusqlite::Transaction<'_>| access::note(tx, &line);
     let noted = core.store.write_blocking("write the audit", note).map_err(AskError::from);
-    // The last chunk goes out when the last sender does: what nobody could note down was not handed over whole.
+    // What nobody could note down is not handed over whole.
     noted.map_err(|error| chain(&error))?;
-    drop(sender);
-    Ok(())
+    last.map_or(Ok(()), |last| out.send(last.into())).map_err(|error| error.to_string())
 }

@@ -210,9 +210,9 @@ pub(super) async fn favourite(
     Path(name): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
+    let wanted = Fields::of_query(&request).get("on") == "1";
     let fields = site.own_form(&who, request).await?;
     let (asker, asked) = (who.clone(), name.clone());
-    let wanted = fields.get("on") == "1";
     site.block(move |core| {
         let (id, name) = (seen(core, &asker, &asked)?.stored.definition_id, asker.name);
         let mark = move |tx: &rusqlite::Transaction<'_>| faces::set_favourite(tx, &name, id, wanted);

@@ -197,9 +197,7 @@ pub(super) async fn row(
     State(site): State<Shared>,
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
-    request: Request,
 ) -> Result<Response, Refused> {
-    let here = Fields::of_query(&request).get("back").to_owned();
     let asker = who.clone();
     let row = site
         .block(move |core| {
@@ -208,7 +206,7 @@ pub(super) async fn row(
             Ok(core.store.read_blocking("read a row", |c| row::row(core, c, shelved, &asker, now))?)
         })
         .await?;
-    site.page(Some(&who), "report_row.html", values! { row => row, here => here })
+    site.page(Some(&who), "report_row.html", values! { row => row })
 }
 
 /// What the bulk form asks for: runs, or an end. A typed word confirms it.

@@ -101,7 +101,12 @@ impl Browser {
         !found.as_array().unwrap().is_empty()
     }
 
+    /// Clicks once the page has come to rest: what moves under the pointer is missed.
     pub fn click(&self, css: &str) {
+        wait_for("the page", || {
+            let state = self.look("return document.readyState");
+            if state == "complete" { Ok(()) } else { Err(state.to_string()) }
+        });
         self.ask("POST", &format!("/element/{}/click", self.element(css)), &json!({}));
     }
 

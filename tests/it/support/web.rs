@@ -1,5 +1,6 @@
 //! HTTP as a plain program speaks it, and a Legwork that serves.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -47,17 +48,17 @@ pub fn call(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body:
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        head.push_str(&format!("Host: 127.0.0.1:{port}\r\n"));
+        write!(head, "Host: 127.0.0.1:{port}\r\n").unwrap();
     }
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    write!(head, "Content-Length: {}\r\n\r\n", body.len()).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     // An answer may come before the body is read.
     drop(stream.write_all(body));
     let mut all = Vec::new();
-    let mut piece = [0; 64 << 10];
+    let mut piece = vec![0; 64 << 10];
     // Some servers leave the connection open whatever they are asked for.
     while let Ok(read @ 1..) = stream.read(&mut piece) {
         all.extend_from_slice(&piece[..read]);
@@ -95,7 +96,7 @@ pub fn answer(all: &[u8]) -> Answer {
         let length: Option<usize> = told("content-length:").and_then(|length| length.parse().ok());
         (raw.to_vec(), length.is_none_or(|length| length == raw.len()))
     };
-    Answer { status, head, body, whole }
+    Answer { status, head, body, whole: whole && status != 0 }
 }
 
 fn unchunked(mut raw: &[u8]) -> (Vec<u8>, bool) {
@@ -146,6 +147,10 @@ impl Site {
         site.legwork.import(records);
         site.start();
         site
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().unwrap().child.id()
     }
 
     pub fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,331 @@
+//! `--server`: the same commands, asked of a daemon on another host over its API.
+//!
+//! What is asked for is done there; what is printed are the API's own words, as a table for people and as JSON for
+//! programs. The token comes from `$LEGWORK_TOKEN`: as an argument it would stand in the process list.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::exit::{Exit, told};
+use super::out::{StatusLine, json as print_json, say, table};
+use super::run::RunArguments;
+use super::{Command, context};
+use crate::network::escaped;
+use crate::secret::environment;
+
+/// How long an answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
+/// How often a run is looked at while it goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A daemon elsewhere.
+struct Remote {
+    base: String,
+    token: Option<String>,
+    client: reqwest::Client,
+    json: bool,
+}
+
+/// Does a command on another host, if it is one that can be asked for there.
+pub(super) fn run(server: &str, command: &Command, json: bool) -> anyhow::Result<Exit> {
+    let base = server.trim_end_matches('/').to_owned();
+    if !base.starts_with("https://") && !base.starts_with("http://") {
+        return Err(told(
+            Exit::Wrong,
+            format!("`{server}` is no URL; write --server https://reports.example.com"),
+        ));
+    }
+    let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?;
+    let remote = Remote { base, token: environment("LEGWORK_TOKEN"), client, json };
+    context::runtime()?.block_on(remote.dispatch(command))
+}
+
+impl Remote {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not read is an act")]
+    async fn dispatch(&self, command: &Command) -> anyhow::Result<Exit> {
+        let and = |name: &Option<String>| {
+            name.as_ref().map_or_else(String::new, |name| format!("&name={}", part(name)))
+        };
+        match command {
+            Command::List => self.list().await,
+            Command::Show { what } if what.parse::<i64>().is_ok() => {
+                self.show(&format!("/runs/{what}")).await
+            }
+            Command::Show { what } => self.show(&format!("/reports/{}", part(what))).await,
+            Command::Export { name } => {
+                let text = self.get(&format!("/reports/{}/toml", part(name))).await?;
+                say!("{}", words(at(&text, "/toml")).trim_end())?;
+                Ok(Exit::Done)
+            }
+            Command::Runs { name, count } => {
+                let found = self.get(&format!("/runs?limit={count}{}", and(name))).await?;
+                self.rows(
+                    at(&found, "/runs"),
+                    &[
+                        ("RUN", "/run/run_id"),
+                        ("NAME", "/name"),
+                        ("NOMINAL (UTC)", "/nominal_at"),
+                        ("STATE", "/state"),
+                        ("ROWS", "/run/file/rows"),
+                        ("FILE", "/run/file/file_name"),
+                    ],
+                )
+            }
+            Command::Deliveries { name, count, .. } => {
+                let found = self.get(&format!("/deliveries?limit={count}{}", and(name))).await?;
+                self.rows(
+                    at(&found, "/deliveries"),
+                    &[
+                        ("RUN", "/run_id"),
+                        ("NAME", "/name"),
+                        ("BY", "/kind"),
+                        ("TO", "/address"),
+                        ("STATE", "/state"),
+                        ("SINCE (UTC)", "/created_at"),
+                        ("REPLY", "/reply"),
+                    ],
+                )
+            }
+            Command::Sources => {
+                let found = self.get("/sources").await?;
+                self.rows(
+                    at(&found, "/sources"),
+                    &[("SOURCE", "/name"), ("KIND", "/kind"), ("ACCOUNT", "/account"), ("LEFT", "/left")],
+                )
+            }
+            _ => self.act_on(command).await,
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here works on the host itself")]
+    async fn act_on(&self, command: &Command) -> anyhow::Result<Exit> {
+        match command {
+            Command::Run(arguments) => self.run(arguments).await,
+            Command::Pause { name } => {
+                self.act(&format!("/reports/{}/pause", part(name)), &Value::Null).await
+            }
+            Command::Resume { name } => {
+                self.act(&format!("/reports/{}/resume", part(name)), &Value::Null).await
+            }
+            Command::Rerun { run } => {
+                let asked = self.post(&format!("/runs/{run}/rerun"), &Value::Null).await?;
+                self.follow(&asked).await
+            }
+            Command::Deliver(which) => {
+                self.act(&format!("/runs/{}/deliver", which.run()), &Value::Null).await
+            }
+            Command::Release(which) => {
+                self.act(&format!("/runs/{}/release", which.run()), &Value::Null).await
+            }
+            Command::Resend { which, to } => {
+                self.act(&format!("/runs/{}/resend", which.run()), &json!({ "to": to, "only": which.only() }))
+                    .await
+            }
+            Command::Discard { which, reason } => {
+                let body = json!({ "reason": reason, "only": which.only() });
+                self.act(&format!("/runs/{}/discard", which.run()), &body).await
+            }
+            _ => Err(told(
+                Exit::Wrong,
+                "this command works on the host itself; with --server there are list, show, export, runs, deliveries, \
+                 sources, run, rerun, pause, resume, deliver, release, resend and discard",
+            )),
+        }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let mut request = self.client.request(method, format!("{}/api/v1{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let failed = |error: reqwest::Error| {
+            let error = anyhow::Error::new(error.without_url());
+            error.context(format!("ask `{}`", self.base))
+        };
+        let answer = request.send().await.map_err(failed)?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(failed)?;
+        let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(value);
+        }
+        let detail =
+            at(&value, "/detail").as_str().map_or_else(|| format!("it answered {status}"), ToOwned::to_owned);
+        let detail = if status == StatusCode::UNAUTHORIZED {
+            format!("{detail}; put a token of that host into $LEGWORK_TOKEN (`legwork token add` there)")
+        } else {
+            detail
+        };
+        Err(told(exit_of(status), detail))
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.ask(Method::GET, path, &Value::Null).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.ask(Method::POST, path, body).await
+    }
+
+    async fn act(&self, path: &str, body: &Value) -> anyhow::Result<Exit> {
+        let done = self.post(path, body).await?;
+        match at(&done, "/deliveries").as_i64() {
+            Some(count) => say!("{count} deliveries")?,
+            None => say!("done")?,
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn list(&self) -> anyhow::Result<Exit> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let mut page = self.get(&format!("/reports?limit=500&after={}", part(&after))).await?;
+            if let Some(reports) = page.pointer_mut("/reports").and_then(Value::as_array_mut) {
+                all.append(reports);
+            }
+            match at(&page, "/next").as_str() {
+                Some(next) => next.clone_into(&mut after),
+                None => break,
+            }
+        }
+        let columns = [
+            ("24 H", "/generated_in_last_24_h"),
+            ("NAME", "/name"),
+            ("VERDICT", "/verdict"),
+            ("LAST FILE (UTC)", "/generated_at"),
+            ("ROWS", "/rows"),
+            ("NEXT DUE (UTC)", "/next_at"),
+        ];
+        self.rows(&Value::Array(all), &columns)
+    }
+
+    async fn show(&self, path: &str) -> anyhow::Result<Exit> {
+        let found = self.get(path).await?;
+        if self.json {
+            print_json(&found)?;
+        } else if let Some(toml) = at(&found, "/toml").as_str() {
+            say!(
+                "{}  {}  version {}\n\n{}",
+                words(at(&found, "/report/name")),
+                words(at(&found, "/report/state")),
+                at(&found, "/version"),
+                toml.trim_end()
+            )?;
+        } else {
+            tell(&found)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn rows(&self, list: &Value, columns: &[(&str, &str)]) -> anyhow::Result<Exit> {
+        if self.json {
+            print_json(list)?;
+            return Ok(Exit::Done);
+        }
+        let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
+        let cell = |one: &Value, path: &str| one.pointer(path).map_or_else(|| "-".to_owned(), words);
+        let each = list.as_array().into_iter().flatten();
+        let rows: Vec<Vec<String>> =
+            each.map(|one| columns.iter().map(|(_, path)| cell(one, path)).collect()).collect();
+        table(&headers, &rows)?;
+        Ok(Exit::Done)
+    }
+
+    async fn run(&self, arguments: &RunArguments) -> anyhow::Result<Exit> {
+        let body =
+            json!({ "period": arguments.period(), "to": arguments.to(), "no_send": arguments.no_send() });
+        let asked = self.post(&format!("/reports/{}/run", part(arguments.name())), &body).await?;
+        self.follow(&asked).await
+    }
+
+    /// Waits for a run's end and its first attempts, and tells how it went.
+    async fn follow(&self, asked: &Value) -> anyhow::Result<Exit> {
+        let path = format!("/occurrences/{}", at(asked, "/occurrence_id"));
+        let line = StatusLine::new();
+        loop {
+            let found = self.get(&path).await?;
+            let state = words(at(&found, "/occurrence/state"));
+            let untried = |one: &Value| {
+                at(one, "/state") == "pending" && at(one, "/attempts").as_array().is_none_or(Vec::is_empty)
+            };
+            let open = at(&found, "/deliveries").as_array().is_some_and(|all| all.iter().any(untried));
+            if matches!(state.as_str(), "done" | "failed" | "skipped") && !open {
+                line.clear();
+                if self.json {
+                    print_json(&found)?;
+                } else {
+                    tell(&found)?;
+                }
+                return Ok(if state == "done" { Exit::Done } else { Exit::Failed });
+            }
+            line.show(&format!("{state} …"));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+fn exit_of(status: StatusCode) -> Exit {
+    match status {
+        StatusCode::NOT_FOUND => Exit::NotFound,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::FORBIDDEN => Exit::Wrong,
+        StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Exit::Later,
+        _ => Exit::Failed,
+    }
+}
+
+static NULL: Value = Value::Null;
+
+/// What stands at a JSON pointer; null where nothing does.
+fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    value.pointer(path).unwrap_or(&NULL)
+}
+
+/// A part of a path or query.
+fn part(text: &str) -> String {
+    escaped(text, "")
+}
+
+/// A value for people.
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Bool(true) => "● yes".to_owned(),
+        Value::Bool(false) => "  no".to_owned(),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn tell(found: &Value) -> anyhow::Result<()> {
+    let (occurrence, run) = (at(found, "/occurrence"), at(found, "/occurrence/run"));
+    say!(
+        "{} run {}: {}",
+        words(at(occurrence, "/name")),
+        words(at(run, "/run_id")),
+        words(at(occurrence, "/state"))
+    )?;
+    if let Some(error) = at(run, "/error").as_str() {
+        say!("  {error}")?;
+    }
+    if let Some(file) = at(run, "/file/file_name").as_str() {
+        say!("  {file} ({} rows, {} bytes)", at(run, "/file/rows"), at(run, "/file/bytes"))?;
+    }
+    for delivery in at(found, "/deliveries").as_array().into_iter().flatten() {
+        let last = at(delivery, "/attempts").as_array().and_then(|attempts| attempts.last());
+        let reply = last.map_or_else(|| "not tried yet".to_owned(), |attempt| words(at(attempt, "/reply")));
+        say!(
+            "  {} {}: {} ({reply})",
+            words(at(delivery, "/kind")),
+            words(at(delivery, "/address")),
+            words(at(delivery, "/state"))
+        )?;
+    }
+    Ok(())
+}
