@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -60,7 +61,8 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
         }
         None => tempfile::Builder::new().prefix("legwork-demo-").tempdir()?.keep(),
     };
-    Demo { folder, program: std::env::current_exe().context("find this program")? }.run(arguments.stay)
+    let page = free_port().context("find a free port")?;
+    Demo { folder, program: std::env::current_exe().context("find this program")?, page }.run(arguments.stay)
 }
 
 fn export(segments: u64, days: u64, file: &Path) -> anyhow::Result<u64> {
@@ -98,6 +100,13 @@ fn export(segments: u64, days: u64, file: &Path) -> anyhow::Result<u64> {
 struct Demo {
     folder: PathBuf,
     program: PathBuf,
+    /// Where its page is.
+    page: SocketAddr,
+}
+
+/// A port of this host that nobody listens on now.
+fn free_port() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 const CONFIG: &str = "\
@@ -123,7 +132,8 @@ impl Demo {
         for name in ["jobs", "reports"] {
             std::fs::create_dir(self.folder.join(name)).with_context(|| format!("make `{name}`"))?;
         }
-        std::fs::write(self.folder.join("legwork.toml"), CONFIG)?;
+        let config = format!("{CONFIG}\n[web]\nlisten = \"{}\"\n", self.page);
+        std::fs::write(self.folder.join("legwork.toml"), config)?;
         let feed = self.folder.join("centre.ndjson");
         export(SEGMENTS, DAYS, &feed)?;
         say!("1. import the segments")?;
@@ -278,9 +288,12 @@ impl Demo {
             "  legwork check                              change a job in {} and see",
             self.folder.join("jobs").display()
         )?;
-        say!("  legwork serve                              the daemon, in the foreground")?;
+        say!(
+            "  legwork serve                              the daemon, with its page at http://{}/",
+            self.page
+        )?;
         if stay {
-            say!("\nThe daemon goes on; Ctrl-C stops it.")?;
+            say!("\nThe daemon goes on, with its page at http://{}/; Ctrl-C stops it.", self.page)?;
         }
         Ok(())
     }

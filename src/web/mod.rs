@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What somebody asks for is a row in the store, written by [`crate::daemon::ask`]; nothing here sends or makes anything
-//! but the answer of an endpoint. Each section tells a refusal in its own shape: handlers return [`refused::Refused`].
+//! but the answer of an endpoint. Each section tells a refusal in its own shape: handlers return `refused::Refused`.
 
 mod access;
 mod acts;
