@@ -26,6 +26,7 @@ mod view;
 use std::sync::Arc;
 
 use axum::Router;
+use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,9 @@ pub enum WebError {
         #[source]
         source: std::io::Error,
     },
+    /// The socket that systemd handed over.
+    #[error("take the socket that systemd hands over (`legwork.socket`)")]
+    Handed(#[source] std::io::Error),
     /// Others than this host would reach it, and nobody has to log in.
     #[error(
         "`[web] listen = \"{0}\"` is reached by others than this host, and nobody has to log in; make a user \
@@ -123,15 +127,27 @@ impl Listening {
     }
 }
 
-/// Takes the config's address; `None` where it has none.
+/// Takes the socket that systemd hands over, else the config's address; `None` where there is neither.
 pub async fn listen(core: &Core) -> Result<Option<Listening>, WebError> {
-    let Some(address) = core.config.web.listen else { return Ok(None) };
+    let handed = ListenFd::from_env().take_tcp_listener(0).map_err(WebError::Handed)?;
+    let (listener, address) = match (handed, core.config.web.listen) {
+        (None, None) => return Ok(None),
+        (Some(socket), _) => {
+            socket.set_nonblocking(true).map_err(WebError::Handed)?;
+            let listener = TcpListener::from_std(socket).map_err(WebError::Handed)?;
+            let address = listener.local_addr().map_err(WebError::Handed)?;
+            (listener, address)
+        }
+        (None, Some(address)) => {
+            let bound = TcpListener::bind(address).await;
+            (bound.map_err(|source| WebError::Listen { address, source })?, address)
+        }
+    };
     let loopback = address.ip().is_loopback();
+    // Nothing is accepted before this is known.
     if !loopback && !core.store.read_blocking("read the users", users::has_users)? {
         return Err(WebError::NoUsers(address));
     }
-    let bound = TcpListener::bind(address).await;
-    let listener = bound.map_err(|source| WebError::Listen { address, source })?;
     Ok(Some(Listening { listener, loopback }))
 }
 

@@ -397,3 +397,26 @@ fn a_file_too_large_for_a_mail_is_fetched_by_a_link_that_ends() {
     assert!(!legwork.log().contains(&link[3..]));
     assert!(!legwork.ask("select details from delivery").contains("/d/"), "the ledger holds no key");
 }
+
+#[test]
+fn systemd_may_hand_the_socket_over() {
+    let port = free_port();
+    let legwork = Legwork::new("");
+    let mut daemon = std::process::Command::new("systemd-socket-activate")
+        .args(["--listen", &format!("127.0.0.1:{port}"), "--"])
+        .arg(crate::support::program())
+        .arg("--config")
+        .arg(legwork.path("legwork.toml"))
+        .arg("serve")
+        .env_remove("NOTIFY_SOCKET")
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // The first connection starts it, and is answered by it.
+    wait_for("the socket", || TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
+    call(port, "GET", "/healthz", &[], b"").is(200);
+    call(port, "GET", "/", &[], b"").is(200);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}
