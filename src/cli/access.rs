@@ -55,7 +55,8 @@ pub(super) enum TokenCommand {
         /// view, run, edit or admin; each may what the ones before it may.
         #[arg(long)]
         role: Role,
-        /// An account of the segment store that it may read; all of them when absent. More than once for several.
+        /// An account of the segment store that it may read over the vendors' endpoints; such a token opens nothing else.
+        /// More than once for several.
         #[arg(long, value_name = "ACCOUNT")]
         account: Vec<String>,
     },

@@ -39,9 +39,8 @@ fn run(config: Config, clock: crate::clock::Clock) -> anyhow::Result<Exit> {
         let serving = async {
             let (gently, now) = (stop.gently.clone(), core.clone());
             let page = async {
-                match page {
-                    Some(page) => web::serve(page, now, wake.clone(), gently).await,
-                    None => Ok(()),
+                if let Some(page) = page {
+                    web::serve(page, now, wake.clone(), gently).await;
                 }
             };
             let reports = async {
@@ -50,10 +49,8 @@ fn run(config: Config, clock: crate::clock::Clock) -> anyhow::Result<Exit> {
                 stop.gently.cancel();
                 ended
             };
-            let (page, reports) = tokio::join!(page, reports);
-            reports?;
-            page?;
-            Ok::<_, anyhow::Error>(())
+            let ((), reports) = tokio::join!(page, reports);
+            reports.map_err(anyhow::Error::new)
         };
         tokio::pin!(serving);
         loop {

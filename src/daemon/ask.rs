@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::loader::past_instants;
 use super::planner::{self, by_hand, next_instants};
 use super::{Core, CoreError, prepare};
 use crate::domain::address::Address;
@@ -82,6 +83,9 @@ pub fn manual(
     now: Timestamp,
 ) -> Result<ManualRequest, AskError> {
     let outside = || AskError::Wrong("the period lies outside the years 1970 to 2199".to_owned());
+    if stored.state == DefinitionState::Retired {
+        return Err(AskError::Wrong(format!("{} is retired: bring it back before it is run", stored.name)));
+    }
     let mut occurrence = by_hand(parsed, stored.definition_id, stored.version_id, now).ok_or_else(outside)?;
     if let Some(text) = &wish.period {
         occurrence.period = period(text, parsed, now)?;
@@ -158,8 +162,8 @@ pub struct Draft {
     pub text: String,
     /// Who writes it.
     pub who: String,
-    /// Whether only they see it.
-    pub private: bool,
+    /// Whether only they see it; as it was when absent.
+    pub private: Option<bool>,
     /// Whether it must not be there yet; else it must be.
     pub new: bool,
 }
@@ -172,7 +176,12 @@ pub async fn put(core: &Arc<Core>, draft: Draft) -> Result<(), AskError> {
     let (name, text) = (draft.name.clone(), draft.text.clone());
     let revision = tokio::task::spawn_blocking(move || {
         let parsed = reading.parse(&name, &text)?;
-        Ok::<_, CoreError>(Revision {
+        if let Some(at) = past_instants(&parsed, now).values().next() {
+            return Err(AskError::Wrong(format!(
+                "`once` names {at}, which is past; correct it, or run the report now"
+            )));
+        }
+        Ok::<_, AskError>(Revision {
             next: next_instants(&reading, &parsed, now),
             replanned: planner::replanned(&reading, &parsed),
             name,
@@ -197,6 +206,10 @@ pub async fn put(core: &Arc<Core>, draft: Draft) -> Result<(), AskError> {
 fn clash(connection: &rusqlite::Connection, draft: &Draft) -> rusqlite::Result<Option<String>> {
     let name = &draft.name;
     let known = definitions::by_name(connection, name)?;
+    // A name that comes back brings its history: what was private is its maker's for good.
+    if faces::is_private_of_another(connection, name, &draft.who)? {
+        return Ok(Some(format!("the name `{name}` is taken; give this one another name")));
+    }
     let known = known.filter(|known| known.state != DefinitionState::Retired);
     Ok(match known {
         Some(StoredDefinition { file: Some(file), .. }) => {

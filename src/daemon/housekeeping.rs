@@ -13,7 +13,7 @@ use super::{Core, CoreError};
 use crate::artifacts;
 use crate::chain::chain;
 use crate::store::definitions::{self, StoredDefinition};
-use crate::store::{StoreError, housekeeping, runs, sources};
+use crate::store::{StoreError, access, housekeeping, runs, sources};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
 const REMOVED_AT_ONCE: u32 = 500;
@@ -118,6 +118,9 @@ pub async fn run(core: &Arc<Core>, task: Task) {
     }
 }
 
+/// A login that was not used for so long has ended.
+const LOGINS_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// Removes files, runs and segments that are older than `[keep]` says, and leftovers of crashes.
 async fn retention(core: &Arc<Core>) -> Result<String, String> {
     let now = core.now();
@@ -131,6 +134,9 @@ async fn retention(core: &Arc<Core>) -> Result<String, String> {
     let interactions =
         in_steps(core, move |tx| housekeeping::expire_interactions(tx, segments_before, REMOVED_AT_ONCE))
             .await?;
+    let logins_before = before(now, LOGINS_KEPT);
+    let logins = move |tx: &rusqlite::Transaction<'_>| access::expire(tx, logins_before, runs_before);
+    core.store.write("forget old logins", logins).await.map_err(|error| chain(&error))?;
     let sessions = move |tx: &rusqlite::Transaction<'_>| housekeeping::expire_sessions(tx, segments_before);
     core.store.write("remove old sessions", sessions).await.map_err(|error| chain(&error))?;
     let requests_before = before(now, REQUESTS_KEPT);

@@ -246,7 +246,7 @@ fn newly_past(
 }
 
 /// The instants of a definition's `once` schedules that are past, by the schedules' places.
-fn past_instants(definition: &Definition, now: Timestamp) -> BTreeMap<usize, Timestamp> {
+pub(super) fn past_instants(definition: &Definition, now: Timestamp) -> BTreeMap<usize, Timestamp> {
     let each = definition.schedules.iter().enumerate();
     let once = each.filter(|(_, schedule)| schedule.enabled && matches!(schedule.when, When::Once(_)));
     let first = once.filter_map(|(at, schedule)| Some((at, schedule.next(Timestamp::UNIX_EPOCH)?)));

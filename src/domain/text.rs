@@ -23,7 +23,8 @@ pub fn local(at: Timestamp, zone: &Zone) -> String {
 pub fn away(at: Timestamp, now: Timestamp) -> String {
     let seconds = at.duration_since(now).as_secs();
     let size = match seconds.abs() {
-        0..60 => format!("{} s", seconds.abs()),
+        0 => return "now".to_owned(),
+        1..60 => format!("{} s", seconds.abs()),
         60..3_600 => format!("{} min", seconds.abs() / 60),
         3_600..172_800 => format!("{} h", seconds.abs() / 3_600),
         _ => format!("{} days", seconds.abs() / 86_400),

@@ -1,4 +1,5 @@
-//! Tables `user`, `web_session`, `api_token`, `audit`: who may do what, and who did.
+//! Tables `user`, `web_session`, `api_token`, `audit`, `idempotent_request`: who may do what, who did, and what they were
+//! answered.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -227,6 +228,12 @@ pub fn audit(connection: &Connection, most: u32) -> rusqlite::Result<Vec<Audited
             })
         })?
         .collect()
+}
+
+/// Forgets requests that a process before this one had not answered: whoever sends one again finds out by what it does.
+pub fn forget_unanswered(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute("delete from idempotent_request where status is null", [])?;
+    Ok(())
 }
 
 /// What is known of a request under a key.

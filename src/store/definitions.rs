@@ -146,7 +146,9 @@ pub fn put(tx: &Transaction<'_>, revision: &Revision, now: Timestamp) -> rusqlit
     execute(
         tx,
         "insert into definition (name, file, state, created_at) values (?1, ?2, 'active', ?3)
-         on conflict (name) do update set file = excluded.file",
+         on conflict (name) do update set file = excluded.file,
+             -- What a file makes is everybody's.
+             private = iif(excluded.file is null, private, 0), made_by = iif(excluded.file is null, made_by, null)",
         params![revision.name, revision.file, stamp(now)],
     )?;
     let (definition_id, state): (i64, String) = tx

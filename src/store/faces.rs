@@ -114,10 +114,21 @@ pub fn shelved_by_name(
     connection.prepare_cached(&sql)?.query_row(params![who, name, sees_all], shelved).optional()
 }
 
-/// Says who made a definition on the page, and whether only they see it.
-pub fn set_maker(tx: &Transaction<'_>, name: &str, who: &str, private: bool) -> rusqlite::Result<()> {
+/// Whether a name is, or was, that of somebody else's private report.
+pub fn is_private_of_another(connection: &Connection, name: &str, who: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "select exists (select 1 from definition where name = ?1 and private = 1 and made_by is not ?2)",
+        )?
+        .query_row([name, who], |row| row.get(0))
+}
+
+/// Says who made a definition on the page, and whether only they see it: only its maker decides that.
+pub fn set_maker(tx: &Transaction<'_>, name: &str, who: &str, private: Option<bool>) -> rusqlite::Result<()> {
     tx.execute(
-        "update definition set made_by = coalesce(made_by, ?2), private = ?3 where name = ?1",
+        "update definition set made_by = coalesce(made_by, ?2),
+                private = case when coalesce(made_by, ?2) = ?2 then coalesce(?3, private) else private end
+         where name = ?1",
         params![name, who, private],
     )?;
     Ok(())
@@ -272,6 +283,18 @@ pub fn lists(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<S
             let json: String = row.get(1)?;
             Ok((row.get(0)?, serde_json::from_str(&json).unwrap_or_default()))
         })?
+        .collect()
+}
+
+/// The reports whose text names something, such as a mailing list, as a string of its own.
+pub fn uses(connection: &Connection, name: &str) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "select d.name from definition d join definition_version v on v.version_id = d.version_id
+             where d.state <> 'retired' and (instr(v.text, char(34) || ?1 || char(34)) or instr(v.text, char(39) || ?1 || char(39)))
+             order by d.name limit 20",
+        )?
+        .query_map([name], |row| row.get(0))?
         .collect()
 }
 

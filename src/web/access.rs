@@ -17,6 +17,7 @@ use super::refused::Refused;
 use super::serve::Peer;
 use super::{Shared, Site};
 use crate::artifacts::hex;
+use crate::chain::chain;
 use crate::daemon::ask::AskError;
 use crate::domain::access::Role;
 use crate::store::access::{self, Audited, User};
@@ -71,6 +72,18 @@ impl Who {
     /// Whether they may do what a role may.
     pub(super) fn may(&self, role: Role) -> bool {
         role <= self.role
+    }
+
+    /// Refuses who may not do what a role may on pages and in the API. Reports and files there are of no one account, so
+    /// that a token which is kept to some is for the vendors' endpoints only.
+    pub(super) fn needs_everywhere(&self, role: Role) -> Result<(), Refused> {
+        if self.accounts.is_some() {
+            let name = &self.name;
+            return Err(Refused::forbidden(format!(
+                "{name} is kept to accounts: it is for the vendors' endpoints only"
+            )));
+        }
+        self.needs(role)
     }
 
     /// Refuses who may not do what a role may.
@@ -182,7 +195,10 @@ impl Site {
             let name = headers.get(&proxy.user_header).filter(|_| trusted)?;
             name.to_str().ok().map(ToOwned::to_owned)
         });
-        let loopback = self.loopback && peer.0.ip().is_loopback();
+        // Behind a proxy everybody comes from loopback: whoever names one has people elsewhere, and needs users.
+        let web = &self.core.config.web;
+        let only_here = web.public_url.is_none() && web.proxy.is_none() && web.hosts.is_empty();
+        let loopback = self.loopback && only_here && peer.0.ip().is_loopback();
         let found = self.block(move |core| {
             let now = core.now();
             core.store
@@ -193,16 +209,12 @@ impl Site {
                 })
                 .map_err(AskError::from)
         });
+        // A token has 256 bits: nobody guesses one, and one that was removed must not lock its owner's colleagues out.
         let (who, shown_unknown) = found.await?;
         if let Some(seen) = who.as_ref().and_then(|(_, seen)| seen.clone()) {
             self.see(seen);
         }
         if who.is_none() && shown_unknown {
-            let now = self.core.now();
-            if self.logins.too_many(peer.0.ip(), now) {
-                return Err(too_many());
-            }
-            self.logins.note(peer.0.ip(), now);
             return Err(Refused::nobody("the token is not known; `legwork token add` makes one"));
         }
         Ok(who.map(|(who, _)| who))
@@ -233,6 +245,10 @@ impl Site {
             return Err(too_many());
         }
         let place = self.logins.places.acquire().await.map_err(Refused::broken)?;
+        // Others may have failed while this one waited.
+        if self.logins.too_many(peer.0.ip(), now) {
+            return Err(too_many());
+        }
         let (asked, given) = (name.to_owned(), password.to_owned());
         let user = self.block(move |core| {
             let user: Option<User> = core.store.read_blocking("read a user", |c| access::user(c, &asked))?;
@@ -260,7 +276,6 @@ impl Site {
             detail: None,
         };
         let open = move |tx: &rusqlite::Transaction<'_>| {
-            access::expire(tx, now - IDLE, now - SignedDuration::from_hours(400 * 24))?;
             access::open_session(tx, &session, user.user_id, now)?;
             access::note(tx, &line)
         };
@@ -268,14 +283,9 @@ impl Site {
         Ok(value)
     }
 
-    /// Writes a line of the audit.
-    pub(super) async fn note(
-        self: &Shared,
-        who: &Who,
-        action: &str,
-        subject: &str,
-        detail: Option<String>,
-    ) -> Result<(), Refused> {
+    /// Writes a line of the audit about what was done. What is done stays done: a line that cannot be written is an error
+    /// of ours in the log, and no reason for the sender to do it again.
+    pub(super) async fn note(self: &Shared, who: &Who, action: &str, subject: &str, detail: Option<String>) {
         let line = Audited {
             at: self.core.now(),
             who: who.name.clone(),
@@ -284,7 +294,16 @@ impl Site {
             detail,
         };
         let write = move |tx: &rusqlite::Transaction<'_>| access::note(tx, &line);
-        Ok(self.core.store.write("write the audit", write).await.map_err(AskError::from)?)
+        if let Err(error) = self.core.store.write("write the audit", write).await {
+            let (who, action, subject) = (&who.name, action, subject);
+            tracing::error!(
+                error = chain(&error),
+                who,
+                action,
+                subject,
+                "a line of the audit was not written"
+            );
+        }
     }
 }
 

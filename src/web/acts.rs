@@ -1,6 +1,6 @@
 //! What pages and the API do alike: look what somebody may see, ask for what they may ask for, and note it.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 
@@ -113,7 +113,7 @@ pub(super) async fn run(site: &Shared, who: &Who, name: &str, wish: RunWish) -> 
     });
     let done = done.await?;
     site.wake.all();
-    site.note(who, "run", name, None).await?;
+    site.note(who, "run", name, None).await;
     Ok(done)
 }
 
@@ -123,7 +123,8 @@ pub(super) async fn pause(site: &Shared, who: &Who, name: &str) -> Result<(), Re
     let stored = site.block(move |core| Ok(seen(core, &asker, &asked)?.stored)).await?;
     ask::pause(&site.core, &stored).await?;
     site.wake.all();
-    site.note(who, "pause", name, None).await
+    site.note(who, "pause", name, None).await;
+    Ok(())
 }
 
 /// Starts them again.
@@ -131,7 +132,8 @@ pub(super) async fn resume(site: &Shared, who: &Who, name: &str) -> Result<(), R
     let (asker, asked) = (who.clone(), name.to_owned());
     site.block(move |core| ask::resume(core, &seen(core, &asker, &asked)?.stored)).await?;
     site.wake.all();
-    site.note(who, "resume", name, None).await
+    site.note(who, "resume", name, None).await;
+    Ok(())
 }
 
 /// Puts a report in force that was written here.
@@ -139,7 +141,7 @@ pub(super) async fn put(site: &Shared, who: &Who, draft: Draft) -> Result<(), As
     let (name, action) = (draft.name.clone(), if draft.new { "create" } else { "change" });
     ask::put(&site.core, draft).await?;
     site.wake.all();
-    drop(site.note(who, action, &name, None).await);
+    site.note(who, action, &name, None).await;
     Ok(())
 }
 
@@ -162,7 +164,8 @@ pub(super) async fn end(site: &Shared, who: &Who, name: &str) -> Result<(), Refu
     });
     ended.await?;
     site.wake.all();
-    site.note(who, "delete", name, None).await
+    site.note(who, "delete", name, None).await;
+    Ok(())
 }
 
 /// Does what somebody answers about a run.
@@ -181,7 +184,7 @@ pub(super) async fn answer<T: Send + 'static>(
         })
         .await?;
     site.wake.all();
-    site.note(who, action, &name, Some(format!("run {run_id}"))).await?;
+    site.note(who, action, &name, Some(format!("run {run_id}"))).await;
     Ok(done)
 }
 
@@ -230,8 +233,11 @@ pub(super) async fn download(
     asked: &HeaderMap,
 ) -> Result<Response, Refused> {
     let response = site.send(file, asked).await?;
+    if response.status() != StatusCode::OK {
+        return Ok(response);
+    }
     let detail = format!("run {}, {} bytes, sha256 {}", file.run_id, file.bytes, file.sha256);
-    site.note(who, "download", &file.name, Some(detail)).await?;
+    site.note(who, "download", &file.name, Some(detail)).await;
     Ok(response)
 }
 
@@ -260,10 +266,18 @@ pub(super) async fn set_list(
     let detail = format!("{} addresses", parsed.len());
     let (asker, listed, now) = (who.name.clone(), name.to_owned(), site.core.now());
     site.block(move |core| {
+        if parsed.is_empty() {
+            let used = core.store.read_blocking("look who uses a list", |c| faces::uses(c, &listed))?;
+            if !used.is_empty() {
+                let cure = format!("`{listed}` is used by {}; change them first", used.join(", "));
+                return Err(AskError::Wrong(cure));
+            }
+        }
         let write = move |tx: &rusqlite::Transaction<'_>| faces::set_list(tx, &listed, &parsed, &asker, now);
         core.store.write_blocking("write a mailing list", write)?;
         core.refresh_lists().map_err(AskError::from)
     })
     .await?;
-    site.note(who, "change list", name, Some(detail)).await
+    site.note(who, "change list", name, Some(detail)).await;
+    Ok(())
 }

@@ -21,6 +21,18 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 #[derive(Debug, Clone)]
 pub(super) struct Asker(pub(super) Option<Who>);
 
+/// Why nobody is let in; each section tells it in its own shape.
+#[derive(Debug, Clone)]
+struct Denied(Refused);
+
+/// Stands before every handler, inside of what gives a section's refusals their shape.
+pub(super) async fn door(request: Request<Body>, next: Next) -> Response {
+    match request.extensions().get::<Denied>() {
+        Some(Denied(refused)) => refused.clone().into_response(),
+        None => next.run(request).await,
+    }
+}
+
 /// Everything passes here.
 pub(super) async fn guard(State(site): State<Shared>, request: Request<Body>, next: Next) -> Response {
     let watch = Stopwatch::start();
@@ -29,14 +41,17 @@ pub(super) async fn guard(State(site): State<Shared>, request: Request<Body>, ne
     // Of a link only that it is one: its signature is what opens it.
     let path = if parts.uri.path().starts_with("/d/") { "/d/***" } else { parts.uri.path() }.to_owned();
     let mut name = None;
-    let mut response = match admit(&site, &parts).await {
+    match admit(&site, &parts).await {
         Ok(who) => {
             name = who.as_ref().map(|who| who.name.clone());
             parts.extensions.insert(Asker(who));
-            next.run(Request::from_parts(parts, body)).await
         }
-        Err(refused) => refused.into_response(),
-    };
+        Err(refused) => {
+            parts.extensions.insert(Asker(None));
+            parts.extensions.insert(Denied(refused));
+        }
+    }
+    let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(seconds) = response.extensions().get::<Refused>().and_then(|refused| refused.retry_after) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
@@ -61,7 +76,8 @@ async fn admit(site: &Shared, request: &Parts) -> Result<Option<Who>, Refused> {
     let changes = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
     // A browser adds cookies, and reaches loopback, by itself: what it sends must come from our own pages.
     if changes && who.as_ref().is_none_or(|who| who.by != By::Token) {
-        same_origin(&request.headers, request_host(request))?;
+        let public_url = site.core.config.web.public_url.as_deref();
+        same_origin(&request.headers, request_host(request), public_url)?;
     }
     Ok(who)
 }
@@ -86,14 +102,17 @@ fn host(request: &Parts) -> Result<String, Refused> {
 }
 
 /// A browser says where a request comes from; whoever says nothing is no browser.
-fn same_origin(headers: &HeaderMap, host: &str) -> Result<(), Refused> {
+fn same_origin(headers: &HeaderMap, host: &str, public_url: Option<&str>) -> Result<(), Refused> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let site = text(HeaderName::from_static("sec-fetch-site"));
     if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return Err(Refused::forbidden("the request comes from another site"));
     }
-    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
-    if origin.is_some_and(|origin| !origin.eq_ignore_ascii_case(host)) {
+    let bare = |url: &str| url.split_once("://").map_or(url, |(_, host)| host).to_ascii_lowercase();
+    let origin = text(header::ORIGIN).map(bare);
+    // A proxy may name us by another host than the one that its browsers know.
+    let public = public_url.map(bare);
+    if origin.is_some_and(|origin| origin != host.to_ascii_lowercase() && Some(origin) != public) {
         return Err(Refused::forbidden("the request comes from a page of another host"));
     }
     Ok(())

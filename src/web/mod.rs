@@ -79,6 +79,9 @@ const STREAMS_MAX: usize = 256;
 /// Reports that are made for a request, at the same time: each reads and writes on a thread of its own.
 const IMMEDIATE_MAX: usize = 8;
 
+/// How long work for requests may go on after a stop.
+const WORK_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// What every handler shares.
 #[derive(Debug)]
 struct Site {
@@ -118,6 +121,7 @@ impl Site {
 pub struct Listening {
     listener: TcpListener,
     loopback: bool,
+    key: Key,
 }
 
 impl Listening {
@@ -148,23 +152,19 @@ pub async fn listen(core: &Core) -> Result<Option<Listening>, WebError> {
     if !loopback && !core.store.read_blocking("read the users", users::has_users)? {
         return Err(WebError::NoUsers(address));
     }
-    Ok(Some(Listening { listener, loopback }))
+    let path = core.config.web_key();
+    let key = Key::open(&path).map_err(|source| WebError::Key { path, source })?;
+    core.store.write_blocking("forget unanswered requests", users::forget_unanswered)?;
+    Ok(Some(Listening { listener, loopback, key }))
 }
 
 /// Serves until it is told to stop; requests that are being answered then get a few seconds.
-pub async fn serve(
-    listening: Listening,
-    core: Arc<Core>,
-    wake: Wake,
-    stop: CancellationToken,
-) -> Result<(), WebError> {
-    let path = core.config.web_key();
-    let key = Key::open(&path).map_err(|source| WebError::Key { path, source })?;
+pub async fn serve(listening: Listening, core: Arc<Core>, wake: Wake, stop: CancellationToken) {
     let most = core.config.web.connections;
     let site = Arc::new(Site {
         core,
         wake,
-        key,
+        key: listening.key,
         logins: Logins::default(),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         immediate: Arc::new(Semaphore::new(IMMEDIATE_MAX)),
@@ -179,7 +179,9 @@ pub async fn serve(
     }
     serve::accept(listening.listener, router(&site), most, stop).await;
     site.work.close();
-    Ok(())
+    if tokio::time::timeout(WORK_LIMIT, site.work.wait()).await.is_err() {
+        tracing::warn!(left = site.work.len(), "work for requests was left");
+    }
 }
 
 fn router(site: &Shared) -> Router {

@@ -14,11 +14,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::access::Who;
-use super::guard::Asker;
+use super::guard::{Asker, door};
 use super::refused::Refused;
 use super::{Shared, Site};
-use crate::daemon::Core;
 use crate::daemon::ask::AskError;
+use crate::daemon::{Core, CoreError};
 use crate::domain::access::Role;
 use crate::store::{faces, sources};
 
@@ -49,6 +49,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .layer(axum::middleware::from_fn(door))
 }
 
 /// Whether the store answers: then reports can be made and asked for.
@@ -65,7 +66,7 @@ async fn metrics(
     axum::Extension(Asker(who)): axum::Extension<Asker>,
 ) -> Result<Response, Refused> {
     let who: Who = who.ok_or_else(|| Refused::nobody("show a token with the role view"))?;
-    who.needs(Role::View)?;
+    who.needs_everywhere(Role::View)?;
     let asked = site.clone();
     let text = site.block(move |core| exposition(&asked, core)).await?;
     let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -134,7 +135,7 @@ fn exposition(site: &Site, core: &Core) -> Result<String, AskError> {
     }
     let mut text = String::new();
     let encoded = prometheus_client::encoding::text::encode(&mut text, &registry);
-    encoded.map_err(|error| AskError::Gone(error.to_string()))?;
+    encoded.map_err(|error| CoreError::Housekeeping(error.to_string()))?;
     Ok(text)
 }
 

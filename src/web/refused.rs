@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::chain::chain;
+use crate::daemon::CoreError;
 use crate::daemon::ask::AskError;
 
 /// Why a request is not answered as it was meant.
@@ -54,7 +55,10 @@ impl From<AskError> for Refused {
         match error {
             AskError::NotFound(text) => Self::absent(text),
             AskError::Wrong(text) => Self::wrong(text),
-            AskError::Later(text) => Self::new(StatusCode::CONFLICT, text),
+            // What is wrong with a definition is for whoever asked for it.
+            AskError::Later(text) | AskError::Core(CoreError::Definition(text)) => {
+                Self::new(StatusCode::CONFLICT, text)
+            }
             AskError::Gone(text) => Self::new(StatusCode::GONE, text),
             AskError::Store(error) if error.is_busy() => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())

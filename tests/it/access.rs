@@ -310,8 +310,10 @@ fn paths_heads_and_bodies_that_are_too_much_are_refused() {
     }
     let injected = site.get("/login?to=%2F%0d%0aSet-Cookie:%20a=b").is(303);
     assert!(injected.header("set-cookie").is_none(), "{injected:?}");
-    let elsewhere = site.get("/login?to=%2F%2Fevil.example").is(303);
-    assert_eq!(elsewhere.header("location"), Some("/"));
+    for to in ["%2F%2Fevil.example", "/%09/evil.example", "/%5Cevil.example", "https://evil.example"] {
+        let elsewhere = site.get(&format!("/login?to={to}")).is(303);
+        assert_eq!(elsewhere.header("location"), Some("/"), "{to}");
+    }
     let big = "x".repeat((1 << 20) + 1);
     site.send("POST", "/api/v1/check", &[], &big).is(413);
     site.send("POST", "/new", &[], &big).is(413);
@@ -419,4 +421,102 @@ fn systemd_may_hand_the_socket_over() {
     call(port, "GET", "/", &[], b"").is(200);
     daemon.kill().unwrap();
     daemon.wait().unwrap();
+}
+
+#[test]
+fn a_token_kept_to_accounts_opens_the_vendors_endpoints_only() {
+    let site = ran("");
+    site.user("jane", "admin");
+    let token = site.token(&["partner", "--role", "admin", "--account", "default"]);
+    let shown = [("Authorization", format!("Bearer {token}"))];
+    let shown: Vec<(&str, &str)> = shown.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    site.get_with("/api/account/default/agent-segments?source=x", &shown).is(200);
+    for path in
+        ["/", "/new", "/reports/daily/file", "/metrics", "/access", "/api/v1/reports", "/api/v1/runs/1/file"]
+    {
+        let told = site.get_with(path, &shown).is(403).text();
+        assert!(
+            told.contains("the vendors&#x27; endpoints only") || told.contains("the vendors' endpoints only"),
+            "{told}"
+        );
+    }
+    site.send("POST", "/api/v1/tokens", &shown, "{\"name\":\"wide\",\"role\":\"admin\"}").is(403);
+}
+
+#[test]
+fn a_name_that_comes_back_opens_nothing_of_its_former_maker() {
+    let site = ran("");
+    let (anna, bert) = (site.user("anna", "edit"), site.user("bert", "edit"));
+    let (anna, bert) = ([("Cookie", anna.as_str())], [("Cookie", bert.as_str())]);
+    let make = |who: &[(&str, &str)], private: bool| {
+        let body =
+            serde_json::json!({ "name": "secret", "toml": job(DAY, ""), "private": private }).to_string();
+        site.send("POST", "/api/v1/reports", who, &body)
+    };
+    make(&anna, true).is(201);
+    site.send("POST", "/api/v1/reports/secret/run", &anna, "").is(202);
+    site.legwork.wait_until("select count(*) from artifact", "2");
+    site.send("DELETE", "/api/v1/reports/secret", &anna, "").is(204);
+    // What is deleted is not run any more, and its name opens its history to nobody else.
+    site.send("POST", "/api/v1/reports/secret/run", &anna, "").is(400);
+    assert!(make(&bert, false).is(409).text().contains("is taken"));
+    make(&bert, true).is(409);
+    make(&anna, true).is(201);
+    // A change that says nothing of it leaves it private.
+    let body = serde_json::json!({ "toml": job(DAY, "[output]\nformat = \"tsv\"\n") }).to_string();
+    site.send("PUT", "/api/v1/reports/secret", &anna, &body).is(200);
+    site.get_with("/api/v1/reports/secret", &bert).is(404);
+    // Nobody hides somebody else's report.
+    let public = serde_json::json!({ "name": "open", "toml": job(DAY, "") }).to_string();
+    site.send("POST", "/api/v1/reports", &anna, &public).is(201);
+    let hide = serde_json::json!({ "toml": job(DAY, ""), "private": true }).to_string();
+    site.send("PUT", "/api/v1/reports/open", &bert, &hide).is(200);
+    site.get_with("/api/v1/reports/open", &anna).is(200);
+    site.get_with("/api/v1/reports/open", &bert).is(200);
+    // A job file of that name makes it everybody's.
+    site.send("DELETE", "/api/v1/reports/secret", &anna, "").is(204);
+    site.legwork.job("secret", &job(DAY, ""));
+    site.legwork.run(&["apply"]).ok();
+    site.get_with("/api/v1/reports/secret", &bert).is(200);
+}
+
+#[test]
+fn refusals_of_the_door_have_their_sections_shape() {
+    let site = ran("");
+    site.user("jane", "admin");
+    let wrong = [("Authorization", "Bearer wrong")];
+    let problem = site.get_with("/api/v1/reports", &wrong).is(401);
+    assert_eq!(problem.header("content-type"), Some("application/problem+json"));
+    assert_eq!(problem.header("www-authenticate"), Some("Bearer"));
+    let vendor = site.get_with("/api/account/1/agent-segments?source=x", &wrong).is(401).json();
+    assert_eq!(vendor["reason"], "unauthorized");
+    let page = site.get_with("/", &[("Host", "evil.example")]).is(421).text();
+    assert!(page.contains("<h1>"), "{page}");
+    // Many at once get no more guesses than one after the other.
+    let port = site.port;
+    let guess = move || call(port, "POST", "/login", &[], b"name=jane&password=wrong").status;
+    let guesses: Vec<_> = (0..40).map(|_| std::thread::spawn(guess)).collect();
+    let heard = guesses.into_iter().filter(|_| true).map(|one| one.join().unwrap());
+    assert!(heard.filter(|status| *status == 401).count() <= 11);
+    // A stale token's owner is not locked out with them.
+    let token = site.token(&["monitor", "--role", "view"]);
+    site.get_with("/metrics", &[("X-Auth-Token", &token)]).is(200);
+}
+
+#[test]
+fn whoever_names_a_proxy_needs_users() {
+    let mut site = Site::new("public_url = \"https://reports.x.example\"\n");
+    site.start();
+    let redirected = site.get("/").is(303);
+    assert_eq!(redirected.header("location"), Some("/login?to=%2F"));
+    let cookie = site.user("jane", "admin");
+    let jane =
+        [("Cookie", cookie.as_str()), ("Host", "reports.x.example"), ("Origin", "https://reports.x.example")];
+    site.post("/lists", &jane, &[("name", "team"), ("addresses", "a@x.example")]).is(303);
+    // Through a proxy that names us otherwise.
+    let behind = [("Cookie", cookie.as_str()), ("Origin", "https://reports.x.example")];
+    site.post("/lists", &behind, &[("name", "team"), ("addresses", "b@x.example")]).is(303);
+    let told =
+        site.post("/lists", &jane, &[("new", "1"), ("name", "team"), ("addresses", "c@x.example")]).is(422);
+    assert!(told.text().contains("there is a list `team` already"));
 }

@@ -101,6 +101,9 @@ fn a_list_made_on_the_page_is_one_that_jobs_may_name() {
         "boss@x.example,other@x.example"
     );
     site.send("PUT", "/api/v1/lists/bosses", &[JSON], "{\"addresses\": [\"no address\"]}").is(400);
+    assert!(site.send("DELETE", "/api/v1/lists/bosses", &[], "").is(400).text().contains("used by weekly"));
+    fs::remove_file(site.legwork.path("jobs/weekly.toml")).unwrap();
+    site.legwork.run(&["apply", "--allow-retire"]).ok();
     site.send("DELETE", "/api/v1/lists/bosses", &[], "").is(204);
     site.send("DELETE", "/api/v1/lists/bosses", &[], "").is(404);
 }
@@ -274,4 +277,46 @@ fn the_command_line_asks_a_daemon_elsewhere() {
     let json = run(&token, &["-o", "json", "list"]).ok();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()[0]["name"], "daily");
     assert!(!elsewhere.path("state").exists(), "nothing is opened here");
+}
+
+#[test]
+fn whoever_hangs_up_finds_the_answer_under_the_key() {
+    use std::io::Write;
+    let site = site();
+    for round in 0..20 {
+        let key = format!("run-{round}");
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", site.port)).unwrap();
+        let head = format!(
+            "POST /api/v1/reports/daily/run HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {key}\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        drop(stream);
+        // The same request again: the first one's answer, once it is there.
+        crate::support::wait_for("the answer", || {
+            let again = site.send("POST", "/api/v1/reports/daily/run", &[("Idempotency-Key", &key)], "");
+            if again.status == 202 { Ok(()) } else { Err(format!("{again:?}")) }
+        });
+    }
+    let asked = site.send(
+        "POST",
+        "/api/v1/tokens",
+        &[JSON, ("Idempotency-Key", "t")],
+        "{\"name\":\"t\",\"role\":\"view\"}",
+    );
+    let token = asked.is(201).json()["token"].as_str().unwrap().to_owned();
+    assert!(!site.legwork.ask("select group_concat(body) from idempotent_request").contains(&token));
+}
+
+#[test]
+fn a_list_in_use_is_not_removed() {
+    let site = site();
+    site.send("PUT", "/api/v1/lists/team", &[JSON], "{\"addresses\": [\"boss@x.example\"]}").is(200);
+    let toml = job(DAY, "[[deliver]]\nemail = { to = [\"team\"] }\n");
+    let made = serde_json::json!({ "name": "uses-team", "toml": toml }).to_string();
+    site.send("POST", "/api/v1/reports", &[JSON], &made).is(201);
+    let told = site.send("DELETE", "/api/v1/lists/team", &[], "").is(400);
+    assert!(told.json()["detail"].as_str().unwrap().contains("uses-team"), "{told:?}");
+    let past = job(DAY, "[[schedule]]\nonce = \"2020-01-01T06:00\"\n");
+    let made = serde_json::json!({ "name": "late", "toml": past }).to_string();
+    assert!(site.send("POST", "/api/v1/reports", &[JSON], &made).is(409).text().contains("which is past"));
 }

@@ -128,6 +128,9 @@ fn words_are_read_as_the_pages_write_them() {
         ("2020-08-01 00:00:00", "2020-09-01 00:00:00", "the end is exclusive"),
         ("\"COMMA\"", "\"EXCEL\"", "COMMA, PIPE, TAB"),
         ("\"ONCE\"", "\"DAILY\"", "no destination is configured"),
+        ("2020-08-01 00:00:00", "2020-08-01 05:00:00-09:00", "send it as"),
+        ("\"secureAgentIds\":\"\"", "\"secureAgentIds\":[\"zz\"]", "secureAgentIds is not served"),
+        ("\"agentIds\":[]", "\"agentIds\":[{\"id\":9}]", "which is no id"),
         ("{", "[", "no JSON"),
     ] {
         let answer = with(from, to);
@@ -153,6 +156,11 @@ fn a_request_that_repeats_makes_a_definition_once() {
     assert_eq!(streaming(&site, "99990001", &daily), answer, "the same request is the same report");
     assert_eq!(site.legwork.ask("select count(*) from definition"), "1");
     let text = site.legwork.run(&["export", name.as_str().unwrap()]).ok();
+    let weekly = "\"WEEKLY\", \"daysOfWeek\": [\"MONDAY\", \"THURSDAY\"], \"startTime\": \"06:30:00\"";
+    let answer = streaming(&site, "99990001", &body("inbound.json").replace("\"ONCE\"", weekly));
+    let json: serde_json::Value = serde_json::from_str(answer.lines().next().unwrap()).unwrap();
+    let days = site.legwork.run(&["export", json["name"].as_str().unwrap()]).ok();
+    assert!(days.contains("on = \"monday\"") && days.contains("on = \"thursday\""), "{days}");
     for part in
         ["repeat = \"daily\"", "at = \"06:30\"", "period = \"yesterday\"", "ops@x.example", "99990001"]
     {

@@ -195,7 +195,7 @@ async fn put(
     site: &Shared,
     who: &Who,
     name: &str,
-    (toml, private): (String, bool),
+    (toml, private): (String, Option<bool>),
     new: bool,
 ) -> Result<(), Refused> {
     let parsed: Result<DefinitionName, _> = name.parse();
@@ -221,7 +221,7 @@ pub(super) async fn create(
     request: Request<Body>,
 ) -> Answer {
     let new: NewReport = json(request).await?;
-    put(&site, &who, &new.name, (new.toml, new.private), true).await?;
+    put(&site, &who, &new.name, (new.toml, Some(new.private)), true).await?;
     let made = site.block(move |core| whole(core, &who, &new.name)).await?;
     answer(&asked, StatusCode::CREATED, &made)
 }
@@ -495,7 +495,7 @@ pub(super) async fn make_token(
         let taken = format!("there is a token `{}` already", new.name);
         return Err(Refused::new(StatusCode::CONFLICT, taken));
     }
-    site.note(&who, "make token", &new.name, Some(format!("role {}", new.role))).await?;
+    site.note(&who, "make token", &new.name, Some(format!("role {}", new.role))).await;
     answer(&asked, StatusCode::CREATED, &ShownToken { name: new.name, token: value })
 }
 

@@ -29,10 +29,17 @@ pub(super) async fn idempotent(
     next: Next,
 ) -> Response {
     let key = request.headers().get("idempotency-key").filter(|_| *request.method() != Method::GET).cloned();
-    let (Some(key), Some(who)) = (key, asker.0) else { return next.run(request).await };
-    match answer(&site, &who.name, key.to_str().unwrap_or_default(), request, next).await {
-        Ok(response) => response,
-        Err(refused) => refused.into_response(),
+    // A token is shown once: its answer is not kept, so a second request makes a second token, or finds the name taken.
+    let kept = !request.uri().path().ends_with("/tokens");
+    let (Some(key), Some(who), true) = (key, asker.0, kept) else { return next.run(request).await };
+    let key = key.to_str().unwrap_or_default().to_owned();
+    let shared = site.clone();
+    // Whoever hangs up must find the answer under the key afterwards: the work is not the connection's.
+    let work = async move { answer(&shared, &who.name, &key, request, next).await };
+    match site.work.spawn(work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(refused)) => refused.into_response(),
+        Err(error) => Refused::broken(error).into_response(),
     }
 }
 

@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
 use axum::{Extension, Router};
@@ -21,6 +21,7 @@ use serde_json::json;
 
 use self::openapi::{Operation, Parameter, Place};
 use super::Shared;
+use super::guard::door;
 use super::pages::needs;
 use super::refused::Refused;
 use crate::domain::access::Role;
@@ -93,6 +94,7 @@ pub(super) fn routes(site: &Shared) -> Router<Shared> {
             axum::routing::any(async || Refused::absent("there is no such operation")),
         )
         .layer(from_fn_with_state(site.clone(), idempotent::idempotent))
+        .layer(from_fn(door))
         .layer(from_fn_with_state(site.clone(), tell))
 }
 

@@ -99,9 +99,8 @@ pub(super) struct NewReport {
 pub(super) struct Draft {
     /// What a job file would hold.
     pub(super) toml: String,
-    /// Whether only its maker sees it.
-    #[serde(default)]
-    pub(super) private: bool,
+    /// Whether only its maker sees it; as it was when absent.
+    pub(super) private: Option<bool>,
 }
 
 /// A report's text.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
@@ -93,6 +94,15 @@ impl Write for Pieces {
     }
 }
 
+/// Ends the making of a report when its answer is let go, whoever lets go of it.
+struct GivenUp(Arc<Progress>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// Makes the report and streams it. An error before the first byte is an answer of its own; one behind it breaks the
 /// connection without the last chunk, so that no client takes a part for the whole.
 pub(super) async fn answer(
@@ -109,18 +119,28 @@ pub(super) async fn answer(
     })?;
     let (sender, mut pieces) = channel(QUEUED_PIECES);
     let (core, who) = (site.core.clone(), who.name.clone());
-    tokio::task::spawn_blocking(move || {
+    let progress = Arc::new(Progress::default());
+    let (given_up, watched) = (GivenUp(progress.clone()), progress.clone());
+    let making = tokio::task::spawn_blocking(move || {
         let failed = sender.clone();
-        if let Err(error) = make(&core, &who, &immediate, sender) {
+        if let Err(error) = make(&core, &who, &immediate, &progress, sender) {
             drop(failed.blocking_send(Err(io::Error::other(error))));
         }
         drop(place);
+    });
+    let stop = site.stop.clone();
+    site.work.spawn(async move {
+        // Nobody waits for a report while the daemon stops.
+        tokio::select! {
+            () = stop.cancelled() => watched.end(),
+            _ = making => {}
+        }
     });
     match pieces.recv().await {
         None => Err(Refused::broken("a report ended without a byte")),
         Some(Err(error)) => Err(Refused::broken(error)),
         Some(Ok(first)) => {
-            let body = Body::from_stream(stream(first, pieces));
+            let body = Body::from_stream(stream(first, pieces, given_up));
             Ok(([(header::CONTENT_TYPE, media_type)], body).into_response())
         }
     }
@@ -129,11 +149,18 @@ pub(super) async fn answer(
 fn stream(
     first: Bytes,
     pieces: Receiver<io::Result<Bytes>>,
+    given_up: GivenUp,
 ) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
-    let rest = futures_util::stream::unfold(pieces, async |mut pieces| {
-        let piece = pieces.recv().await?;
-        Some((piece, pieces))
-    });
+    let rest =
+        futures_util::stream::unfold((pieces, given_up, false), async |(mut pieces, given_up, ended)| {
+            match pieces.recv().await {
+                // A report says when it is whole: a thread that is gone without that word has left a part.
+                Some(Ok(piece)) if piece.is_empty() => None,
+                Some(piece) => Some((piece, (pieces, given_up, ended))),
+                None if ended => None,
+                None => Some((Err(io::Error::other("the report broke off")), (pieces, given_up, true))),
+            }
+        });
     futures_util::stream::once(async { Ok(first) }).chain(rest)
 }
 
@@ -142,13 +169,14 @@ fn make(
     core: &Core,
     who: &str,
     immediate: &Immediate,
+    progress: &Progress,
     sender: Sender<io::Result<Bytes>>,
 ) -> Result<(), String> {
     let Immediate { definition, period, nominal, account } = immediate;
     let reader = core.store.reader().map_err(|error| chain(&error))?;
     let order = Order { definition, period: *period, nominal: *nominal, target: Path::new("answer") };
     let out = Pieces { sender, held: Some(Vec::new()), digest: Sha256::new(), bytes: 0 };
-    let (written, ..) = write_to(reader, order, &Progress::default(), out).map_err(|error| {
+    let (written, ..) = write_to(reader, order, progress, out).map_err(|error| {
         tracing::warn!(account, error = chain(&error), "a report for a request broke off");
         chain(&error)
     })?;
@@ -171,5 +199,6 @@ fn make(
     let noted = core.store.write_blocking("write the audit", note).map_err(AskError::from);
     // What nobody could note down is not handed over whole.
     noted.map_err(|error| chain(&error))?;
-    last.map_or(Ok(()), |last| out.send(last.into())).map_err(|error| error.to_string())
+    let last = last.map_or(Ok(()), |last| out.send(last.into()));
+    last.and_then(|()| out.send(Bytes::new())).map_err(|error| error.to_string())
 }

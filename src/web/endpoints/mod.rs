@@ -10,13 +10,13 @@ mod ringcentral;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
 
 use super::Shared;
 use super::access::Who;
-use super::guard::Asker;
+use super::guard::{Asker, door};
 use super::refused::Refused;
 use crate::daemon::ask::AskError;
 use crate::domain::access::Role;
@@ -61,8 +61,10 @@ pub(super) fn routes(site: &Shared) -> Router<Shared> {
     for (path, route) in logins {
         liveperson = liveperson.route(path, route);
     }
-    let ringcentral = ringcentral.layer(from_fn_with_state(site.clone(), ringcentral_shape));
-    let liveperson = liveperson.layer(from_fn_with_state(site.clone(), liveperson_shape));
+    let ringcentral =
+        ringcentral.layer(from_fn(door)).layer(from_fn_with_state(site.clone(), ringcentral_shape));
+    let liveperson =
+        liveperson.layer(from_fn(door)).layer(from_fn_with_state(site.clone(), liveperson_shape));
     ringcentral.merge(liveperson)
 }
 

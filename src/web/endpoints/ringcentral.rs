@@ -215,7 +215,9 @@ fn kind(body: &Value, criteria: &Value) -> Result<&'static str, Refused> {
 /// `YYYY-MM-DD HH:MM:SS`, with a fraction or without.
 fn timestamp(criteria: &Value, key: &str) -> Result<Option<DateTime>, Refused> {
     let Some(text) = text(criteria, key) else { return Ok(None) };
-    let plain = text.len() <= 30 && !text.contains(['Z', 'z', '+', '[']);
+    // An offset behind the time is none here: the zone has a parameter of its own.
+    let time = text.get(10..).unwrap_or_default();
+    let plain = text.len() <= 30 && !time.contains(['Z', 'z', '+', '-', '[']);
     let parsed = plain.then(|| text.parse::<DateTime>().ok()).flatten();
     let wrong = format!("{key} is `{text}`; send it as 2020-08-01 00:00:00, local to timezoneName");
     parsed.map(Some).ok_or_else(|| Refused::wrong(wrong))
@@ -249,12 +251,17 @@ fn values(criteria: &Value, key: &str) -> Result<Vec<String>, Refused> {
         Some(_) => return Err(Refused::wrong(format!("{key} is no list"))),
     };
     let one = |value: &Value| match value {
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.clone()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::Number(number) => Ok(number.to_string()),
+        Value::String(text) => Ok(text.trim().to_owned()),
+        // The vendor's own samples have a null in such a list.
+        Value::Null => Ok(String::new()),
+        // What is not read would be a filter that is not there.
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Err(Refused::wrong(format!("{key} holds `{value}`, which is no id")))
+        }
     };
-    // The vendor's own samples have a null in such a list.
-    Ok(list.iter().filter_map(one).filter(|value| !value.is_empty()).collect())
+    let all: Vec<String> = list.iter().map(one).collect::<Result<_, _>>()?;
+    Ok(all.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
 fn filters(who: &Who, account: &str, criteria: &Value) -> Result<Vec<(&'static str, Vec<String>)>, Refused> {
@@ -272,11 +279,12 @@ fn filters(who: &Who, account: &str, criteria: &Value) -> Result<Vec<(&'static s
             filters.push((filter, values));
         }
     }
-    for key in ["startUiiTableKey", "endUiiTableKey", "secureAgentIds", "secureGateIds", "secureCampaignIds"]
-    {
-        if text(criteria, key).is_some() {
-            return Err(Refused::wrong(format!("{key} is not served here; leave it empty")));
-        }
+    // What only the vendor knows how to read is left alone while it is empty.
+    let own = |key: &str| key.starts_with("secure") || key.ends_with("UiiTableKey");
+    let filled = |value: &Value| !(value.is_null() || value == "" || value == &json!([]));
+    let unread = criteria.as_object().into_iter().flatten().find(|(key, value)| own(key) && filled(value));
+    if let Some((key, _)) = unread {
+        return Err(Refused::wrong(format!("{key} is not served here; leave it empty")));
     }
     Ok(filters)
 }
@@ -318,15 +326,15 @@ async fn schedule(
     let mut job = asked.job(&period);
     let whence = format!("scheduled over reportsStreaming for the account {account} by {}", who.name);
     job.insert("description".to_owned(), whence.into());
-    job.insert("schedule".to_owned(), Array::from_iter(tables.map(toml::Value::Table)).into());
+    job.insert("schedule".to_owned(), tables.into_iter().map(toml::Value::Table).collect::<Array>().into());
     let to: Array = to.iter().map(|address| toml::Value::String(address.to_string())).collect();
     let mut email = toml::Table::new();
     email.insert("to".to_owned(), to.into());
     let deliver = toml::Table::from_iter([("email".to_owned(), toml::Value::Table(email))]);
     job.insert("deliver".to_owned(), Array::from_iter([toml::Value::Table(deliver)]).into());
     let text = toml::to_string(&job).map_err(Refused::broken)?;
-    // The same request again is the same report.
-    let mark: String = digest(&body.to_string()).chars().take(8).collect();
+    // The same request for the same account again is the same report.
+    let mark: String = digest(&format!("{account} {body}")).chars().take(8).collect();
     let name = format!("{}-{mark}", asked.kind);
     let known = {
         let name = name.clone();
@@ -337,21 +345,29 @@ async fn schedule(
         })
         .await?
     };
-    if known.is_none_or(|known| known.state == definitions::DefinitionState::Retired) {
+    let in_force = known.filter(|known| known.state != definitions::DefinitionState::Retired);
+    if in_force.as_ref().is_some_and(|known| known.text != text) {
+        let taken =
+            format!("this request made {name}, which was changed since; change it there, or delete it first");
+        return Err(Refused::new(StatusCode::CONFLICT, taken));
+    }
+    if in_force.is_none() {
         Immediate::parse(&site.core, &job)?;
-        let draft = Draft { name: name.clone(), text, who: who.name.clone(), private: false, new: true };
+        let draft =
+            Draft { name: name.clone(), text, who: who.name.clone(), private: Some(false), new: true };
         ask::put(&site.core, draft).await?;
         site.wake.all();
-        site.note(who, "create", &name, Some("over reportsStreaming".to_owned())).await?;
+        site.note(who, "create", &name, Some("over reportsStreaming".to_owned())).await;
     }
     Ok((StatusCode::CREATED, axum::Json(json!({ "name": name }))).into_response())
 }
 
 /// The period and the schedule that a vendor's schedule means.
-fn rule(schedule: &Value) -> Result<(String, [toml::Table; 1]), Refused> {
-    let interval = schedule.get("interval").and_then(Value::as_u64).unwrap_or(1).max(1);
+fn rule(schedule: &Value) -> Result<(String, Vec<toml::Table>), Refused> {
+    let interval = number(schedule, "interval")?.unwrap_or(1).max(1);
     let time = text(schedule, "startTime").map(|time| time.chars().take(5).collect::<String>());
     let time = time.unwrap_or_else(|| "00:00".to_owned());
+    let mut days = Vec::new();
     let mut table = toml::Table::new();
     let mut put = |key: &str, value: toml::Value| drop(table.insert(key.to_owned(), value));
     let minute = time.get(2..).unwrap_or(":00").to_owned();
@@ -378,17 +394,15 @@ fn rule(schedule: &Value) -> Result<(String, [toml::Table; 1]), Refused> {
             "yesterday".to_owned()
         }
         "WEEKLY" => {
-            let days = schedule.get("daysOfWeek").and_then(Value::as_array);
-            let day = days.and_then(|days| days.first()).and_then(Value::as_str).unwrap_or("MONDAY");
+            days = values(schedule, "daysOfWeek")?;
             put("repeat", "weekly".into());
-            put("on", day.to_lowercase().into());
             put("at", time.into());
             "previous week".to_owned()
         }
         "MONTHLY" => {
-            let day = schedule.get("dayOfTheMonth").and_then(Value::as_i64).unwrap_or(1);
+            let day = number(schedule, "dayOfTheMonth")?.unwrap_or(1);
             put("repeat", "monthly".into());
-            put("on", day.into());
+            put("on", i64::try_from(day).unwrap_or(i64::MAX).into());
             put("at", time.into());
             "previous month".to_owned()
         }
@@ -400,5 +414,27 @@ fn rule(schedule: &Value) -> Result<(String, [toml::Table; 1]), Refused> {
     if let Some(zone) = text(schedule, "scheduleTimezoneName") {
         put("time_zone", zone.into());
     }
-    Ok((period, [table]))
+    if days.is_empty() {
+        return Ok((period, vec![table]));
+    }
+    let on = |day: &String| {
+        let mut own = table.clone();
+        own.insert("on".to_owned(), day.to_lowercase().into());
+        own
+    };
+    Ok((period, days.iter().map(on).collect()))
+}
+
+/// A whole number, written as one or as a text.
+fn number(schedule: &Value, key: &str) -> Result<Option<u64>, Refused> {
+    match schedule.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(value) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.parse()
+                .map(Some)
+                .map_err(|_| Refused::wrong(format!("{key} is `{text}`, which is no whole number")))
+        }
+    }
 }

@@ -140,7 +140,7 @@ pub(super) async fn change(
         let removed = name.clone();
         let remove = move |tx: &rusqlite::Transaction<'_>| access::remove_token(tx, &removed);
         site.core.store.write("remove a token", remove).await.map_err(AskError::from)?;
-        site.note(&who, "remove token", &name, None).await?;
+        site.note(&who, "remove token", &name, None).await;
         return Ok(to("/access"));
     }
     if name.is_empty() || 100 < name.len() {
@@ -168,6 +168,6 @@ pub(super) async fn change(
         let wrong = format!("there is a token `{name}` already; remove it, or take another name");
         return page(&site, &who, None, Some(wrong)).await;
     }
-    site.note(&who, "make token", &name, Some(format!("role {role}"))).await?;
+    site.note(&who, "make token", &name, Some(format!("role {role}"))).await;
     page(&site, &who, Some(Shown { name, token: value }), None).await
 }

@@ -29,7 +29,7 @@ const PREVIEW_ROWS: usize = 5;
 /// Values of a filter that are offered.
 const OFFERED_MAX: u32 = 80;
 /// Periods that are offered by name.
-const PERIODS: [&str; 16] = [
+const PERIODS: [&str; 15] = [
     "today",
     "yesterday",
     "this week",
@@ -40,7 +40,6 @@ const PERIODS: [&str; 16] = [
     "previous quarter",
     "month to date",
     "last 24 hours",
-    "last 1 hours",
     "previous hour",
     "last 30 minutes",
     "previous 30 minutes",
@@ -357,7 +356,7 @@ async fn put(
         name: written.name.clone(),
         text: written.text,
         who: who.name.clone(),
-        private,
+        private: Some(private),
         new: purpose == Purpose::New,
     };
     match acts::put(site, who, draft).await {

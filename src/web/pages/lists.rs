@@ -57,7 +57,16 @@ pub(super) async fn change(
     let fields = site.own_form(&who, request).await?;
     let lines = fields.get("addresses").lines().map(str::trim).filter(|line| !line.is_empty());
     let addresses: Vec<String> = lines.map(ToOwned::to_owned).collect();
-    match acts::set_list(&site, &who, fields.get("name"), &addresses).await {
+    let name = fields.get("name");
+    if fields.get("new") == "1" && site.core.lists().contains_key(name) {
+        return page(
+            &site,
+            &who,
+            &fields,
+            Some(&format!("there is a list `{name}` already; change it above")),
+        );
+    }
+    match acts::set_list(&site, &who, name, &addresses).await {
         Err(refused) if refused.status == StatusCode::BAD_REQUEST => {
             return page(&site, &who, &fields, Some(&refused.detail));
         }

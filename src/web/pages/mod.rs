@@ -22,7 +22,7 @@ use axum::{Extension, Router};
 
 use super::access::Who;
 use super::fields::{self, Fields};
-use super::guard::Asker;
+use super::guard::{Asker, door};
 use super::refused::Refused;
 use super::view::FORM;
 use super::{Shared, Site};
@@ -66,16 +66,17 @@ pub(super) fn routes(site: &Shared) -> Router<Shared> {
             Refused::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "this page cannot be asked that way")
         });
     pages
+        .layer(from_fn(door))
         .layer(from_fn_with_state(site.clone(), tell))
         .route("/assets/{name}", get(assets::asset))
-        .route("/d/{token}", get(run::linked))
+        .route("/d/{token}", get(run::linked).layer(from_fn(door)))
 }
 
 /// Routes for whoever has a role.
 pub(super) fn needs(role: Role, routes: MethodRouter<Shared>) -> MethodRouter<Shared> {
     let check = move |Extension(Asker(who)): Extension<Asker>, mut request: Request, next: Next| async move {
         let who = who.ok_or_else(|| Refused::nobody("log in"))?;
-        who.needs(role)?;
+        who.needs_everywhere(role)?;
         request.extensions_mut().insert(who);
         Ok::<_, Refused>(next.run(request).await)
     };
@@ -97,8 +98,16 @@ async fn tell(
             page.extensions_mut().insert(refused.clone());
             page
         }
+        // What axum refuses by itself has no page.
+        None if response.status() == axum::http::StatusCode::BAD_REQUEST && !is_html(&response) => site
+            .refusal(who.as_ref(), &Refused::wrong("the address names something that is no number"), &path),
         None => response,
     }
+}
+
+fn is_html(response: &Response) -> bool {
+    let media = response.headers().get(axum::http::header::CONTENT_TYPE);
+    media.is_some_and(|media| media.as_bytes().starts_with(b"text/html"))
 }
 
 impl Site {
@@ -123,6 +132,9 @@ fn to(path: &str) -> Response {
 /// Back to the page of ours that a form names, else to another.
 fn back(fields: &Fields, otherwise: &str) -> Response {
     let asked = fields.get("back");
-    let own = asked.starts_with('/') && !asked.starts_with("//") && !asked.contains(['\\', '\r', '\n']);
+    let own = asked.starts_with('/')
+        && !asked.starts_with("//")
+        && !asked.contains('\\')
+        && !asked.contains(char::is_control);
     to(if own { asked } else { otherwise })
 }

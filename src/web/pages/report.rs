@@ -12,6 +12,7 @@ use crate::daemon::ask::{RunWish, SendTo};
 use crate::domain::schedule::Schedule;
 use crate::domain::text::rfc3339;
 use crate::domain::zone::Zone;
+use crate::store::definitions::DefinitionState;
 use crate::store::faces;
 use crate::store::overview::{self, ToldOccurrence};
 use crate::web::Shared;
@@ -95,7 +96,8 @@ pub(super) async fn show(
             let zone =
                 definition.as_ref().map_or_else(|_| Zone::utc(), |definition| definition.report.zone.clone());
             let schedules = definition.as_ref().map_or(&[][..], |definition| &definition.schedules);
-            let coming = coming(schedules, now);
+            let paused = stored.state != DefinitionState::Active;
+            let coming = if paused { Vec::new() } else { coming(schedules, now) };
             let read = |connection: &rusqlite::Connection| {
                 let row = row::row(core, connection, shelved, &asker, now)?;
                 let past = overview::occurrences(connection, Some(&name), HISTORY_MAX)?;
@@ -105,7 +107,7 @@ pub(super) async fn show(
             let past: Vec<Past> = past.iter().map(|told| Past::of(told, &zone, now)).collect();
             Ok(values! {
                 title => name, row => row, past => past, coming => coming, toml => stored.text,
-                version => stored.number, state => stored.state.name(),
+                number => stored.number, state => stored.state.name(),
             })
         })
         .await?;
@@ -196,7 +198,7 @@ pub(super) async fn delete(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let fields = site.own_form(&who, request).await?;
-    if fields.get("confirm") != "DELETE" {
+    if !fields.get("confirm").eq_ignore_ascii_case("DELETE") {
         return Err(Refused::wrong(format!("type DELETE to confirm that {name} ends")));
     }
     acts::end(&site, &who, &name).await?;

@@ -33,6 +33,8 @@ const PAGE_ROWS: u32 = 50;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A stream says something after so many looks, so that a proxy keeps it open.
 const SILENT_MAX: u32 = 30;
+/// A stream ends after so many looks: whoever has logged out meanwhile sees no more.
+const LOOKS_MAX: u32 = 600;
 /// What is under way is told up to so many.
 const UNDER_WAY_MAX: u32 = 200;
 
@@ -226,8 +228,17 @@ pub(super) async fn bulk(
     if names.is_empty() {
         return Err(Refused::wrong("no report is chosen; tick some in the list"));
     }
-    if fields.get("confirm") != word {
+    if !fields.get("confirm").eq_ignore_ascii_case(word) {
         return Err(Refused::wrong(format!("type {word} to confirm it for {} reports", names.len())));
+    }
+    for name in &names {
+        let (asker, asked) = (who.clone(), name.clone());
+        let shelved = site.block(move |core| seen(core, &asker, &asked)).await?;
+        if action == Role::Edit && shelved.stored.file.is_some() {
+            return Err(Refused::wrong(format!(
+                "{name} comes from a job file; remove that file, and it retires"
+            )));
+        }
     }
     for name in &names {
         if action == Role::Run {
@@ -254,12 +265,17 @@ pub(in crate::web) async fn events(
         let _place = place;
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut last, mut silent) = (None, 0);
+        let (mut last, mut silent, mut looks) = (None, 0, 0);
         loop {
             tokio::select! {
                 () = followed.stop.cancelled() => return,
                 () = sender.closed() => return,
                 _ = ticks.tick() => {}
+            }
+            looks += 1;
+            // The browser comes back by itself, and is looked at again.
+            if LOOKS_MAX < looks {
+                return;
             }
             let Ok(now) = under_way(&followed, &who).await else { return };
             let line = if last.as_ref() != Some(&now) {

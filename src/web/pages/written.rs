@@ -96,10 +96,18 @@ pub(super) fn read(core: &Core, fields: &Fields) -> Written {
         wrong.push(Wrong { field: "name".to_owned(), text });
     }
     let lines = lines(fields);
-    let parsed = jobfile::parse("report", &name, &lines.text, &core.referable());
+    // One message about a name that is none.
+    let known = if wrong.is_empty() { &name } else { "report" };
+    let parsed = jobfile::parse("report", known, &lines.text, &core.referable());
     wrong.extend(
         parsed.problems.iter().filter(|p| p.severity == Severity::Error).map(|p| of_line(p, &lines.fields)),
     );
+    for key in ["direction", "user_type"] {
+        if 1 < fields.all("filter").filter(|filter| *filter == key).count() {
+            let text = format!("`{key}` has one value; remove the other row");
+            wrong.push(Wrong { field: "filters".to_owned(), text });
+        }
+    }
     if fields.get("generation") == "schedule" && schedules(fields).next().is_none() {
         let text = "say when, or choose Run On Demand".to_owned();
         wrong.push(Wrong { field: "generation".to_owned(), text });

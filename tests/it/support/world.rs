@@ -50,7 +50,7 @@ impl World {
         let (wake, page) = (Wake::default(), runtime.block_on(legwork::web::listen(&core)).unwrap());
         if let Some(page) = page {
             let (core, wake, gently) = (core.clone(), wake.clone(), halt.gently.clone());
-            runtime.spawn(async move { legwork::web::serve(page, core, wake, gently).await.unwrap() });
+            runtime.spawn(async move { legwork::web::serve(page, core, wake, gently).await });
         }
         runtime.spawn(async move { serve(core, wake, halt).await.unwrap() });
         self.running = Some((runtime, stop));
