@@ -17,7 +17,7 @@ use crate::store::answers::{self, NOBODY, Which};
 use crate::store::definitions::{self, DefinitionState, Revision, StoredDefinition};
 use crate::store::deliveries::{NewDelivery, ToldDelivery};
 use crate::store::occurrences::{self, ManualRequest};
-use crate::store::{Store, StoreError, faces, overview};
+use crate::store::{Store, StoreError, overview, shelf};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -196,7 +196,7 @@ pub async fn put(core: &Arc<Core>, draft: Draft) -> Result<(), AskError> {
             return Ok(Err(clash));
         }
         definitions::put(tx, &revision, now)?;
-        faces::set_maker(tx, &draft.name, &draft.who, draft.private)?;
+        shelf::set_maker(tx, &draft.name, &draft.who, draft.private)?;
         Ok(Ok(()))
     };
     core.store.write("put a report in force", put).await?.map_err(AskError::Wrong)
@@ -207,7 +207,7 @@ fn clash(connection: &rusqlite::Connection, draft: &Draft) -> rusqlite::Result<O
     let name = &draft.name;
     let known = definitions::by_name(connection, name)?;
     // A name that comes back brings its history: what was private is its maker's for good.
-    if faces::is_private_of_another(connection, name, &draft.who)? {
+    if shelf::is_private_of_another(connection, name, &draft.who)? {
         return Ok(Some(format!("the name `{name}` is taken; give this one another name")));
     }
     let known = known.filter(|known| known.state != DefinitionState::Retired);

@@ -20,7 +20,7 @@ use crate::domain::source::STORE;
 use crate::jobfile;
 use crate::sources::Sources;
 use crate::store::occurrences::OpenOccurrence;
-use crate::store::{Store, StoreError, definitions, deliveries, faces, runs};
+use crate::store::{Store, StoreError, definitions, deliveries, mailing_lists, runs};
 use crate::zones::Zones;
 
 /// Parsed definitions kept in memory.
@@ -67,7 +67,7 @@ impl CoreError {
 /// loudly.
 fn lists(store: &Store, config: &Config) -> Result<Lists, StoreError> {
     let mut lists = config.lists.clone();
-    for (name, texts) in store.read_blocking("read the mailing lists", faces::lists)? {
+    for (name, texts) in store.read_blocking("read the mailing lists", mailing_lists::all)? {
         let parsed = texts.iter().filter_map(|text| {
             let address = text.parse();
             if let Err(error) = &address {

@@ -10,13 +10,17 @@ pub mod answers;
 pub mod backfill;
 pub mod definitions;
 pub mod deliveries;
-pub mod faces;
+pub mod files;
+pub mod gauges;
 pub mod housekeeping;
+pub mod mailing_lists;
 pub(crate) mod migrate;
 pub mod occurrences;
+pub mod offered;
 pub mod overview;
 pub mod runs;
 pub mod segments;
+pub mod shelf;
 pub mod sources;
 
 use std::path::{Path, PathBuf};

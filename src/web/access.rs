@@ -1,17 +1,9 @@
 //! Who asks: a person with a session, a program with a token, a name that a trusted proxy vouches for, or whoever
 //! reaches loopback while there are no users.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use super::refused::Refused;
 use super::serve::Peer;
@@ -30,13 +22,6 @@ const IDLE: SignedDuration = SignedDuration::from_hours(12);
 const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How exactly the last use of a session or token is noted.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
-/// Failed logins from one address within [`FAILED_SPAN`].
-const FAILED_MAX: usize = 10;
-/// Failed logins from everywhere within [`FAILED_SPAN`].
-const FAILED_ALL_MAX: usize = 200;
-const FAILED_SPAN: SignedDuration = SignedDuration::from_mins(15);
-/// Passwords looked at, at the same time: each takes 19 MiB.
-const VERIFIED_AT_ONCE: usize = 2;
 /// In front of each token, so that one is known when it turns up where it should not.
 const TOKEN_PREFIX: &str = "lwk_";
 /// The name of whoever reaches loopback while there are no users.
@@ -109,42 +94,13 @@ impl Who {
     }
 }
 
-/// Failed logins, so that nobody can go on guessing; and how many passwords are looked at.
-#[derive(Debug)]
-pub(super) struct Logins {
-    failed: Mutex<HashMap<IpAddr, Vec<Timestamp>>>,
-    places: Semaphore,
-}
-
-impl Default for Logins {
-    fn default() -> Self {
-        Self { failed: Mutex::new(HashMap::new()), places: Semaphore::new(VERIFIED_AT_ONCE) }
-    }
-}
-
-impl Logins {
-    fn too_many(&self, ip: IpAddr, now: Timestamp) -> bool {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.retain(|_, at| {
-            at.retain(|at| now.duration_since(*at) < FAILED_SPAN);
-            !at.is_empty()
-        });
-        let all: usize = failed.values().map(Vec::len).sum();
-        FAILED_ALL_MAX <= all || failed.get(&ip).is_some_and(|at| FAILED_MAX <= at.len())
-    }
-
-    fn note(&self, ip: IpAddr, now: Timestamp) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).entry(ip).or_default().push(now);
-    }
-}
-
 /// The digest under which a secret that somebody shows is known.
 pub(super) fn digest(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
 }
 
 /// 256 random bits in hex.
-fn random() -> Result<String, getrandom::Error> {
+pub(super) fn random() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Ok(hex(&bytes))
@@ -155,17 +111,6 @@ pub(super) fn new_token() -> Result<(String, String), getrandom::Error> {
     let token = format!("{TOKEN_PREFIX}{}", random()?);
     let digest = digest(&token);
     Ok((token, digest))
-}
-
-/// argon2id with 19 MiB and two passes.
-pub(super) fn hash_password(password: &str) -> Result<String, String> {
-    let hashed = Argon2::default().hash_password(password.as_bytes());
-    hashed.map(|hash| hash.to_string()).map_err(|error| error.to_string())
-}
-
-fn is_password(password: &str, hash: &str) -> bool {
-    let known = PasswordHash::new(hash);
-    known.is_ok_and(|known| Argon2::default().verify_password(password.as_bytes(), &known).is_ok())
 }
 
 /// What a program shows: `Authorization: Bearer …` in any case, or `X-Auth-Token`.
@@ -233,56 +178,6 @@ impl Site {
         });
     }
 
-    /// Logs somebody in; returns the cookie's value.
-    pub(super) async fn log_in(
-        self: &Shared,
-        name: &str,
-        password: &str,
-        peer: Peer,
-    ) -> Result<String, Refused> {
-        let now = self.core.now();
-        if self.logins.too_many(peer.0.ip(), now) {
-            return Err(too_many());
-        }
-        let place = self.logins.places.acquire().await.map_err(Refused::broken)?;
-        // Others may have failed while this one waited.
-        if self.logins.too_many(peer.0.ip(), now) {
-            return Err(too_many());
-        }
-        let (asked, given) = (name.to_owned(), password.to_owned());
-        let user = self.block(move |core| {
-            let user: Option<User> = core.store.read_blocking("read a user", |c| access::user(c, &asked))?;
-            // A name that is not known takes as long as a password that is wrong.
-            let nobody =
-                "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$9sWq2pSFkUUQrrUyqPDmU2UqwP1mZ1x6y8y0nN0e6qQ";
-            let hash = user.as_ref().map_or(nobody, |user| user.password.as_str());
-            let right = is_password(&given, hash);
-            Ok(user.filter(|_| right))
-        });
-        let user = user.await?;
-        drop(place);
-        let Some(user) = user else {
-            self.logins.note(peer.0.ip(), now);
-            tracing::warn!(peer = %peer.0.ip(), "a login failed");
-            return Err(Refused::nobody("name or password is wrong"));
-        };
-        let value = random().map_err(Refused::broken)?;
-        let session = digest(&value);
-        let line = Audited {
-            at: now,
-            who: user.name.clone(),
-            action: "log in".to_owned(),
-            subject: user.name,
-            detail: None,
-        };
-        let open = move |tx: &rusqlite::Transaction<'_>| {
-            access::open_session(tx, &session, user.user_id, now)?;
-            access::note(tx, &line)
-        };
-        self.core.store.write("open a session", open).await.map_err(AskError::from)?;
-        Ok(value)
-    }
-
     /// Writes a line of the audit about what was done. What is done stays done: a line that cannot be written is an error
     /// of ours in the log, and no reason for the sender to do it again.
     pub(super) async fn note(self: &Shared, who: &Who, action: &str, subject: &str, detail: Option<String>) {
@@ -305,13 +200,6 @@ impl Site {
             );
         }
     }
-}
-
-fn too_many() -> Refused {
-    let detail = "too many failed logins; wait a quarter of an hour";
-    let mut refused = Refused::new(StatusCode::TOO_MANY_REQUESTS, detail);
-    refused.retry_after = Some(900);
-    refused
 }
 
 /// What a request shows of who sends it.

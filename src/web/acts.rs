@@ -5,7 +5,7 @@ use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Shared;
-use super::access::Who;
+use super::access::{Who, new_token};
 use super::refused::Refused;
 use crate::daemon::Core;
 use crate::daemon::ask::{self, AskError, Asked, Draft, RunWish};
@@ -13,9 +13,12 @@ use crate::domain::access::Role;
 use crate::domain::address::Address;
 use crate::domain::schedule::Schedule;
 use crate::domain::zone::Zone;
+use crate::store::access::{self, ApiToken};
 use crate::store::definitions::{self, DefinitionState};
-use crate::store::faces::{self, KeptFile, ListQuery, Shelved};
+use crate::store::files::{self, KeptFile};
+use crate::store::mailing_lists;
 use crate::store::overview::{self, ToldOccurrence};
+use crate::store::shelf::{self, ListQuery, Shelved};
 
 /// Coming instants of a report that are shown.
 pub(super) const COMING: usize = 5;
@@ -27,9 +30,8 @@ const INSTANTS_EACH: usize = 200;
 /// A report that somebody may see. Blocks.
 pub(super) fn seen(core: &Core, who: &Who, name: &str) -> Result<Shelved, AskError> {
     let sees_all = who.may(Role::Admin);
-    let found = core
-        .store
-        .read_blocking("read a report", |c| faces::shelved_by_name(c, &who.name, sees_all, name))?;
+    let found =
+        core.store.read_blocking("read a report", |c| shelf::by_name(c, &who.name, sees_all, name))?;
     // What somebody may not see is not there.
     found.ok_or_else(|| AskError::NotFound(format!("there is no report `{name}`")))
 }
@@ -83,7 +85,7 @@ pub(super) struct Due {
 /// What is due within a week, of the reports that somebody may see, in order. Blocks.
 pub(super) fn due(core: &Core, who: &Who) -> Result<Vec<Due>, AskError> {
     let query = ListQuery { who: who.name.clone(), sees_all: who.may(Role::Admin), ..ListQuery::default() };
-    let shelf = core.store.read_blocking("read the list", |c| faces::shelf(c, &query))?;
+    let shelf = core.store.read_blocking("read the list", |c| shelf::reports(c, &query))?;
     let now = core.now();
     let end = now.checked_add(AHEAD).unwrap_or(now);
     let mut all = Vec::new();
@@ -198,7 +200,7 @@ pub(super) async fn newest_file(
     let (asker, name) = (who.clone(), name.to_owned());
     let file = site.block(move |core| {
         let id = seen(core, &asker, &name)?.stored.definition_id;
-        let file = core.store.read_blocking("read a file", |c| faces::newest_file(c, id))?;
+        let file = core.store.read_blocking("read a file", |c| files::newest(c, id))?;
         file.ok_or_else(|| AskError::NotFound(format!("{name} has no file yet; run it first")))
     });
     download(site, who, &file.await?, asked).await
@@ -221,7 +223,7 @@ pub(super) async fn run_file(
 
 /// The file of a run, whoever asks. Blocks.
 pub(super) fn file_of(core: &Core, run_id: i64) -> Result<KeptFile, AskError> {
-    let file = core.store.read_blocking("read a file", |c| faces::file_of_run(c, run_id))?;
+    let file = core.store.read_blocking("read a file", |c| files::of_run(c, run_id))?;
     file.ok_or_else(|| AskError::NotFound(format!("run {run_id} made no file")))
 }
 
@@ -267,17 +269,48 @@ pub(super) async fn set_list(
     let (asker, listed, now) = (who.name.clone(), name.to_owned(), site.core.now());
     site.block(move |core| {
         if parsed.is_empty() {
-            let used = core.store.read_blocking("look who uses a list", |c| faces::uses(c, &listed))?;
+            let used =
+                core.store.read_blocking("look who uses a list", |c| mailing_lists::uses(c, &listed))?;
             if !used.is_empty() {
                 let cure = format!("`{listed}` is used by {}; change them first", used.join(", "));
                 return Err(AskError::Wrong(cure));
             }
         }
-        let write = move |tx: &rusqlite::Transaction<'_>| faces::set_list(tx, &listed, &parsed, &asker, now);
+        let write =
+            move |tx: &rusqlite::Transaction<'_>| mailing_lists::set(tx, &listed, &parsed, &asker, now);
         core.store.write_blocking("write a mailing list", write)?;
         core.refresh_lists().map_err(AskError::from)
     })
     .await?;
     site.note(who, "change list", name, Some(detail)).await;
     Ok(())
+}
+
+/// Makes a token, which is shown to whoever asks and never again. `Err` with a status of 409 where the name is taken.
+pub(super) async fn make_token(
+    site: &Shared,
+    who: &Who,
+    name: &str,
+    role: Role,
+    accounts: Vec<String>,
+) -> Result<String, Refused> {
+    if name.trim().is_empty() || 100 < name.len() {
+        return Err(Refused::wrong("give the token a name of at most 100 bytes"));
+    }
+    let token = ApiToken {
+        name: name.to_owned(),
+        role,
+        accounts: Some(accounts).filter(|accounts| !accounts.is_empty()),
+        created_by: who.name.clone(),
+        created_at: site.core.now(),
+        seen_at: None,
+    };
+    let (value, digest) = new_token().map_err(Refused::broken)?;
+    let add = move |tx: &rusqlite::Transaction<'_>| access::add_token(tx, &token, &digest);
+    if !site.core.store.write("keep a token", add).await.map_err(AskError::from)? {
+        let taken = format!("there is a token `{name}` already; remove it, or take another name");
+        return Err(Refused::new(StatusCode::CONFLICT, taken));
+    }
+    site.note(who, "make token", name, Some(format!("role {role}"))).await;
+    Ok(value)
 }

@@ -9,7 +9,7 @@ use tokio_util::io::ReaderStream;
 
 use super::Site;
 use super::refused::Refused;
-use crate::store::faces::KeptFile;
+use crate::store::files::KeptFile;
 
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;

@@ -17,6 +17,7 @@ mod download;
 mod endpoints;
 mod fields;
 mod guard;
+mod login;
 mod operations;
 mod pages;
 mod refused;
@@ -32,7 +33,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::access::{Logins, hash_password};
+use self::login::{Logins, hash_password};
 use crate::daemon::ask::AskError;
 use crate::daemon::{Core, Wake};
 use crate::network::key::Key;

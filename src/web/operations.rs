@@ -20,7 +20,7 @@ use super::{Shared, Site};
 use crate::daemon::ask::AskError;
 use crate::daemon::{Core, CoreError};
 use crate::domain::access::Role;
-use crate::store::{faces, sources};
+use crate::store::{gauges, offered, sources};
 
 type Whole<L> = Family<L, Gauge<i64, AtomicI64>>;
 type Real<L> = Family<L, Gauge<f64, AtomicU64>>;
@@ -55,7 +55,7 @@ pub(super) fn routes() -> Router<Shared> {
 /// Whether the store answers: then reports can be made and asked for.
 async fn ready(State(site): State<Shared>) -> Result<&'static str, Refused> {
     site.block(|core| {
-        Ok(core.store.read_blocking("look whether it answers", |c| faces::accounts(c).map(drop))?)
+        Ok(core.store.read_blocking("look whether it answers", |c| offered::accounts(c).map(drop))?)
     })
     .await?;
     Ok("ready\n")
@@ -111,7 +111,7 @@ struct Class {
 fn exposition(site: &Site, core: &Core) -> Result<String, AskError> {
     let now = core.now();
     let mut registry = Registry::with_prefix("legwork");
-    let state = core.store.read_blocking("read the metrics", faces::gauges)?;
+    let state = core.store.read_blocking("read the metrics", gauges::read)?;
     reports(&mut registry, &state, now);
     vendors(&mut registry, core, now)?;
     let handed: Real<Class> = Family::default();
@@ -139,7 +139,7 @@ fn exposition(site: &Site, core: &Core) -> Result<String, AskError> {
     Ok(text)
 }
 
-fn reports(registry: &mut Registry, state: &faces::Gauges, now: jiff::Timestamp) {
+fn reports(registry: &mut Registry, state: &gauges::Gauges, now: jiff::Timestamp) {
     let (success, late): (Real<Report>, Real<Report>) = Default::default();
     for report in &state.reports {
         let label = Report { report: report.name.clone() };

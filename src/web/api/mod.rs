@@ -108,13 +108,13 @@ fn reports(api: Api) -> Api {
             .with(limit(500))
             .with(text("after", "The name behind which the page begins: the last one's `next`."))
             .gives::<ReportPage>(StatusCode::OK),
-        calls::list,
+        calls::reports::list,
     )
     .add(
         Operation::post("/reports", Role::Edit, "createReport", "Make a report out of a job's TOML.")
             .takes::<NewReport>()
             .gives::<ReportWhole>(StatusCode::CREATED),
-        calls::create,
+        calls::reports::create,
     )
     .add(
         Operation::post(
@@ -125,7 +125,7 @@ fn reports(api: Api) -> Api {
         )
         .takes::<NewReport>()
         .gives::<Checked>(StatusCode::OK),
-        calls::check,
+        calls::reports::check,
     )
     .add(
         Operation::get(
@@ -136,7 +136,7 @@ fn reports(api: Api) -> Api {
         )
         .with(name())
         .gives::<ReportWhole>(StatusCode::OK),
-        calls::show,
+        calls::reports::show,
     )
 }
 
@@ -153,7 +153,7 @@ fn acts(api: Api) -> Api {
         .with(name())
         .takes::<Draft>()
         .gives::<ReportWhole>(StatusCode::OK),
-        calls::change,
+        calls::reports::change,
     )
     .add(
         Operation::delete(
@@ -164,20 +164,20 @@ fn acts(api: Api) -> Api {
         )
         .with(name())
         .gives_nothing(),
-        calls::delete,
+        calls::reports::delete,
     )
     .add(
         Operation::post("/reports/{name}/run", Role::Run, "runReport", "Ask for a run by hand.")
             .with(name())
             .takes::<RunWish>()
             .gives::<Asked>(StatusCode::ACCEPTED),
-        calls::run,
+        calls::reports::run,
     )
     .add(
         Operation::post("/reports/{name}/pause", Role::Edit, "pauseReport", "Stop a report's schedules.")
             .with(name())
             .gives_nothing(),
-        calls::pause,
+        calls::reports::pause,
     )
     .add(
         Operation::post(
@@ -188,7 +188,7 @@ fn acts(api: Api) -> Api {
         )
         .with(name())
         .gives_nothing(),
-        calls::resume,
+        calls::reports::resume,
     )
     .add(
         Operation::get(
@@ -199,13 +199,13 @@ fn acts(api: Api) -> Api {
         )
         .with(name())
         .gives_file(),
-        calls::newest_file,
+        calls::history::newest_file,
     )
     .add(
         Operation::get("/reports/{name}/toml", Role::View, "getToml", "Show a report's text.")
             .with(name())
             .gives::<Text>(StatusCode::OK),
-        calls::toml,
+        calls::reports::toml,
     )
 }
 
@@ -217,19 +217,19 @@ fn history(api: Api) -> Api {
             .with(text("name", "Only of this report."))
             .with(limit(500))
             .gives::<Runs>(StatusCode::OK),
-        calls::runs,
+        calls::history::runs,
     )
     .add(
         Operation::get("/runs/{run}", Role::View, "getRun", "Show a run with its deliveries and attempts.")
             .with(run())
             .gives::<Occurrence>(StatusCode::OK),
-        calls::run_of,
+        calls::history::run_of,
     )
     .add(
         Operation::get("/runs/{run}/file", Role::View, "getRunFile", "Download a run's file.")
             .with(run())
             .gives_file(),
-        calls::run_file,
+        calls::history::run_file,
     )
     .add(
         Operation::get(
@@ -245,7 +245,7 @@ fn history(api: Api) -> Api {
             about: "The number that the request's answer gave.".to_owned(),
         })
         .gives::<Occurrence>(StatusCode::OK),
-        calls::occurrence,
+        calls::history::occurrence,
     )
     .add(
         Operation::get("/deliveries", Role::View, "listDeliveries", "List deliveries, the newest first.")
@@ -253,7 +253,7 @@ fn history(api: Api) -> Api {
             .with(text("state", "Only in this state."))
             .with(limit(500))
             .gives::<Deliveries>(StatusCode::OK),
-        calls::deliveries,
+        calls::history::deliveries,
     )
 }
 
@@ -264,7 +264,7 @@ fn surroundings(api: Api) -> Api {
         Operation::get("/upcoming", Role::View, "listUpcoming", "List what is due within a week.")
             .with(limit(2_000))
             .gives::<Upcoming>(StatusCode::OK),
-        calls::upcoming,
+        calls::surroundings::upcoming,
     )
     .add(
         Operation::get(
@@ -274,12 +274,12 @@ fn surroundings(api: Api) -> Api {
             "List the vendors and how far each is collected.",
         )
         .gives::<Sources>(StatusCode::OK),
-        calls::sources,
+        calls::surroundings::sources,
     )
     .add(
         Operation::get("/report-types", Role::View, "listReportTypes", "List the reports that can be made.")
             .gives::<Types>(StatusCode::OK),
-        calls::types,
+        calls::surroundings::types,
     )
 }
 
@@ -295,25 +295,25 @@ fn people(api: Api) -> Api {
     api.add(
         Operation::get("/lists", Role::View, "listMailingLists", "List the mailing lists.")
             .gives::<Lists>(StatusCode::OK),
-        calls::lists,
+        calls::people::lists,
     )
     .add(
         Operation::put("/lists/{name}", Role::Edit, "putMailingList", "Make or change a mailing list.")
             .with(list())
             .takes::<NewList>()
             .gives::<Lists>(StatusCode::OK),
-        calls::put_list,
+        calls::people::put_list,
     )
     .add(
         Operation::delete("/lists/{name}", Role::Edit, "deleteMailingList", "Remove a mailing list.")
             .with(list())
             .gives_nothing(),
-        calls::delete_list,
+        calls::people::delete_list,
     )
     .add(
         Operation::get("/tokens", Role::Admin, "listTokens", "List the tokens for programs.")
             .gives::<Tokens>(StatusCode::OK),
-        calls::tokens,
+        calls::people::tokens,
     )
     .add(
         Operation::post(
@@ -324,13 +324,13 @@ fn people(api: Api) -> Api {
         )
         .takes::<NewToken>()
         .gives::<ShownToken>(StatusCode::CREATED),
-        calls::make_token,
+        calls::people::make_token,
     )
     .add(
         Operation::get("/audit", Role::Admin, "listAudit", "List who did what, the newest first.")
             .with(limit(500))
             .gives::<AuditPage>(StatusCode::OK),
-        calls::audit,
+        calls::people::audit,
     )
 }
 
@@ -346,13 +346,13 @@ fn answers(api: Api) -> Api {
         )
         .with(run())
         .gives::<Rerun>(StatusCode::ACCEPTED),
-        calls::rerun,
+        calls::answers::rerun,
     )
     .add(
         Operation::post("/runs/{run}/deliver", Role::Run, "deliver", "Try again what failed.")
             .with(run())
             .gives::<Done>(StatusCode::OK),
-        calls::deliver,
+        calls::answers::deliver,
     )
     .add(
         Operation::post(
@@ -363,21 +363,21 @@ fn answers(api: Api) -> Api {
         )
         .with(run())
         .gives::<Done>(StatusCode::OK),
-        calls::release,
+        calls::answers::release,
     )
     .add(
         Operation::post("/runs/{run}/resend", Role::Run, "resend", "Send the file anew.")
             .with(run())
             .takes::<Recipient>()
             .gives::<Done>(StatusCode::OK),
-        calls::resend,
+        calls::answers::resend,
     )
     .add(
         Operation::post("/runs/{run}/discard", Role::Run, "discard", "Let deliveries be.")
             .with(run())
             .takes::<Reason>()
             .gives::<Done>(StatusCode::OK),
-        calls::discard,
+        calls::answers::discard,
     )
     .add(
         Operation::get("/events", Role::View, "events", "Follow what is under way, as server-sent events.")

@@ -20,7 +20,7 @@ use super::guard::{Asker, door};
 use super::refused::Refused;
 use crate::daemon::ask::AskError;
 use crate::domain::access::Role;
-use crate::store::faces;
+use crate::store::offered;
 
 /// What whoever brings a vendor's login is told.
 const OWN_TOKEN: &str = "this is Legwork, not the vendor: make a token with `legwork token add NAME --role view`, and send it \
@@ -103,7 +103,7 @@ async fn caller(site: &Shared, asker: Asker, headers: &HeaderMap, account: &str)
     let known = site
         .block(move |core| {
             core.store
-                .read_blocking("look for an account", |c| faces::has_account(c, &asked))
+                .read_blocking("look for an account", |c| offered::has_account(c, &asked))
                 .map_err(AskError::from)
         })
         .await?;

@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use super::to;
 use crate::daemon::ask::AskError;
 use crate::domain::access::Role;
-use crate::store::access::{self, ApiToken};
+use crate::store::access;
 use crate::web::Shared;
-use crate::web::access::{By, COOKIE, Who, new_token};
+use crate::web::access::{By, COOKIE, Who};
+use crate::web::acts;
 use crate::web::fields::{self, Fields};
 use crate::web::guard::Asker;
 use crate::web::refused::Refused;
@@ -143,31 +144,15 @@ pub(super) async fn change(
         site.note(&who, "remove token", &name, None).await;
         return Ok(to("/access"));
     }
-    if name.is_empty() || 100 < name.len() {
-        return page(&site, &who, None, Some("give the token a name of at most 100 bytes".to_owned())).await;
-    }
     let role: Role = fields.get("role").parse().map_err(Refused::wrong)?;
-    let accounts: Vec<String> = fields
-        .get("accounts")
-        .split([',', ' '])
-        .filter(|one| !one.is_empty())
-        .map(ToOwned::to_owned)
-        .collect();
-    let token = ApiToken {
-        name: name.clone(),
-        role,
-        accounts: Some(accounts).filter(|accounts| !accounts.is_empty()),
-        created_by: who.name.clone(),
-        created_at: site.core.now(),
-        seen_at: None,
+    let words = fields.get("accounts").split([',', ' ']).filter(|one| !one.is_empty());
+    let accounts: Vec<String> = words.map(ToOwned::to_owned).collect();
+    let token = match acts::make_token(&site, &who, &name, role, accounts).await {
+        Ok(token) => token,
+        Err(refused) if refused.status.is_client_error() => {
+            return page(&site, &who, None, Some(refused.detail)).await;
+        }
+        Err(refused) => return Err(refused),
     };
-    let (value, digest) = new_token().map_err(Refused::broken)?;
-    let add = move |tx: &rusqlite::Transaction<'_>| access::add_token(tx, &token, &digest);
-    let added = site.core.store.write("keep a token", add).await.map_err(AskError::from)?;
-    if !added {
-        let wrong = format!("there is a token `{name}` already; remove it, or take another name");
-        return page(&site, &who, None, Some(wrong)).await;
-    }
-    site.note(&who, "make token", &name, Some(format!("role {role}"))).await;
-    page(&site, &who, Some(Shown { name, token: value }), None).await
+    page(&site, &who, Some(Shown { name, token }), None).await
 }

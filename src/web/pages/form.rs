@@ -15,7 +15,7 @@ use crate::daemon::ask::{AskError, Draft};
 use crate::daemon::preview::preview;
 use crate::domain::report::FilterKey;
 use crate::reports::CATALOGUE;
-use crate::store::faces;
+use crate::store::offered;
 use crate::tomlfile::{Problem, Severity};
 use crate::web::Shared;
 use crate::web::access::Who;
@@ -132,11 +132,11 @@ fn offered(core: &Core) -> Result<serde_json::Value, AskError> {
     let values = core.store.read_blocking("read what is offered", |connection| {
         let mut values = Vec::new();
         for (key, role) in OFFERED {
-            for text in faces::terms(connection, role, OFFERED_MAX)? {
+            for text in offered::terms(connection, role, OFFERED_MAX)? {
                 values.push((key.name(), text));
             }
         }
-        for text in faces::agents(connection, OFFERED_MAX)? {
+        for text in offered::agents(connection, OFFERED_MAX)? {
             values.push((FilterKey::Agents.name(), text));
         }
         Ok(values)

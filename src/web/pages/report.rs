@@ -13,8 +13,8 @@ use crate::domain::schedule::Schedule;
 use crate::domain::text::rfc3339;
 use crate::domain::zone::Zone;
 use crate::store::definitions::DefinitionState;
-use crate::store::faces;
 use crate::store::overview::{self, ToldOccurrence};
+use crate::store::shelf;
 use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::acts::{self, COMING, seen};
@@ -217,7 +217,7 @@ pub(super) async fn favourite(
     let (asker, asked) = (who.clone(), name.clone());
     site.block(move |core| {
         let (id, name) = (seen(core, &asker, &asked)?.stored.definition_id, asker.name);
-        let mark = move |tx: &rusqlite::Transaction<'_>| faces::set_favourite(tx, &name, id, wanted);
+        let mark = move |tx: &rusqlite::Transaction<'_>| shelf::set_favourite(tx, &name, id, wanted);
         Ok(core.store.write_blocking("mark a report", mark)?)
     })
     .await?;

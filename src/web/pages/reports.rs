@@ -19,7 +19,7 @@ use crate::daemon::ask::AskError;
 use crate::daemon::listing::{Listed, Verdict};
 use crate::domain::access::Role;
 use crate::store::alerts;
-use crate::store::faces::{self, ListQuery, Shelved};
+use crate::store::shelf::{self, ListQuery, Shelved};
 use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::acts::{self, seen};
@@ -93,11 +93,11 @@ impl Asked {
         let found = core.store.read_blocking("read the list", |connection| {
             if self.order == Order::Name && self.verdict.is_none() {
                 let query = ListQuery { page: Some((PAGE_ROWS, behind)), ..self.query.clone() };
-                return Ok((faces::shelf(connection, &query)?, faces::shelf_size(connection, &query)?));
+                return Ok((shelf::reports(connection, &query)?, shelf::size(connection, &query)?));
             }
             // What a report needs is known only by looking at each.
             let mut all = Vec::new();
-            for shelved in faces::shelf(connection, &self.query)? {
+            for shelved in shelf::reports(connection, &self.query)? {
                 let listed = Listed::look(connection, shelved.stored.clone(), now)?;
                 if self.verdict.is_none_or(|verdict| verdict == listed.verdict) {
                     all.push((shelved, listed));
@@ -187,7 +187,7 @@ fn troubles(connection: &rusqlite::Connection, who: &Who) -> rusqlite::Result<Ve
     let mut troubles = Vec::new();
     for alert in alerts::open(connection)?.into_iter().take(20) {
         let (name, _) = alerts::name(connection, alert.condition.definition_id)?;
-        if faces::shelved_by_name(connection, &who.name, who.may(Role::Admin), &name)?.is_some() {
+        if shelf::by_name(connection, &who.name, who.may(Role::Admin), &name)?.is_some() {
             troubles.push(Trouble { name, kind: alert.condition.kind, words: alert.condition.words });
         }
     }
@@ -305,10 +305,10 @@ async fn under_way(site: &Shared, who: &Who) -> Result<String, Refused> {
     let who = who.clone();
     let all = site.block(move |core| {
         Ok(core.store.read_blocking("read what is under way", |connection| {
-            let mut all = faces::under_way(connection, UNDER_WAY_MAX)?;
+            let mut all = shelf::under_way(connection, UNDER_WAY_MAX)?;
             let mut seen = Vec::with_capacity(all.len());
             for one in &all {
-                let found = faces::shelved_by_name(connection, &who.name, who.may(Role::Admin), &one.name)?;
+                let found = shelf::by_name(connection, &who.name, who.may(Role::Admin), &one.name)?;
                 seen.push(found.is_some());
             }
             let mut seen = seen.into_iter();

@@ -9,7 +9,8 @@ use crate::daemon::{Core, usual_rows};
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::text::{away, local, rfc3339};
 use crate::domain::zone::Zone;
-use crate::store::faces::{self, Shelved};
+use crate::store::files;
+use crate::store::shelf::Shelved;
 use crate::web::access::Who;
 
 /// A row of the list.
@@ -118,7 +119,7 @@ pub(super) fn row(
         favourite,
         paused: listed.verdict == Verdict::Paused,
         scheduled: definition.is_some_and(|definition| !definition.schedules.is_empty()),
-        has_file: faces::newest_file(connection, stored.definition_id)?.is_some(),
+        has_file: files::newest(connection, stored.definition_id)?.is_some(),
         own: stored.file.is_none() && who.may(crate::domain::access::Role::Edit),
         file: stored.file.clone(),
         name: stored.name.clone(),

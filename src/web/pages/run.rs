@@ -16,7 +16,7 @@ use crate::domain::zone::Zone;
 use crate::store::answers::Which;
 use crate::store::deliveries::{self, ToldDelivery};
 use crate::store::overview::{ToldOccurrence, ToldRun};
-use crate::store::{faces, sources};
+use crate::store::{files, sources};
 use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::acts::{self, seen_run};
@@ -240,7 +240,7 @@ pub(super) async fn linked(
     let ended = "this link is not one of ours, or has ended; ask for a new one";
     let path = site.key.open_link(&token, site.core.now()).ok_or_else(|| Refused::absent(ended))?;
     let file = site.block(move |core| {
-        let file = core.store.read_blocking("read a file", |c| faces::file_by_path(c, &path))?;
+        let file = core.store.read_blocking("read a file", |c| files::by_path(c, &path))?;
         file.ok_or_else(|| AskError::NotFound(ended.to_owned()))
     });
     let file = file.await?;

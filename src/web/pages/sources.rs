@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::daemon::Core;
 use crate::domain::units::spoken;
 use crate::sources::Source;
-use crate::store::faces;
+use crate::store::offered;
 use crate::store::sources::{self, Collection};
 use crate::web::Shared;
 use crate::web::access::Who;
@@ -69,7 +69,7 @@ pub(super) async fn show(
     let values = site
         .block(|core| {
             let (noted, accounts) = core.store.read_blocking("read the sources", |connection| {
-                Ok((sources::collections(connection)?, faces::accounts(connection)?))
+                Ok((sources::collections(connection)?, offered::accounts(connection)?))
             })?;
             let lines = lines(core, &noted, core.now());
             Ok(values! { title => "Sources", sources => lines, accounts => accounts })

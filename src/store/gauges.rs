@@ -1,0 +1,67 @@
+//! What a monitor wants to know, as the ledger has it.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::optional_instant;
+
+/// What a monitor wants to know.
+#[derive(Debug, Clone, Default)]
+pub struct Gauges {
+    /// Each report in force.
+    pub reports: Vec<ReportGauge>,
+    /// Kind, state and number of deliveries that are not at their end.
+    pub deliveries: Vec<(String, String, i64)>,
+    /// Occurrences that wait for their run.
+    pub due: i64,
+    /// Occurrences that are run.
+    pub running: i64,
+}
+
+/// A report for a monitor.
+#[derive(Debug, Clone)]
+pub struct ReportGauge {
+    /// Its name.
+    pub name: String,
+    /// When its newest whole file was made.
+    pub generated_at: Option<Timestamp>,
+    /// Since when its oldest open occurrence is due.
+    pub due_at: Option<Timestamp>,
+}
+
+/// What a monitor wants to know, as the ledger has it now.
+pub fn read(connection: &Connection) -> rusqlite::Result<Gauges> {
+    let reports = connection
+        .prepare_cached(
+            "select d.name,
+                    (select max(generated_at) from artifact a where a.definition_id = d.definition_id
+                     and a.part = '' and a.verdict in ('good', 'released')),
+                    o.due_at
+             from definition d left join (
+                 select definition_id, min(due_at) as due_at from occurrence where state in ('due', 'running')
+                 group by definition_id) o using (definition_id)
+             where d.state <> 'retired' order by d.name",
+        )?
+        .query_map([], |row| {
+            Ok(ReportGauge {
+                name: row.get(0)?,
+                generated_at: optional_instant(row, 1)?,
+                due_at: optional_instant(row, 2)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    let deliveries = connection
+        .prepare_cached(
+            "select kind, state, count(*) from delivery where state in ('pending', 'held', 'failed', 'unknown')
+             group by kind, state",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    let (due, running) = connection
+        .prepare_cached(
+            "select coalesce(sum(state = 'due'), 0), coalesce(sum(state = 'running'), 0) from occurrence
+             where state in ('due', 'running')",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Gauges { reports, deliveries, due, running })
+}

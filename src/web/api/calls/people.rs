@@ -1,0 +1,94 @@
+//! Mailing lists, and who may do what.
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+
+use super::{Answer, OfSite, json, limit, nothing};
+use crate::daemon::Core;
+use crate::store::access;
+use crate::web::Shared;
+use crate::web::acts;
+use crate::web::api::shapes::{AuditPage, List, Lists, NewList, NewToken, ShownToken, Tokens};
+use crate::web::api::{Caller, answer};
+use crate::web::fields::Fields;
+use crate::web::refused::Refused;
+
+fn all_lists(site: &Shared) -> Lists {
+    let own = &site.core.config.lists;
+    let lists = site.core.lists();
+    let each = lists.iter().map(|(name, addresses)| List {
+        name: name.clone(),
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        of_config: own.contains_key(name),
+    });
+    Lists { lists: each.collect() }
+}
+
+pub(in crate::web::api) async fn lists(
+    State(site): OfSite,
+    axum::Extension(_): Caller,
+    asked: HeaderMap,
+) -> Answer {
+    answer(&asked, StatusCode::OK, &all_lists(&site))
+}
+
+pub(in crate::web::api) async fn put_list(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    Path(name): Path<String>,
+    asked: HeaderMap,
+    request: Request<Body>,
+) -> Answer {
+    let new: NewList = json(request).await?;
+    if new.addresses.is_empty() {
+        return Err(Refused::wrong("a list has at least one address; DELETE removes it"));
+    }
+    acts::set_list(&site, &who, &name, &new.addresses).await?;
+    answer(&asked, StatusCode::OK, &all_lists(&site))
+}
+
+pub(in crate::web::api) async fn delete_list(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    Path(name): Path<String>,
+) -> Answer {
+    if !site.core.lists().contains_key(&name) {
+        return Err(Refused::absent(format!("there is no mailing list `{name}`")));
+    }
+    acts::set_list(&site, &who, &name, &[]).await?;
+    Ok(nothing())
+}
+
+pub(in crate::web::api) async fn tokens(
+    State(site): OfSite,
+    axum::Extension(_): Caller,
+    asked: HeaderMap,
+) -> Answer {
+    let read = |core: &Core| Ok(core.store.read_blocking("read the tokens", access::tokens)?);
+    answer(&asked, StatusCode::OK, &Tokens { tokens: site.block(read).await? })
+}
+
+pub(in crate::web::api) async fn make_token(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    asked: HeaderMap,
+    request: Request<Body>,
+) -> Answer {
+    let new: NewToken = json(request).await?;
+    let accounts = new.accounts.unwrap_or_default();
+    let token = acts::make_token(&site, &who, &new.name, new.role, accounts).await?;
+    answer(&asked, StatusCode::CREATED, &ShownToken { name: new.name, token })
+}
+
+pub(in crate::web::api) async fn audit(
+    State(site): OfSite,
+    axum::Extension(_): Caller,
+    asked: HeaderMap,
+    request: Request<Body>,
+) -> Answer {
+    let most = limit(&Fields::of_query(&request), 500)?;
+    let read =
+        move |core: &Core| Ok(core.store.read_blocking("read the audit", |c| access::audit(c, most))?);
+    answer(&asked, StatusCode::OK, &AuditPage { audit: site.block(read).await? })
+}

@@ -1,0 +1,63 @@
+//! What is due, the vendors, and the reports that can be made.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+
+use super::{Answer, OfSite, limit};
+use crate::reports::CATALOGUE;
+use crate::store::sources as kept;
+use crate::web::acts::due;
+use crate::web::api::shapes::{Coming, Source, Sources, Type, Types, Upcoming};
+use crate::web::api::{Caller, answer};
+use crate::web::fields::Fields;
+
+pub(in crate::web::api) async fn upcoming(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    asked: HeaderMap,
+    request: Request<Body>,
+) -> Answer {
+    let most = usize::try_from(limit(&Fields::of_query(&request), 2_000)?).unwrap_or(usize::MAX);
+    let found = site.block(move |core| {
+        let each = due(core, &who)?.into_iter().take(most).map(|due| Coming {
+            name: due.name,
+            at: due.at,
+            time_zone: due.zone.name().to_owned(),
+            note: due.note,
+        });
+        Ok(Upcoming { upcoming: each.collect() })
+    });
+    answer(&asked, StatusCode::OK, &found.await?)
+}
+
+pub(in crate::web::api) async fn sources(
+    State(site): OfSite,
+    axum::Extension(_): Caller,
+    asked: HeaderMap,
+) -> Answer {
+    let found = site.block(|core| {
+        let noted = core.store.read_blocking("read the sources", kept::collections)?;
+        let now = core.now();
+        let each = core.sources.all().map(|source| Source {
+            name: source.name.clone(),
+            kind: source.config.kind().name(),
+            account: source.config.account().map(ToOwned::to_owned),
+            feeds: noted.iter().filter(|feed| feed.source == source.name).cloned().collect(),
+            left: source.left(now).iter().map(|(rate, left)| format!("{left} of {rate}")).collect(),
+        });
+        Ok(Sources { sources: each.collect() })
+    });
+    answer(&asked, StatusCode::OK, &found.await?)
+}
+
+pub(in crate::web::api) async fn types(axum::Extension(_): Caller, asked: HeaderMap) -> Answer {
+    let types = CATALOGUE.iter().map(|report| Type {
+        name: report.name,
+        about: report.about,
+        rows: report.rows,
+        filters: report.filters.iter().map(|key| key.name()).collect(),
+        columns: report.columns.iter().map(|column| column.header).collect(),
+    });
+    answer(&asked, StatusCode::OK, &Types { types: types.collect() })
+}
