@@ -12,6 +12,7 @@ use crate::daemon::ask::{self, definition};
 use crate::daemon::{Core, deliver_due};
 use crate::domain::text::rfc3339;
 use crate::store::answers::{self, Which};
+use crate::store::definitions::Eyes;
 use crate::store::deliveries::ToldDelivery;
 
 /// States of a delivery, for `deliveries --state`.
@@ -69,7 +70,7 @@ pub(super) fn list(
     }
     let state = state.and_then(|state| state.to_possible_value()).map(|value| value.get_name().to_owned());
     let found = store.read_blocking("read the deliveries", |connection| {
-        answers::list(connection, name, state.as_deref(), count)
+        answers::list(connection, Eyes::ALL, name, state.as_deref(), count)
     })?;
     if context.json {
         json(&found)?;

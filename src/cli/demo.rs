@@ -16,6 +16,7 @@ use crate::centre::{Centre, csv_header};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::record::Record;
 use crate::domain::units::grouped;
+use crate::store::definitions::Eyes;
 use crate::store::{Store, overview};
 
 /// Segments and days of the demo.
@@ -225,7 +226,8 @@ impl Demo {
                     format!("the daemon ended with {status}; see {}", log.display()),
                 ));
             }
-            let occurrences = store.read_blocking("read the runs", |c| overview::occurrences(c, None, 10))?;
+            let occurrences =
+                store.read_blocking("read the runs", |c| overview::occurrences(c, Eyes::ALL, None, 10))?;
             let mut files = Vec::new();
             for occurrence in &occurrences {
                 if let Some(error) = occurrence.run.as_ref().and_then(|run| run.error.as_ref()) {

@@ -14,7 +14,7 @@ use crate::domain::schedule::Schedule;
 use crate::domain::text::{away, local, rfc3339};
 use crate::domain::units::grouped;
 use crate::domain::zone::Zone;
-use crate::store::definitions::{self, DefinitionState};
+use crate::store::definitions::{self, DefinitionState, Eyes};
 use crate::store::deliveries::{self, ToldDelivery};
 use crate::store::overview::{self, ToldOccurrence};
 use crate::store::segments::coverage;
@@ -108,8 +108,9 @@ pub(super) fn runs(context: &Context, name: Option<&str>, count: u32) -> anyhow:
     if let Some(name) = name {
         definition(&store, name)?;
     }
-    let found =
-        store.read_blocking("read the runs", |connection| overview::occurrences(connection, name, count))?;
+    let found = store.read_blocking("read the runs", |connection| {
+        overview::occurrences(connection, Eyes::ALL, name, count)
+    })?;
     if context.json {
         json(&found)?;
         return Ok(Exit::Done);
@@ -198,9 +199,9 @@ pub(super) fn show(context: &Context, what: &str) -> anyhow::Result<Exit> {
         return tell(context, &core, &found);
     }
     let stored = definition(&core.store, what)?;
-    let found = core
-        .store
-        .read_blocking("read the runs", |connection| overview::occurrences(connection, Some(what), 10))?;
+    let found = core.store.read_blocking("read the runs", |connection| {
+        overview::occurrences(connection, Eyes::ALL, Some(what), 10)
+    })?;
     if context.json {
         json(
             &serde_json::json!({ "name": stored.name, "state": stored.state.name(), "version": stored.number,
@@ -222,7 +223,7 @@ pub(super) fn why(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let core = context.core()?;
     let stored = definition(&core.store, name)?;
     let found = core.store.read_blocking("read the last occurrence", |connection| {
-        overview::occurrences(connection, Some(name), 1)
+        overview::occurrences(connection, Eyes::ALL, Some(name), 1)
     })?;
     if let Some(found) = found.first() {
         tell(context, &core, found)

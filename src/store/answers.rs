@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::definitions::Eyes;
 use super::deliveries::{NewDelivery, ToldDelivery, of_run};
 use super::instant;
 use crate::domain::text::stamp;
@@ -173,6 +174,7 @@ pub struct ListedDelivery {
 /// The newest deliveries, of one definition or of all, in one state or in any.
 pub fn list(
     connection: &Connection,
+    eyes: Eyes<'_>,
     name: Option<&str>,
     state: Option<&str>,
     most: u32,
@@ -185,6 +187,7 @@ pub fn list(
          from delivery d left join artifact a using (artifact_id) left join run r using (run_id)
          left join definition n on n.definition_id = coalesce(a.definition_id, d.definition_id)
          where (?1 is null or n.name = ?1) and (?2 is null or d.state = ?2)
+           and (?5 or n.name is null or n.private = 0 or n.made_by = ?4)
          order by d.delivery_id desc limit ?3",
     )?;
     let listed = |row: &Row<'_>| {
@@ -200,5 +203,5 @@ pub fn list(
             reply: row.get(8)?,
         })
     };
-    statement.query_map(params![name, state, most], listed)?.collect()
+    statement.query_map(params![name, state, most, eyes.who, eyes.see_all], listed)?.collect()
 }

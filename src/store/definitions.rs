@@ -40,6 +40,20 @@ impl DefinitionState {
     }
 }
 
+/// Whose eyes something is read for.
+#[derive(Debug, Clone, Copy)]
+pub struct Eyes<'a> {
+    /// Private definitions of others are not there.
+    pub who: &'a str,
+    /// They are there after all.
+    pub see_all: bool,
+}
+
+impl Eyes<'_> {
+    /// Whoever works on the host itself.
+    pub const ALL: Self = Self { who: "", see_all: true };
+}
+
 /// A definition as stored.
 #[derive(Debug, Clone)]
 pub struct StoredDefinition {

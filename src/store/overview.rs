@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::definitions::Eyes;
 use super::{instant, optional_instant};
 use crate::domain::text::stamp;
 
@@ -220,14 +221,16 @@ fn told(row: &Row<'_>) -> rusqlite::Result<ToldOccurrence> {
 /// The newest occurrences that were due, of one definition or of all.
 pub fn occurrences(
     connection: &Connection,
+    eyes: Eyes<'_>,
     name: Option<&str>,
     most: u32,
 ) -> rusqlite::Result<Vec<ToldOccurrence>> {
     let sql = format!(
         "{OCCURRENCES} where (?1 is null or d.name = ?1) and o.state <> 'planned'
+           and (?4 or d.private = 0 or d.made_by = ?3)
          order by o.nominal_at desc, o.occurrence_id desc limit ?2"
     );
-    connection.prepare_cached(&sql)?.query_map(params![name, most], told)?.collect()
+    connection.prepare_cached(&sql)?.query_map(params![name, most, eyes.who, eyes.see_all], told)?.collect()
 }
 
 /// One occurrence.

@@ -13,6 +13,7 @@ use crate::chain::chain;
 use crate::daemon::ask::AskError;
 use crate::domain::access::Role;
 use crate::store::access::{self, Audited, User};
+use crate::store::definitions::Eyes;
 
 /// The cookie of a session.
 pub(super) const COOKIE: &str = "legwork_session";
@@ -83,6 +84,11 @@ impl Who {
     /// Refuses who may not read an account.
     pub(super) fn reads(&self, account: &str) -> bool {
         self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|own| own == account))
+    }
+
+    /// Whose eyes the store reads for.
+    pub(super) fn eyes(&self) -> Eyes<'_> {
+        Eyes { who: &self.name, see_all: self.may(Role::Admin) }
     }
 
     /// What a form of theirs is signed for.

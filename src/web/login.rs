@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -25,6 +25,9 @@ const FAILED_ALL_MAX: usize = 200;
 const FAILED_SPAN: SignedDuration = SignedDuration::from_mins(15);
 /// Passwords looked at, at the same time: each takes 19 MiB.
 const VERIFIED_AT_ONCE: usize = 2;
+
+/// What the password of a name is compared with that is not known.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash_password("nobody").unwrap_or_default());
 
 /// Failed logins, so that nobody can go on guessing; and how many passwords are looked at.
 #[derive(Debug)]
@@ -87,9 +90,7 @@ impl Site {
         let user = self.block(move |core| {
             let user: Option<User> = core.store.read_blocking("read a user", |c| access::user(c, &asked))?;
             // A name that is not known takes as long as a password that is wrong.
-            let nobody =
-                "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$9sWq2pSFkUUQrrUyqPDmU2UqwP1mZ1x6y8y0nN0e6qQ";
-            let hash = user.as_ref().map_or(nobody, |user| user.password.as_str());
+            let hash = user.as_ref().map_or(NOBODY.as_str(), |user| user.password.as_str());
             let right = is_password(&given, hash);
             Ok(user.filter(|_| right))
         });

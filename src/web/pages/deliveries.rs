@@ -7,7 +7,6 @@ use axum::response::Response;
 use crate::store::answers;
 use crate::web::Shared;
 use crate::web::access::Who;
-use crate::web::acts::seen;
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
@@ -29,12 +28,9 @@ pub(super) async fn show(
         .block(move |core| {
             let wanted = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
             let (by_name, by_state) = (wanted(&name), wanted(&state));
-            let mut found = core.store.read_blocking("read the deliveries", |connection| {
-                answers::list(connection, by_name.as_deref(), by_state.as_deref(), SHOWN_MAX)
+            let found = core.store.read_blocking("read the deliveries", |connection| {
+                answers::list(connection, asker.eyes(), by_name.as_deref(), by_state.as_deref(), SHOWN_MAX)
             })?;
-            found.retain(|delivery| {
-                delivery.name.as_ref().is_none_or(|name| seen(core, &asker, name).is_ok())
-            });
             Ok(values! { title => "Deliveries", deliveries => found, states => STATES, name, state })
         })
         .await?;

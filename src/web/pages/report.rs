@@ -100,7 +100,7 @@ pub(super) async fn show(
             let coming = if paused { Vec::new() } else { coming(schedules, now) };
             let read = |connection: &rusqlite::Connection| {
                 let row = row::row(core, connection, shelved, &asker, now)?;
-                let past = overview::occurrences(connection, Some(&name), HISTORY_MAX)?;
+                let past = overview::occurrences(connection, asker.eyes(), Some(&name), HISTORY_MAX)?;
                 Ok((row, past))
             };
             let (row, past) = core.store.read_blocking("read a report", read)?;

@@ -45,9 +45,9 @@ pub(in crate::web::api) async fn runs(
         if let Some(name) = &name {
             seen(core, &who, name)?;
         }
-        let mut runs =
-            core.store.read_blocking("read the runs", |c| overview::occurrences(c, name.as_deref(), most))?;
-        runs.retain(|run| seen(core, &who, &run.name).is_ok());
+        let runs = core.store.read_blocking("read the runs", |c| {
+            overview::occurrences(c, who.eyes(), name.as_deref(), most)
+        })?;
         Ok(Runs { runs })
     });
     answer(&asked, StatusCode::OK, &runs.await?)
@@ -98,10 +98,9 @@ pub(in crate::web::api) async fn deliveries(
     let fields = Fields::of_query(&request);
     let (most, name, state) = (limit(&fields, 500)?, wanted(&fields, "name"), wanted(&fields, "state"));
     let found = site.block(move |core| {
-        let mut deliveries = core.store.read_blocking("read the deliveries", |connection| {
-            answers::list(connection, name.as_deref(), state.as_deref(), most)
+        let deliveries = core.store.read_blocking("read the deliveries", |connection| {
+            answers::list(connection, who.eyes(), name.as_deref(), state.as_deref(), most)
         })?;
-        deliveries.retain(|one| one.name.as_ref().is_none_or(|name| seen(core, &who, name).is_ok()));
         Ok(Deliveries { deliveries })
     });
     answer(&asked, StatusCode::OK, &found.await?)
