@@ -191,6 +191,8 @@ fn filters(lines: &mut Lines, fields: &Fields) {
     if lists.is_empty() {
         return;
     }
+    // One order, whatever the rows' is: what is read back is written the same.
+    lists.sort();
     lines.line("filters", "");
     lines.line("filters", "[report.filters]");
     for (key, values) in lists {
@@ -373,7 +375,7 @@ mod tests {
         let text = lines(&filled).text;
         assert!(text.contains("repeat = \"monthly\"\nat = \"00:05\"\non = \"last\""), "{text}");
         assert!(
-            text.contains("queues = [\"Sales_Queue_US\", \"Support\"]\ndirection = \"Inbound\""),
+            text.contains("direction = \"Inbound\"\nqueues = [\"Sales_Queue_US\", \"Support\"]"),
             "{text}"
         );
         let again = unread("sales", &text).expect("the form reads what it wrote");
