@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::web::Site;
-use crate::support::{root, segment};
+use crate::support::{python, root, segment};
 
 /// One voice leg of an agent, in a queue with an id.
 fn leg(id: &str, at: &str, end: &str) -> String {
@@ -43,6 +43,13 @@ fn streaming(site: &Site, account: &str, body: &str) -> String {
             body,
         ],
     )
+}
+
+/// Today and the day before it, in UTC: what is served reaches a month back from the real clock.
+fn days() -> (String, String) {
+    let now = legwork::clock::Clock::System.now();
+    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    (day(now - jiff::SignedDuration::from_hours(24)), day(now))
 }
 
 /// Rows between header and status.
@@ -202,21 +209,23 @@ fn whoever_is_nobody_is_told_how_to_be_somebody_in_the_vendors_shape() {
 
 #[test]
 fn agent_segments_are_paged_through_as_the_vendors_are() {
-    let mut records = String::new();
+    let (mut records, (yesterday, today)) = (String::new(), days());
     for number in 0..7 {
-        records += &segment(&format!("m{number}"), "2026-11-20T08:00:00Z").replace(
+        records += &segment(&format!("m{number}"), &format!("{yesterday}T08:00:00Z")).replace(
             "\"kind\":\"segment\"",
             "\"kind\":\"segment\",\"account\":\"1\",\"channel\":\"Web\",\"channel_type\":\"chat\",\"end_reason\":\"closed_by_agent\",\"user_type\":\"human\"",
         );
     }
     let site = Site::with_data("", &records);
-    let base = "/api/account/1/agent-segments?source=billing_sync&from=2026-11-20T03:00:00%2B03:00&to=2026-11-21T00:00:00Z";
+    let base = format!(
+        "/api/account/1/agent-segments?source=billing_sync&from={yesterday}T03:00:00%2B03:00&to={today}T00:00:00Z"
+    );
     let mut seen = Vec::new();
     let mut next = Some(format!("{base}&limit=3"));
     while let Some(path) = next {
         let page = site.get(&path).is(200).json();
         assert_eq!(page["pagination"]["count"], 7);
-        assert_eq!(page["timeframe"]["startTime"], "2026-11-20T03:00:00+03:00");
+        assert_eq!(page["timeframe"]["startTime"], format!("{yesterday}T03:00:00+03:00"));
         seen.extend(page["segments"].as_array().unwrap().iter().map(|one| one["segmentId"].to_string()));
         let references = page["pagination"]["references"].as_array().unwrap().clone();
         let of = |rel: &str| {
@@ -327,4 +336,30 @@ fn an_error_behind_the_first_byte_breaks_the_connection() {
         .unwrap();
     assert!(curl.status.success(), "a 500 is an answer");
     assert_eq!(site.legwork.ask("select count(*) from audit where action = 'immediate report'"), "1");
+}
+
+#[test]
+fn a_client_of_the_vendors_goes_through_its_documented_flows() {
+    let messaging = "\"kind\":\"segment\",\"account\":\"99990001\",\"channel\":\"Web\",\"channel_type\":\"chat\",\
+                     \"end_reason\":\"closed_by_agent\",\"user_type\":\"human\"";
+    let (yesterday, today) = days();
+    let chats: String = (0..5)
+        .map(|number| {
+            segment(&format!("m{number}"), &format!("{yesterday}T08:00:00Z"))
+                .replace("\"kind\":\"segment\"", messaging)
+        })
+        .collect();
+    let records = leg("s1", "2020-08-02T07:00:00Z", "2020-08-02T07:05:00Z") + &chats;
+    let site = Site::with_data("", &records);
+    let token = site.token(&["partner", "--role", "view", "--account", "99990001"]);
+    site.legwork.run_with(&["user", "add", "jane", "--role", "admin"], "a password that is long").ok();
+    let output = Command::new(python())
+        .arg(root().join("tests/readers/vendor_client.py"))
+        .args([&format!("http://127.0.0.1:{}", site.port), &token, "99990001"])
+        .args([format!("{yesterday}T00:00:00Z"), format!("{today}T00:00:00Z")])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(told, "ringcentral 1 '2026s1\nliveperson 5 m0 m1 m2 m3 m4\nmetrics 48\nrefused 401 400\n");
 }
