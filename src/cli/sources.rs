@@ -13,6 +13,7 @@ use super::exit::{Exit, told};
 use super::out::{json, say, table};
 use crate::daemon::Core;
 use crate::daemon::collect::{Come, feed_of, work_off};
+use crate::daemon::listing::ListedSource;
 use crate::domain::nearest::nearest;
 use crate::domain::period::Period;
 use crate::domain::source::STORE;
@@ -36,24 +37,10 @@ pub(super) struct CollectArguments {
     to: Option<String>,
 }
 
-/// A source as listed.
-#[derive(Debug, serde::Serialize)]
-struct Listed {
-    name: String,
-    kind: &'static str,
-    account: Option<String>,
-    /// What is collected of it.
-    collects: Option<&'static str>,
-    feeds: Vec<Collection>,
-    /// What is left of each rate now.
-    left: Vec<String>,
-}
-
 pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
     let core = context.core()?;
     let now = context.now();
-    let noted = core.store.read_blocking("read the sources", sources::collections)?;
-    let listed: Vec<Listed> = core.sources.all().map(|source| listed(source, &noted, now)).collect();
+    let listed = ListedSource::all(&core)?;
     if context.json {
         json(&listed)?;
         return Ok(Exit::Done);
@@ -64,9 +51,7 @@ pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
     }
     let mut rows = Vec::new();
     for source in &listed {
-        let none = [Collection::default()];
-        let feeds = if source.feeds.is_empty() { &none[..] } else { &source.feeds };
-        rows.extend(feeds.iter().map(|feed| cells(source, feed, now)));
+        rows.extend(source.lines().iter().map(|feed| cells(source, feed, now)));
     }
     table(&["SOURCE", "KIND", "FEED", "WHOLE UNTIL", "BEHIND", "LAST GOOD", "LOGIN ENDS", "LEFT"], &rows)?;
     let failed = listed.iter().flat_map(|source| &source.feeds).filter(|feed| feed.failure.is_some());
@@ -79,18 +64,7 @@ pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn listed(source: &Source, noted: &[Collection], now: Timestamp) -> Listed {
-    Listed {
-        name: source.name.clone(),
-        kind: source.config.kind().name(),
-        account: source.config.account().map(ToOwned::to_owned),
-        collects: source.config.collect.as_ref().map(|collect| collect.feed.name()),
-        feeds: noted.iter().filter(|feed| feed.source == source.name).cloned().collect(),
-        left: source.left(now).iter().map(|(rate, left)| format!("{left} of {rate}")).collect(),
-    }
-}
-
-fn cells(source: &Listed, feed: &Collection, now: Timestamp) -> Vec<String> {
+fn cells(source: &ListedSource, feed: &Collection, now: Timestamp) -> Vec<String> {
     let text = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let behind = feed.whole_until.map_or_else(|| "-".to_owned(), |at| spoken(now.duration_since(at)));
     let name = if feed.feed.is_empty() { "reports" } else { &feed.feed };

@@ -8,9 +8,9 @@ use super::out::{json, say, table};
 use crate::daemon::ask::definition;
 use crate::daemon::listing::{Listed, Verdict};
 use crate::daemon::{Core, completeness, control};
+use crate::domain::coming::coming;
 use crate::domain::definition::Definition;
 use crate::domain::report::Report;
-use crate::domain::schedule::Schedule;
 use crate::domain::text::{away, local, rfc3339};
 use crate::domain::units::grouped;
 use crate::domain::zone::Zone;
@@ -43,12 +43,11 @@ pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
     let mut listed = Vec::new();
     for stored in stored.into_iter().filter(|stored| stored.state != DefinitionState::Retired) {
         let parsed = core.parse(&stored.name, &stored.text).ok();
-        let found = core.store.read_blocking("read the list", |c| Listed::look(c, stored, now))?;
-        let own = &found.stored;
-        let of_file = problems
-            .iter()
-            .find(|p| own.file.as_ref() == Some(&p.file) || p.name.as_ref() == Some(&own.name));
-        listed.push(row(&found, parsed.as_ref(), of_file.map(|p| p.problem.clone())));
+        let (found, problem) = core.store.read_blocking("read the list", |connection| {
+            let problem = definitions::load_problem(connection, &stored)?;
+            Ok((Listed::look(connection, stored, now)?, problem))
+        })?;
+        listed.push(row(&found, parsed.as_ref(), problem));
     }
     if context.json {
         json(
@@ -140,28 +139,15 @@ pub(super) fn next(context: &Context, name: Option<&str>, count: u32) -> anyhow:
         Some(name) => vec![definition(&core.store, name)?],
         None => core.store.read_blocking("read the definitions", definitions::all)?,
     };
-    let now = context.now();
+    let (now, most) = (context.now(), usize::try_from(count).unwrap_or(usize::MAX));
     let mut told_next = Vec::new();
     for stored in stored.iter().filter(|stored| stored.state == DefinitionState::Active) {
         let parsed = core.parse(&stored.name, &stored.text)?;
-        let mut instants: Vec<(Timestamp, &Schedule)> = Vec::new();
-        for schedule in &parsed.schedules {
-            let mut at = now;
-            for _ in 0..count {
-                let Some(next) = schedule.next(at) else { break };
-                instants.push((next, schedule));
-                at = next;
-            }
-        }
-        instants.sort_by_key(|(at, _)| *at);
-        instants.dedup_by_key(|(at, _)| *at);
-        for (at, schedule) in instants.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
-            let mut notes: Vec<String> = schedule.note(at).into_iter().collect();
-            if schedule.blackout.covers(at, &schedule.zone) {
-                notes.push("skipped: blackout".to_owned());
-            }
-            told_next.push((at, schedule.zone.clone(), stored.name.clone(), notes.join("; ")));
-        }
+        told_next.extend(
+            coming(&parsed.schedules, now, most)
+                .into_iter()
+                .map(|each| (each.at, each.schedule.zone.clone(), stored.name.clone(), each.note)),
+        );
     }
     told_next.sort_by_key(|(at, ..)| *at);
     if context.json {

@@ -1,11 +1,15 @@
-//! The reports list: how fresh each report is, what became of it last, when it is due. The same for command, page and API.
+//! The lists of reports, sources and mailing lists: of a report how fresh it is, what became of it last, when it is due;
+//! of a source how far it is collected. The same for command, page and API.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
+use super::Core;
 use crate::domain::schedule::MISSED_AFTER;
+use crate::store::StoreError;
 use crate::store::definitions::{DefinitionState, StoredDefinition};
 use crate::store::overview::{self, Newest};
+use crate::store::sources::{self, Collection};
 
 /// A whole file that is younger lights the dot.
 pub const RECENT: SignedDuration = SignedDuration::from_hours(24);
@@ -123,5 +127,70 @@ impl Listed {
         let recent = is_recent(newest.generated_at, now);
         let verdict = Verdict::of(stored.state, &newest, now);
         Ok(Self { stored, newest, recent, verdict })
+    }
+}
+
+/// A source as listed.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Source")]
+pub struct ListedSource {
+    /// Its name in the config.
+    pub name: String,
+    /// ringcentral, liveperson or koreai.
+    pub kind: &'static str,
+    /// The account there.
+    pub account: Option<String>,
+    /// What is collected of it.
+    pub collects: Option<&'static str>,
+    /// What is known of each feed.
+    pub feeds: Vec<Collection>,
+    /// What is left of each rate now.
+    pub left: Vec<String>,
+}
+
+impl ListedSource {
+    /// The sources of the config by name. Blocks.
+    pub fn all(core: &Core) -> Result<Vec<Self>, StoreError> {
+        let noted = core.store.read_blocking("read the sources", sources::collections)?;
+        let now = core.now();
+        let each = core.sources.all().map(|source| Self {
+            name: source.name.clone(),
+            kind: source.config.kind().name(),
+            account: source.config.account().map(ToOwned::to_owned),
+            collects: source.config.collect.as_ref().map(|collect| collect.feed.name()),
+            feeds: noted.iter().filter(|feed| feed.source == source.name).cloned().collect(),
+            left: source.left(now).iter().map(|(rate, left)| format!("{left} of {rate}")).collect(),
+        });
+        Ok(each.collect())
+    }
+
+    /// Its lines: a feed each; a source of which nothing is known yet has one too.
+    pub fn lines(&self) -> Vec<Collection> {
+        if self.feeds.is_empty() { vec![Collection::default()] } else { self.feeds.clone() }
+    }
+}
+
+/// A mailing list as listed.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "List")]
+pub struct ListedMailingList {
+    /// Its name.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// Whether the config names it; then it is changed there.
+    pub of_config: bool,
+}
+
+impl ListedMailingList {
+    /// Those of the config and those made on the page, by name.
+    pub fn all(core: &Core) -> Vec<Self> {
+        let lists = core.lists();
+        let each = lists.iter().map(|(name, addresses)| Self {
+            name: name.clone(),
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            of_config: core.config.lists.contains_key(name),
+        });
+        each.collect()
     }
 }

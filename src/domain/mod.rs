@@ -12,6 +12,7 @@ pub mod batch;
 pub mod blackout;
 pub mod budget;
 pub mod checks;
+pub mod coming;
 pub mod cron;
 pub mod definition;
 pub mod delivery;

@@ -380,6 +380,19 @@ pub fn load_problems(connection: &Connection) -> rusqlite::Result<Vec<LoadProble
     statement.query_map([], problem)?.collect()
 }
 
+/// The problem of the file that a definition comes from, or of one that would be it.
+pub fn load_problem(
+    connection: &Connection,
+    definition: &StoredDefinition,
+) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached(
+            "select problem from load_problem where file = ?1 or name = ?2 order by file limit 1",
+        )?
+        .query_row(params![definition.file, definition.name], |row| row.get(0))
+        .optional()
+}
+
 /// Replaces the problems. One that stays keeps the instant at which it was first seen.
 pub fn set_load_problems(
     tx: &Transaction<'_>,

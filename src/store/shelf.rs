@@ -2,18 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::definitions::{self, StoredDefinition};
+use super::definitions::{self, Eyes, StoredDefinition};
 
-/// Whose eyes a list is for, and what it is narrowed to.
+/// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
 pub struct ListQuery {
-    /// Who asks: private reports of others are not there.
-    pub who: String,
-    /// Whether private reports of others are there after all.
-    pub sees_all: bool,
-    /// Only reports that this person made.
+    /// Only reports that the one who asks made.
     pub mine: bool,
-    /// Only reports that this person marked.
+    /// Only reports that they marked.
     pub favourites: bool,
     /// A part of the name or of the definition's text, in any case.
     pub search: String,
@@ -60,30 +56,21 @@ const SHELF: &str = "
     from definition d join definition_version v on v.version_id = d.version_id";
 
 /// Reports by name.
-pub fn reports(connection: &Connection, query: &ListQuery) -> rusqlite::Result<Vec<Shelved>> {
+pub fn reports(connection: &Connection, eyes: Eyes<'_>, query: &ListQuery) -> rusqlite::Result<Vec<Shelved>> {
     let (most, behind) = query.page.map_or((-1, 0), |(most, behind)| (i64::from(most), i64::from(behind)));
     let sql = format!("{SHELF} where {VISIBLE} order by d.name limit ?7 offset ?8");
     let search = query.search.to_lowercase();
     connection
         .prepare_cached(&sql)?
         .query_map(
-            params![
-                query.who,
-                query.sees_all,
-                query.mine,
-                query.favourites,
-                search,
-                query.after,
-                most,
-                behind
-            ],
+            params![eyes.who, eyes.see_all, query.mine, query.favourites, search, query.after, most, behind],
             shelved,
         )?
         .collect()
 }
 
 /// How many reports a list has on all its pages.
-pub fn size(connection: &Connection, query: &ListQuery) -> rusqlite::Result<u64> {
+pub fn size(connection: &Connection, eyes: Eyes<'_>, query: &ListQuery) -> rusqlite::Result<u64> {
     let sql = format!(
         "select count(*) from definition d join definition_version v on v.version_id = d.version_id where {VISIBLE}"
     );
@@ -91,21 +78,16 @@ pub fn size(connection: &Connection, query: &ListQuery) -> rusqlite::Result<u64>
     connection
         .prepare_cached(&sql)?
         .query_row(
-            params![query.who, query.sees_all, query.mine, query.favourites, search, query.after],
+            params![eyes.who, eyes.see_all, query.mine, query.favourites, search, query.after],
             |row| row.get(0),
         )
         .map(|size: i64| size.unsigned_abs())
 }
 
 /// One report, if the one who asks may see it.
-pub fn by_name(
-    connection: &Connection,
-    who: &str,
-    sees_all: bool,
-    name: &str,
-) -> rusqlite::Result<Option<Shelved>> {
+pub fn by_name(connection: &Connection, eyes: Eyes<'_>, name: &str) -> rusqlite::Result<Option<Shelved>> {
     let sql = format!("{SHELF} where d.name = ?2 and (?3 or d.private = 0 or d.made_by = ?1)");
-    connection.prepare_cached(&sql)?.query_row(params![who, name, sees_all], shelved).optional()
+    connection.prepare_cached(&sql)?.query_row(params![eyes.who, name, eyes.see_all], shelved).optional()
 }
 
 /// Whether a name is, or was, that of somebody else's private report.
@@ -144,12 +126,35 @@ pub fn set_favourite(
     Ok(())
 }
 
+/// What is wrong with a report now.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Trouble {
+    /// The report.
+    pub name: String,
+    /// The alert's kind.
+    pub kind: String,
+    /// What it is about, in words.
+    pub words: String,
+}
+
+/// The open alerts about reports that the one who asks may see.
+pub fn troubles(connection: &Connection, eyes: Eyes<'_>, most: u32) -> rusqlite::Result<Vec<Trouble>> {
+    connection
+        .prepare_cached(
+            "select d.name, a.kind, a.words from alert a join definition d using (definition_id)
+             where ?2 or d.private = 0 or d.made_by = ?1
+             order by a.definition_id, a.kind limit ?3",
+        )?
+        .query_map(params![eyes.who, eyes.see_all, most], |row| {
+            Ok(Trouble { name: row.get(0)?, kind: row.get(1)?, words: row.get(2)? })
+        })?
+        .collect()
+}
+
 /// An occurrence that waits for its run or is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnderWay {
-    /// The definition.
-    pub definition_id: i64,
-    /// Its name.
+    /// The report.
     pub name: String,
     /// due or running.
     pub state: String,
@@ -157,21 +162,17 @@ pub struct UnderWay {
     pub run_id: Option<i64>,
 }
 
-/// What is under way, the oldest first.
-pub fn under_way(connection: &Connection, most: u32) -> rusqlite::Result<Vec<UnderWay>> {
+/// What is under way of the reports that the one who asks may see, the oldest first.
+pub fn under_way(connection: &Connection, eyes: Eyes<'_>, most: u32) -> rusqlite::Result<Vec<UnderWay>> {
     connection
         .prepare_cached(
-            "select o.definition_id, d.name, o.state, r.run_id from occurrence o join definition d using (definition_id)
+            "select d.name, o.state, r.run_id from occurrence o join definition d using (definition_id)
              left join run r on r.occurrence_id = o.occurrence_id and r.state = 'running'
-             where o.state in ('due', 'running') order by o.nominal_at limit ?1",
+             where o.state in ('due', 'running') and (?2 or d.private = 0 or d.made_by = ?1)
+             order by o.nominal_at limit ?3",
         )?
-        .query_map([most], |row| {
-            Ok(UnderWay {
-                definition_id: row.get(0)?,
-                name: row.get(1)?,
-                state: row.get(2)?,
-                run_id: row.get(3)?,
-            })
+        .query_map(params![eyes.who, eyes.see_all, most], |row| {
+            Ok(UnderWay { name: row.get(0)?, state: row.get(1)?, run_id: row.get(2)? })
         })?
         .collect()
 }

@@ -26,7 +26,7 @@ const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// In front of each token, so that one is known when it turns up where it should not.
 const TOKEN_PREFIX: &str = "lwk_";
 /// The name of whoever reaches loopback while there are no users.
-pub(super) const LOCAL: &str = "local";
+const LOCAL: &str = "local";
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,11 +160,11 @@ impl Site {
                 })
                 .map_err(AskError::from)
         });
-        // A token has 256 bits: nobody guesses one, and one that was removed must not lock its owner's colleagues out.
         let (who, shown_unknown) = found.await?;
         if let Some(seen) = who.as_ref().and_then(|(_, seen)| seen.clone()) {
             self.see(seen);
         }
+        // Not counted as a guess: a token has 256 bits, and one that was removed must not lock its owner's colleagues out.
         if who.is_none() && shown_unknown {
             return Err(Refused::nobody("the token is not known; `legwork token add` makes one"));
         }

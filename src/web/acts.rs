@@ -11,7 +11,7 @@ use crate::daemon::Core;
 use crate::daemon::ask::{self, AskError, Asked, Draft, RunWish};
 use crate::domain::access::Role;
 use crate::domain::address::Address;
-use crate::domain::schedule::Schedule;
+use crate::domain::coming::coming;
 use crate::domain::zone::Zone;
 use crate::store::access::{self, ApiToken};
 use crate::store::definitions::{self, DefinitionState};
@@ -24,14 +24,12 @@ use crate::store::shelf::{self, ListQuery, Shelved};
 pub(super) const COMING: usize = 5;
 /// How far is looked ahead.
 const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Instants of one schedule at the most: those of a report that runs each minute would hide all others.
+/// Instants of one report at the most: those of one that runs each minute would hide all others.
 const INSTANTS_EACH: usize = 200;
 
 /// A report that somebody may see. Blocks.
 pub(super) fn seen(core: &Core, who: &Who, name: &str) -> Result<Shelved, AskError> {
-    let sees_all = who.may(Role::Admin);
-    let found =
-        core.store.read_blocking("read a report", |c| shelf::by_name(c, &who.name, sees_all, name))?;
+    let found = core.store.read_blocking("read a report", |c| shelf::by_name(c, who.eyes(), name))?;
     // What somebody may not see is not there.
     found.ok_or_else(|| AskError::NotFound(format!("there is no report `{name}`")))
 }
@@ -44,36 +42,6 @@ pub(super) fn seen_run(core: &Core, who: &Who, run_id: i64) -> Result<ToldOccurr
     Ok(found)
 }
 
-/// What is odd about an instant of a schedule.
-fn note(schedule: &Schedule, at: Timestamp) -> String {
-    let mut notes: Vec<String> = schedule.note(at).into_iter().collect();
-    if schedule.blackout.covers(at, &schedule.zone) {
-        notes.push("skipped: blackout".to_owned());
-    }
-    notes.join("; ")
-}
-
-/// The next instants of schedules together, with what is odd about each. Pure.
-pub(super) fn coming(
-    schedules: &[Schedule],
-    now: Timestamp,
-    most: usize,
-) -> Vec<(Timestamp, &Schedule, String)> {
-    let mut instants = Vec::new();
-    for schedule in schedules.iter().filter(|schedule| schedule.enabled) {
-        let mut at = now;
-        for _ in 0..most {
-            let Some(next) = schedule.next(at) else { break };
-            instants.push((next, schedule));
-            at = next;
-        }
-    }
-    instants.sort_by_key(|(at, _)| *at);
-    // Schedules that meet make one occurrence.
-    instants.dedup_by_key(|(at, _)| *at);
-    instants.into_iter().take(most).map(|(at, schedule)| (at, schedule, note(schedule, at))).collect()
-}
-
 /// An instant that is due.
 pub(super) struct Due {
     pub(super) at: Timestamp,
@@ -84,21 +52,20 @@ pub(super) struct Due {
 
 /// What is due within a week, of the reports that somebody may see, in order. Blocks.
 pub(super) fn due(core: &Core, who: &Who) -> Result<Vec<Due>, AskError> {
-    let query = ListQuery { who: who.name.clone(), sees_all: who.may(Role::Admin), ..ListQuery::default() };
-    let shelf = core.store.read_blocking("read the list", |c| shelf::reports(c, &query))?;
+    let query = ListQuery::default();
+    let shelf = core.store.read_blocking("read the list", |c| shelf::reports(c, who.eyes(), &query))?;
     let now = core.now();
     let end = now.checked_add(AHEAD).unwrap_or(now);
     let mut all = Vec::new();
     for shelved in shelf.into_iter().filter(|shelved| shelved.stored.state == DefinitionState::Active) {
         let Ok(definition) = core.definition(shelved.stored.version_id) else { continue };
         let name = &shelved.stored.name;
-        let own =
-            coming(&definition.schedules, now, INSTANTS_EACH).into_iter().take_while(|(at, ..)| *at < end);
-        all.extend(own.map(|(at, schedule, note)| Due {
-            at,
+        let own = coming(&definition.schedules, now, INSTANTS_EACH).into_iter();
+        all.extend(own.take_while(|each| each.at < end).map(|each| Due {
+            at: each.at,
             name: name.clone(),
-            note,
-            zone: schedule.zone.clone(),
+            note: each.note,
+            zone: each.schedule.zone.clone(),
         }));
     }
     all.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));

@@ -4,13 +4,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::daemon::listing::Verdict;
+use crate::daemon::listing::{ListedMailingList, ListedSource, Verdict};
 use crate::domain::access::Role;
 use crate::store::access::{ApiToken, Audited};
 use crate::store::answers::ListedDelivery;
 use crate::store::deliveries::ToldDelivery;
 use crate::store::overview::ToldOccurrence;
-use crate::store::sources::Collection;
 
 /// A report in the list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -175,26 +174,11 @@ pub(super) struct Upcoming {
     pub(super) upcoming: Vec<Coming>,
 }
 
-/// A vendor.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Source {
-    /// Its name in the config.
-    pub(super) name: String,
-    /// ringcentral, liveperson or koreai.
-    pub(super) kind: &'static str,
-    /// The account there.
-    pub(super) account: Option<String>,
-    /// What is known of each feed.
-    pub(super) feeds: Vec<Collection>,
-    /// What is left of each rate.
-    pub(super) left: Vec<String>,
-}
-
 /// The vendors.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Sources {
     /// By name.
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<ListedSource>,
 }
 
 /// A report that can be made.
@@ -219,22 +203,11 @@ pub(super) struct Types {
     pub(super) types: Vec<Type>,
 }
 
-/// A mailing list.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct List {
-    /// Its name.
-    pub(super) name: String,
-    /// Its addresses.
-    pub(super) addresses: Vec<String>,
-    /// Whether the config names it; then it is changed there.
-    pub(super) of_config: bool,
-}
-
 /// The mailing lists.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Lists {
     /// By name.
-    pub(super) lists: Vec<List>,
+    pub(super) lists: Vec<ListedMailingList>,
 }
 
 /// A mailing list's addresses.

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::to;
+use crate::daemon::listing::ListedMailingList;
 use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::acts;
@@ -14,24 +15,8 @@ use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 use crate::web::view::values;
 
-#[derive(serde::Serialize)]
-struct Listed {
-    name: String,
-    addresses: Vec<String>,
-    of_config: bool,
-}
-
 fn page(site: &Shared, who: &Who, given: &Fields, wrong: Option<&str>) -> Result<Response, Refused> {
-    let own = &site.core.config.lists;
-    let lists = site.core.lists();
-    let lists: Vec<Listed> = lists
-        .iter()
-        .map(|(name, addresses)| Listed {
-            name: name.clone(),
-            addresses: addresses.iter().map(ToString::to_string).collect(),
-            of_config: own.contains_key(name),
-        })
-        .collect();
+    let lists = ListedMailingList::all(&site.core);
     let status = if wrong.is_none() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let values = values! {
         title => "Mailing lists", lists, wrong,

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::row::{self, Moment};
 use super::{back, to};
 use crate::daemon::ask::{RunWish, SendTo};
+use crate::domain::coming;
 use crate::domain::schedule::Schedule;
 use crate::domain::text::rfc3339;
 use crate::domain::zone::Zone;
@@ -35,7 +36,6 @@ pub(super) struct Past {
     rule: Option<String>,
     error: Option<String>,
     rows: Option<u64>,
-    bytes: Option<u64>,
     file_name: Option<String>,
     kept: bool,
     verdict: Option<String>,
@@ -54,7 +54,6 @@ impl Past {
             rule: told.rule.clone(),
             error: run.and_then(|run| run.error.clone()),
             rows: file.and_then(|file| u64::try_from(file.rows).ok()),
-            bytes: file.and_then(|file| u64::try_from(file.bytes).ok()),
             file_name: file.map(|file| file.file_name.clone()),
             kept: file.is_some_and(|file| file.removed_at.is_none()),
             verdict: file.map(|file| file.verdict.clone()),
@@ -73,12 +72,12 @@ pub(super) struct Coming {
 
 /// The next instants of schedules, as shown. Pure.
 pub(super) fn coming(schedules: &[Schedule], now: jiff::Timestamp) -> Vec<Coming> {
-    let told = |(at, schedule, note): (jiff::Timestamp, &Schedule, String)| Coming {
-        at: Moment::of(at, &schedule.zone, now),
-        utc: rfc3339(at),
-        note,
+    let told = |each: coming::Coming<'_>| Coming {
+        at: Moment::of(each.at, &each.schedule.zone, now),
+        utc: rfc3339(each.at),
+        note: each.note,
     };
-    acts::coming(schedules, now, COMING).into_iter().map(told).collect()
+    coming::coming(schedules, now, COMING).into_iter().map(told).collect()
 }
 
 /// The report's page.
@@ -190,7 +189,7 @@ pub(super) async fn resume(
     Ok(answered(&fields, &name))
 }
 
-/// The end of a report, confirmed by its name.
+/// The end of a report, confirmed by a typed word.
 pub(super) async fn delete(
     State(site): State<Shared>,
     Extension(who): Extension<Who>,

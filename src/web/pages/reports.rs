@@ -18,7 +18,6 @@ use crate::daemon::Core;
 use crate::daemon::ask::AskError;
 use crate::daemon::listing::{Listed, Verdict};
 use crate::domain::access::Role;
-use crate::store::alerts;
 use crate::store::shelf::{self, ListQuery, Shelved};
 use crate::web::Shared;
 use crate::web::access::Who;
@@ -37,6 +36,8 @@ const SILENT_MAX: u32 = 30;
 const LOOKS_MAX: u32 = 600;
 /// What is under way is told up to so many.
 const UNDER_WAY_MAX: u32 = 200;
+/// Troubles are told up to so many.
+const TROUBLES_MAX: u32 = 20;
 
 /// How a list is ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +68,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(fields: &Fields, who: &Who) -> Self {
+    fn of(fields: &Fields) -> Self {
         let view = fields.get("view");
         let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == fields.get("state"));
         Self {
             query: ListQuery {
-                who: who.name.clone(),
-                sees_all: who.may(Role::Admin),
                 mine: view == "mine",
                 favourites: view == "favourites",
                 search: fields.get("q").chars().take(200).collect(),
@@ -87,17 +86,20 @@ impl Asked {
     }
 
     /// The reports of the page that was asked for, and how many there are on all pages. Blocks.
-    fn find(&self, core: &Core) -> Result<(Vec<Shelved>, u64), AskError> {
+    fn find(&self, core: &Core, who: &Who) -> Result<(Vec<Shelved>, u64), AskError> {
         let behind = (self.page - 1).saturating_mul(PAGE_ROWS);
-        let now = core.now();
+        let (eyes, now) = (who.eyes(), core.now());
         let found = core.store.read_blocking("read the list", |connection| {
             if self.order == Order::Name && self.verdict.is_none() {
                 let query = ListQuery { page: Some((PAGE_ROWS, behind)), ..self.query.clone() };
-                return Ok((shelf::reports(connection, &query)?, shelf::size(connection, &query)?));
+                return Ok((
+                    shelf::reports(connection, eyes, &query)?,
+                    shelf::size(connection, eyes, &query)?,
+                ));
             }
             // What a report needs is known only by looking at each.
             let mut all = Vec::new();
-            for shelved in shelf::reports(connection, &self.query)? {
+            for shelved in shelf::reports(connection, eyes, &self.query)? {
                 let listed = Listed::look(connection, shelved.stored.clone(), now)?;
                 if self.verdict.is_none_or(|verdict| verdict == listed.verdict) {
                     all.push((shelved, listed));
@@ -123,14 +125,6 @@ impl Asked {
     }
 }
 
-/// Somebody else's trouble, told first.
-#[derive(Debug, serde::Serialize)]
-struct Trouble {
-    name: String,
-    kind: String,
-    words: String,
-}
-
 /// The list.
 pub(super) async fn list(
     State(site): State<Shared>,
@@ -138,17 +132,17 @@ pub(super) async fn list(
     request: Request,
 ) -> Result<Response, Refused> {
     let fields = Fields::of_query(&request);
-    let asked = Asked::of(&fields, &who);
+    let asked = Asked::of(&fields);
     let page = asked.page;
     let asker = who.clone();
     let (rows, size, troubles) = site
         .block(move |core| {
-            let (found, size) = asked.find(core)?;
+            let (found, size) = asked.find(core, &asker)?;
             let now = core.now();
             let read = |connection: &rusqlite::Connection| {
                 let rows = found.into_iter().map(|shelved| row::row(core, connection, shelved, &asker, now));
                 let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
-                Ok((rows, troubles(connection, &asker)?))
+                Ok((rows, shelf::troubles(connection, asker.eyes(), TROUBLES_MAX)?))
             };
             let (rows, troubles) = core.store.read_blocking("read the list", read)?;
             Ok((rows, size, troubles))
@@ -177,21 +171,8 @@ pub(super) async fn list(
         earlier => (1 < page).then(|| link(&fields.with("page", &(page - 1).to_string()))),
         later => (u64::from(page) < pages).then(|| link(&fields.with("page", &(page + 1).to_string()))),
         troubles => troubles,
-        told => fields.get("told"),
     };
     site.page(Some(&who), "reports.html", values)
-}
-
-/// What is wrong now, of the reports that somebody may see.
-fn troubles(connection: &rusqlite::Connection, who: &Who) -> rusqlite::Result<Vec<Trouble>> {
-    let mut troubles = Vec::new();
-    for alert in alerts::open(connection)?.into_iter().take(20) {
-        let (name, _) = alerts::name(connection, alert.condition.definition_id)?;
-        if shelf::by_name(connection, &who.name, who.may(Role::Admin), &name)?.is_some() {
-            troubles.push(Trouble { name, kind: alert.condition.kind, words: alert.condition.words });
-        }
-    }
-    Ok(troubles)
 }
 
 /// One row, for the script.
@@ -304,17 +285,8 @@ pub(in crate::web) async fn events(
 async fn under_way(site: &Shared, who: &Who) -> Result<String, Refused> {
     let who = who.clone();
     let all = site.block(move |core| {
-        Ok(core.store.read_blocking("read what is under way", |connection| {
-            let mut all = shelf::under_way(connection, UNDER_WAY_MAX)?;
-            let mut seen = Vec::with_capacity(all.len());
-            for one in &all {
-                let found = shelf::by_name(connection, &who.name, who.may(Role::Admin), &one.name)?;
-                seen.push(found.is_some());
-            }
-            let mut seen = seen.into_iter();
-            all.retain(|_| seen.next().unwrap_or(false));
-            Ok(all)
-        })?)
+        let read = |c: &rusqlite::Connection| shelf::under_way(c, who.eyes(), UNDER_WAY_MAX);
+        Ok(core.store.read_blocking("read what is under way", read)?)
     });
     let told: Vec<serde_json::Value> = all
         .await?

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::daemon::listing::{Listed, Verdict};
 use crate::daemon::{Core, usual_rows};
+use crate::domain::access::Role;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::text::{away, local, rfc3339};
 use crate::domain::zone::Zone;
+use crate::store::definitions;
 use crate::store::files;
 use crate::store::shelf::Shelved;
 use crate::web::access::Who;
@@ -28,7 +30,6 @@ pub(super) struct Row {
     sign: &'static str,
     rows: Option<u64>,
     usual: Option<String>,
-    last: Option<Moment>,
     next: Option<Moment>,
     to: Vec<String>,
     file: Option<String>,
@@ -108,11 +109,10 @@ pub(super) fn row(
         sign: sign(if definition.is_none() { Verdict::Failed } else { listed.verdict }),
         rows: newest.rows.and_then(|rows| u64::try_from(rows).ok()),
         usual: usual.map(|usual| usual.to_string()),
-        last: newest.last_nominal_at.map(moment),
         next: newest.next_at.map(moment),
         to: definition.map(|definition| destinations(definition)).unwrap_or_default(),
         problem: match &parsed {
-            Ok(_) => problem_of(connection, stored.file.as_deref(), &stored.name)?,
+            Ok(_) => definitions::load_problem(connection, stored)?,
             Err(error) => Some(error.to_string()),
         },
         private,
@@ -120,21 +120,15 @@ pub(super) fn row(
         paused: listed.verdict == Verdict::Paused,
         scheduled: definition.is_some_and(|definition| !definition.schedules.is_empty()),
         has_file: files::newest(connection, stored.definition_id)?.is_some(),
-        own: stored.file.is_none() && who.may(crate::domain::access::Role::Edit),
+        own: stored.file.is_none() && who.may(Role::Edit),
         file: stored.file.clone(),
         name: stored.name.clone(),
         made_by,
     })
 }
 
-fn problem_of(connection: &Connection, file: Option<&str>, name: &str) -> rusqlite::Result<Option<String>> {
-    let problems = crate::store::definitions::load_problems(connection)?;
-    let own = problems.into_iter().find(|p| file == Some(&p.file) || p.name.as_deref() == Some(name));
-    Ok(own.map(|problem| problem.problem))
-}
-
 /// Where the file goes, in a few words each.
-pub(super) fn destinations(definition: &Definition) -> Vec<String> {
+fn destinations(definition: &Definition) -> Vec<String> {
     let each = definition.destinations.iter().map(|destination| match destination {
         Destination::Email(email) => {
             let all = email.to.len() + email.cc.len() + email.bcc.len();

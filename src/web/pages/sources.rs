@@ -5,11 +5,10 @@ use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
 
-use crate::daemon::Core;
+use crate::daemon::listing::ListedSource;
 use crate::domain::units::spoken;
-use crate::sources::Source;
 use crate::store::offered;
-use crate::store::sources::{self, Collection};
+use crate::store::sources::Collection;
 use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::refused::Refused;
@@ -30,35 +29,21 @@ struct Line {
     left: String,
 }
 
-fn line(source: &Source, feed: &Collection, now: Timestamp) -> Line {
+fn line(source: &ListedSource, feed: Collection, now: Timestamp) -> Line {
     let text = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| at.to_string());
-    let collects = source.config.collect.as_ref().map(|collect| collect.feed.name());
-    let left: Vec<String> = source.left(now).iter().map(|(rate, left)| format!("{left} of {rate}")).collect();
     Line {
         name: source.name.clone(),
-        account: source.config.account().map(ToOwned::to_owned),
-        kind: source.config.kind().name(),
-        feed: if feed.feed.is_empty() { collects.unwrap_or("reports").to_owned() } else { feed.feed.clone() },
+        account: source.account.clone(),
+        kind: source.kind,
+        feed: if feed.feed.is_empty() { source.collects.unwrap_or("reports").to_owned() } else { feed.feed },
         whole_until: text(feed.whole_until),
         behind: feed.whole_until.map_or_else(|| "–".to_owned(), |at| spoken(now.duration_since(at))),
         good_at: text(feed.good_at),
         failed_at: text(feed.failed_at),
-        failure: feed.failure.clone(),
+        failure: feed.failure,
         login_ends: text(feed.login_ends),
-        left: left.join(", "),
+        left: source.left.join(", "),
     }
-}
-
-fn lines(core: &Core, noted: &[Collection], now: Timestamp) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for source in core.sources.all() {
-        let own: Vec<&Collection> = noted.iter().filter(|feed| feed.source == source.name).collect();
-        if own.is_empty() {
-            lines.push(line(source, &Collection::default(), now));
-        }
-        lines.extend(own.into_iter().map(|feed| line(source, feed, now)));
-    }
-    lines
 }
 
 /// The page.
@@ -68,10 +53,12 @@ pub(super) async fn show(
 ) -> Result<Response, Refused> {
     let values = site
         .block(|core| {
-            let (noted, accounts) = core.store.read_blocking("read the sources", |connection| {
-                Ok((sources::collections(connection)?, offered::accounts(connection)?))
-            })?;
-            let lines = lines(core, &noted, core.now());
+            let now = core.now();
+            let sources = ListedSource::all(core)?;
+            let own =
+                |source| ListedSource::lines(source).into_iter().map(move |feed| line(source, feed, now));
+            let lines: Vec<Line> = sources.iter().flat_map(own).collect();
+            let accounts = core.store.read_blocking("read the accounts", offered::accounts)?;
             Ok(values! { title => "Sources", sources => lines, accounts => accounts })
         })
         .await?;

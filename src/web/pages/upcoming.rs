@@ -33,6 +33,12 @@ struct Hour {
     cells: Vec<Vec<Cell>>,
 }
 
+impl Hour {
+    fn new(hour: u32, days: usize) -> Self {
+        Self { text: format!("{hour:02}:00"), cells: std::iter::repeat_with(Vec::new).take(days).collect() }
+    }
+}
+
 /// The page: hours down, days across, in one zone.
 pub(super) async fn show(
     State(site): State<Shared>,
@@ -71,30 +77,26 @@ fn calendar_values(now: Timestamp, all: &[Due], zone: &Zone, zones: &[&str]) -> 
         .map(|due| format!("{}: {}", due.name, due.note))
         .collect();
     notes.dedup();
-    let hours = (0..24_i8).filter_map(|hour| {
-        let mut cells: Vec<Vec<Cell>> = dates.iter().map(|_| Vec::new()).collect();
-        for due in shown {
-            let local = zone.zoned(due.at);
-            let day = dates.iter().position(|date| *date == local.date());
-            let Some(cell) = day.filter(|_| local.hour() == hour).and_then(|day| cells.get_mut(day)) else {
-                continue;
-            };
-            cell.push(Cell {
-                time: local.strftime("%H:%M").to_string(),
-                iso: rfc3339(due.at),
-                name: due.name.clone(),
-                note: due.note.clone(),
-            });
-        }
-        let any = cells.iter().any(|cell| !cell.is_empty());
-        any.then(|| Hour { text: format!("{hour:02}:00"), cells })
-    });
+    let mut hours: Vec<Hour> = (0..24).map(|hour| Hour::new(hour, dates.len())).collect();
+    for due in shown {
+        let local = zone.zoned(due.at);
+        let day = dates.iter().position(|date| *date == local.date());
+        let hour = usize::try_from(local.hour()).ok().and_then(|hour| hours.get_mut(hour));
+        let Some(cell) = day.zip(hour).and_then(|(day, hour)| hour.cells.get_mut(day)) else { continue };
+        cell.push(Cell {
+            time: local.strftime("%H:%M").to_string(),
+            iso: rfc3339(due.at),
+            name: due.name.clone(),
+            note: due.note.clone(),
+        });
+    }
+    hours.retain(|hour| hour.cells.iter().any(|cell| !cell.is_empty()));
     values! {
         title => "Upcoming",
         zone => zone.name(),
         zones,
         days => dates.iter().map(|date| date.strftime("%a %-d %b").to_string()).collect::<Vec<_>>(),
-        hours => hours.collect::<Vec<_>>(),
+        hours,
         notes,
         more => (INSTANTS_MAX < all.len()).then_some(INSTANTS_MAX),
     }

@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 
 use super::shapes::Coming;
 use crate::daemon::Core;
+use crate::domain::coming;
+use crate::domain::schedule::Schedule;
 use crate::web::Shared;
 use crate::web::acts;
 use crate::web::fields::{self, Fields};
@@ -24,17 +26,17 @@ type OfSite = State<Shared>;
 
 /// A body as JSON.
 async fn json<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Refused> {
-    let body = fields::body(request.into_body()).await?;
-    serde_json::from_slice(&body).map_err(|error| Refused::wrong(format!("the body: {error}")))
+    read(&fields::body(request.into_body()).await?)
 }
 
 /// The same, where no body means the defaults.
 async fn json_or_default<T: DeserializeOwned + Default>(request: Request<Body>) -> Result<T, Refused> {
     let body = fields::body(request.into_body()).await?;
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(&body).map_err(|error| Refused::wrong(format!("the body: {error}")))
+    if body.is_empty() { Ok(T::default()) } else { read(&body) }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|error| Refused::wrong(format!("the body: {error}")))
 }
 
 fn limit(fields: &Fields, most: u32) -> Result<u32, Refused> {
@@ -54,14 +56,12 @@ fn nothing() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-fn coming(name: &str, schedules: &[crate::domain::schedule::Schedule], core: &Core) -> Vec<Coming> {
-    acts::coming(schedules, core.now(), acts::COMING)
-        .into_iter()
-        .map(|(at, schedule, note)| Coming {
-            name: name.to_owned(),
-            at,
-            time_zone: schedule.zone.name().to_owned(),
-            note,
-        })
-        .collect()
+fn coming(name: &str, schedules: &[Schedule], core: &Core) -> Vec<Coming> {
+    let told = |each: coming::Coming<'_>| Coming {
+        name: name.to_owned(),
+        at: each.at,
+        time_zone: each.schedule.zone.name().to_owned(),
+        note: each.note,
+    };
+    coming::coming(schedules, core.now(), acts::COMING).into_iter().map(told).collect()
 }

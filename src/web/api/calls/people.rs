@@ -6,23 +6,17 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::{Answer, OfSite, json, limit, nothing};
 use crate::daemon::Core;
+use crate::daemon::listing::ListedMailingList;
 use crate::store::access;
 use crate::web::Shared;
 use crate::web::acts;
-use crate::web::api::shapes::{AuditPage, List, Lists, NewList, NewToken, ShownToken, Tokens};
+use crate::web::api::shapes::{AuditPage, Lists, NewList, NewToken, ShownToken, Tokens};
 use crate::web::api::{Caller, answer};
 use crate::web::fields::Fields;
 use crate::web::refused::Refused;
 
 fn all_lists(site: &Shared) -> Lists {
-    let own = &site.core.config.lists;
-    let lists = site.core.lists();
-    let each = lists.iter().map(|(name, addresses)| List {
-        name: name.clone(),
-        addresses: addresses.iter().map(ToString::to_string).collect(),
-        of_config: own.contains_key(name),
-    });
-    Lists { lists: each.collect() }
+    Lists { lists: ListedMailingList::all(&site.core) }
 }
 
 pub(in crate::web::api) async fn lists(

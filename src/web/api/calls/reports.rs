@@ -9,7 +9,6 @@ use super::{Answer, OfSite, coming, json, json_or_default, limit, nothing};
 use crate::daemon::Core;
 use crate::daemon::ask::{self, AskError, SendTo};
 use crate::daemon::listing::Listed;
-use crate::domain::access::Role;
 use crate::domain::name::DefinitionName;
 use crate::store::shelf::{self, ListQuery, Shelved};
 use crate::tomlfile::{Problem, Severity};
@@ -53,8 +52,6 @@ pub(in crate::web::api) async fn list(
     let fields = Fields::of_query(&request);
     let most = limit(&fields, 500)?;
     let query = ListQuery {
-        who: who.name.clone(),
-        sees_all: who.may(Role::Admin),
         mine: fields.get("view") == "mine",
         favourites: fields.get("view") == "favourites",
         search: fields.get("q").to_owned(),
@@ -63,7 +60,7 @@ pub(in crate::web::api) async fn list(
     };
     let page = site.block(move |core| {
         Ok(core.store.read_blocking("read the list", |connection| {
-            let mut shelf = shelf::reports(connection, &query)?;
+            let mut shelf = shelf::reports(connection, who.eyes(), &query)?;
             let more = usize::try_from(most).is_ok_and(|most| most < shelf.len());
             shelf.truncate(usize::try_from(most).unwrap_or(usize::MAX));
             let next = shelf.last().filter(|_| more).map(|last| last.stored.name.clone());

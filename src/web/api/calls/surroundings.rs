@@ -5,10 +5,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::{Answer, OfSite, limit};
+use crate::daemon::listing::ListedSource;
 use crate::reports::CATALOGUE;
-use crate::store::sources as kept;
 use crate::web::acts::due;
-use crate::web::api::shapes::{Coming, Source, Sources, Type, Types, Upcoming};
+use crate::web::api::shapes::{Coming, Sources, Type, Types, Upcoming};
 use crate::web::api::{Caller, answer};
 use crate::web::fields::Fields;
 
@@ -36,18 +36,7 @@ pub(in crate::web::api) async fn sources(
     axum::Extension(_): Caller,
     asked: HeaderMap,
 ) -> Answer {
-    let found = site.block(|core| {
-        let noted = core.store.read_blocking("read the sources", kept::collections)?;
-        let now = core.now();
-        let each = core.sources.all().map(|source| Source {
-            name: source.name.clone(),
-            kind: source.config.kind().name(),
-            account: source.config.account().map(ToOwned::to_owned),
-            feeds: noted.iter().filter(|feed| feed.source == source.name).cloned().collect(),
-            left: source.left(now).iter().map(|(rate, left)| format!("{left} of {rate}")).collect(),
-        });
-        Ok(Sources { sources: each.collect() })
-    });
+    let found = site.block(|core| Ok(Sources { sources: ListedSource::all(core)? }));
     answer(&asked, StatusCode::OK, &found.await?)
 }
 
