@@ -106,8 +106,8 @@ pub(super) fn user(context: &Context, command: &UserCommand) -> anyhow::Result<E
         UserCommand::Remove { name } => {
             let gone = name.clone();
             let removed = store.write_blocking("remove a user", move |tx| {
-                access::note(tx, &line(now, "remove user", &gone, None))?;
-                access::remove_user(tx, &gone)
+                let removed = access::remove_user(tx, &gone)?;
+                note_if(tx, removed, &line(now, "remove user", &gone, None))
             })?;
             if !removed {
                 return Err(told(Exit::NotFound, format!("there is no user `{name}`")));
@@ -116,6 +116,14 @@ pub(super) fn user(context: &Context, command: &UserCommand) -> anyhow::Result<E
         }
     }
     Ok(Exit::Done)
+}
+
+/// Notes what was done; what was not stands nowhere.
+fn note_if(tx: &rusqlite::Transaction<'_>, done: bool, line: &Audited) -> rusqlite::Result<bool> {
+    if done {
+        access::note(tx, line)?;
+    }
+    Ok(done)
 }
 
 pub(super) fn token(context: &Context, command: &TokenCommand) -> anyhow::Result<Exit> {
@@ -134,11 +142,9 @@ pub(super) fn token(context: &Context, command: &TokenCommand) -> anyhow::Result
                 seen_at: None,
             };
             let added = store.write_blocking("keep a token", move |tx| {
-                access::note(
-                    tx,
-                    &line(now, "make token", &token.name, Some(format!("role {}", token.role))),
-                )?;
-                access::add_token(tx, &token, &digest)
+                let added = access::add_token(tx, &token, &digest)?;
+                let detail = Some(format!("role {}", token.role));
+                note_if(tx, added, &line(now, "make token", &token.name, detail))
             })?;
             if !added {
                 let taken =
@@ -162,8 +168,8 @@ pub(super) fn token(context: &Context, command: &TokenCommand) -> anyhow::Result
         TokenCommand::Remove { name } => {
             let gone = name.clone();
             let removed = store.write_blocking("remove a token", move |tx| {
-                access::note(tx, &line(now, "remove token", &gone, None))?;
-                access::remove_token(tx, &gone)
+                let removed = access::remove_token(tx, &gone)?;
+                note_if(tx, removed, &line(now, "remove token", &gone, None))
             })?;
             if !removed {
                 return Err(told(Exit::NotFound, format!("there is no token `{name}`")));

@@ -34,6 +34,13 @@ pub(super) enum State {
     Discarded,
 }
 
+impl State {
+    /// As the ledger has it.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 /// Arguments that name deliveries of a run.
 #[derive(Debug, Args)]
 pub(super) struct WhichArguments {
@@ -68,7 +75,7 @@ pub(super) fn list(
     if let Some(name) = name {
         definition(&store, name)?;
     }
-    let state = state.and_then(|state| state.to_possible_value()).map(|value| value.get_name().to_owned());
+    let state = state.map(State::name);
     let found = store.read_blocking("read the deliveries", |connection| {
         answers::list(connection, Eyes::ALL, name, state.as_deref(), count)
     })?;
@@ -181,16 +188,17 @@ pub(super) fn tell(sent: &[ToldDelivery]) -> std::io::Result<()> {
 
 /// What deliveries together mean for the exit code.
 pub(super) fn exit(sent: &[ToldDelivery]) -> Exit {
-    let any = |state| sent.iter().any(|delivery| delivery.state == state);
-    if any("failed") {
-        Exit::Failed
-    } else if any("held") {
-        Exit::Held
-    } else if any("unknown") {
-        Exit::Unknown
-    } else if any("pending") {
-        Exit::Later
-    } else {
-        Exit::Done
-    }
+    exit_of_states(sent.iter().map(|delivery| delivery.state.as_str()))
+}
+
+/// The same for the names of their states: the worst one counts.
+pub(super) fn exit_of_states<'a>(states: impl Iterator<Item = &'a str>) -> Exit {
+    let states: Vec<&str> = states.collect();
+    let worst = [
+        ("failed", Exit::Failed),
+        ("held", Exit::Held),
+        ("unknown", Exit::Unknown),
+        ("pending", Exit::Later),
+    ];
+    worst.into_iter().find(|(state, _)| states.contains(state)).map_or(Exit::Done, |(_, exit)| exit)
 }

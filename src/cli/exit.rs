@@ -80,7 +80,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     if let Some(refused) = error.downcast_ref::<AskError>() {
         return match refused {
             AskError::NotFound(_) => Exit::NotFound,
-            AskError::Wrong(_) => Exit::Wrong,
+            AskError::Wrong(_) | AskError::Taken(_) => Exit::Wrong,
             AskError::Later(_) => Exit::Later,
             AskError::Store(error) if error.is_busy() => Exit::Later,
             AskError::Gone(_) | AskError::Store(_) | AskError::Core(_) => Exit::Failed,

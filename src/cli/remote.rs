@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::deliveries::exit_of_states;
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json as print_json, say, table};
 use super::run::RunArguments;
@@ -73,8 +74,9 @@ impl Remote {
                     ],
                 )
             }
-            Command::Deliveries { name, count, .. } => {
-                let found = self.get(&format!("/deliveries?limit={count}{}", and(name))).await?;
+            Command::Deliveries { name, count, state } => {
+                let state = state.map_or_else(String::new, |state| format!("&state={}", state.name()));
+                let found = self.get(&format!("/deliveries?limit={count}{}{state}", and(name))).await?;
                 self.rows(
                     at(&found, "/deliveries"),
                     &[
@@ -114,10 +116,10 @@ impl Remote {
                 self.follow(&asked).await
             }
             Command::Deliver(which) => {
-                self.act(&format!("/runs/{}/deliver", which.run()), &Value::Null).await
+                self.act(&format!("/runs/{}/deliver", which.run()), &json!({ "only": which.only() })).await
             }
             Command::Release(which) => {
-                self.act(&format!("/runs/{}/release", which.run()), &Value::Null).await
+                self.act(&format!("/runs/{}/release", which.run()), &json!({ "only": which.only() })).await
             }
             Command::Resend { which, to } => {
                 self.act(&format!("/runs/{}/resend", which.run()), &json!({ "to": to, "only": which.only() }))
@@ -251,9 +253,11 @@ impl Remote {
         loop {
             let found = self.get(&path).await?;
             let state = words(at(&found, "/occurrence/state"));
-            let untried = |one: &Value| {
-                at(one, "/state") == "pending" && at(one, "/attempts").as_array().is_none_or(Vec::is_empty)
-            };
+            // The first attempt counts once it has ended.
+            let ended = |attempt: &Value| !at(attempt, "/ended_at").is_null();
+            let tried =
+                |one: &Value| at(one, "/attempts").as_array().is_some_and(|all| all.iter().any(ended));
+            let untried = |one: &Value| at(one, "/state") == "pending" && !tried(one);
             let open = at(&found, "/deliveries").as_array().is_some_and(|all| all.iter().any(untried));
             if matches!(state.as_str(), "done" | "failed" | "skipped") && !open {
                 line.clear();
@@ -262,12 +266,25 @@ impl Remote {
                 } else {
                     tell(&found)?;
                 }
-                return Ok(if state == "done" { Exit::Done } else { Exit::Failed });
+                return Ok(exit_of_run(&found));
             }
             line.show(&format!("{state} …"));
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// The same code as that of a run on this host.
+fn exit_of_run(found: &Value) -> Exit {
+    let run = at(found, "/occurrence/run");
+    if at(found, "/occurrence/state") != "done" || !at(run, "/error").is_null() {
+        return Exit::Failed;
+    }
+    if at(run, "/file/verdict") == "held" {
+        return Exit::Held;
+    }
+    let sent = at(found, "/deliveries").as_array().into_iter().flatten();
+    exit_of_states(sent.filter_map(|one| at(one, "/state").as_str()))
 }
 
 fn exit_of(status: StatusCode) -> Exit {

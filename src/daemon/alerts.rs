@@ -24,6 +24,8 @@ const HISTORY: SignedDuration = SignedDuration::from_hours(35 * 24);
 pub(super) async fn alerts(core: Arc<Core>, wake: Wake, stop: CancellationToken) {
     let timer = Timer::new(core.clock.clone());
     loop {
+        // From the beginning of a look: what changes during it is seen by the next.
+        let next = core.now() + LOOK_EVERY;
         if let Err(error) = pass(&core).await {
             tracing::error!(error = chain(&error), "what is wrong could not be told; trying again");
         }
@@ -34,7 +36,7 @@ pub(super) async fn alerts(core: Arc<Core>, wake: Wake, stop: CancellationToken)
         wake.courier.notify_one();
         tokio::select! {
             () = stop.cancelled() => return,
-            () = timer.until(core.now() + LOOK_EVERY) => {}
+            () = timer.until(next) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::loader::past_instants;
+use super::loader::newly_past;
 use super::planner::{self, by_hand, next_instants};
 use super::{Core, CoreError, prepare};
 use crate::domain::address::Address;
@@ -28,6 +28,9 @@ pub enum AskError {
     /// It cannot be asked for this way; the text says what would be right.
     #[error("{0}")]
     Wrong(String),
+    /// The name is another's, or nobody's any more.
+    #[error("{0}")]
+    Taken(String),
     /// It can be asked for later.
     #[error("{0}")]
     Later(String),
@@ -40,6 +43,14 @@ pub enum AskError {
     /// Something below failed.
     #[error(transparent)]
     Core(#[from] CoreError),
+}
+
+impl AskError {
+    /// The other error where something is not there: what somebody may not see is told like what does not exist.
+    #[must_use]
+    pub fn or_absent(self, absent: Self) -> Self {
+        if matches!(self, Self::NotFound(_)) { absent } else { self }
+    }
 }
 
 /// A definition by name, or the nearest name.
@@ -176,10 +187,8 @@ pub async fn put(core: &Arc<Core>, draft: Draft) -> Result<(), AskError> {
     let (name, text) = (draft.name.clone(), draft.text.clone());
     let revision = tokio::task::spawn_blocking(move || {
         let parsed = reading.parse(&name, &text)?;
-        if let Some(at) = past_instants(&parsed, now).values().next() {
-            return Err(AskError::Wrong(format!(
-                "`once` names {at}, which is past; correct it, or run the report now"
-            )));
+        if let Some(past) = past(&reading, &parsed)? {
+            return Err(AskError::Wrong(past));
         }
         Ok::<_, AskError>(Revision {
             next: next_instants(&reading, &parsed, now),
@@ -199,7 +208,17 @@ pub async fn put(core: &Arc<Core>, draft: Draft) -> Result<(), AskError> {
         shelf::set_maker(tx, &draft.name, &draft.who, draft.private)?;
         Ok(Ok(()))
     };
-    core.store.write("put a report in force", put).await?.map_err(AskError::Wrong)
+    core.store.write("put a report in force", put).await?.map_err(AskError::Taken)
+}
+
+/// What is wrong with a draft's `once` that is past. One that the version in force names as well has had its turn.
+/// Blocks.
+pub fn past(core: &Core, draft: &Definition) -> Result<Option<String>, AskError> {
+    let name = draft.name.to_string();
+    let known = core.store.read_blocking("read a definition", |c| definitions::by_name(c, &name))?;
+    let past = newly_past(core, draft, known.as_ref(), core.now());
+    let wrong = |at| format!("`once` names {at}, which is past; correct it, or run the report now");
+    Ok(past.first().map(|(_, at)| wrong(at)))
 }
 
 /// Why a draft's name is not free, or not there to be changed.
@@ -289,7 +308,8 @@ pub fn resend(core: &Core, which: &Which, to: Option<&str>) -> Result<usize, Ask
     let anew: Vec<(i64, NewDelivery)> = match to {
         None => first_of_each_place(&sent).into_iter().filter_map(|delivery| fits(delivery, None)).collect(),
         Some(to) => {
-            let address: Address = to.parse().map_err(|error| AskError::Wrong(format!("--to: {error}")))?;
+            let address: Address =
+                to.parse().map_err(|error| AskError::Wrong(format!("the address to send to: {error}")))?;
             let none = "the run sent no mail whose relay and subject could be used";
             let mail = sent.iter().find(|delivery| delivery.kind == "email");
             let mail = mail.ok_or_else(|| AskError::Wrong(none.to_owned()))?;
@@ -330,7 +350,7 @@ fn first_of_each_place(sent: &[ToldDelivery]) -> Vec<&ToldDelivery> {
 pub fn discard(core: &Core, which: &Which, reason: &str) -> Result<usize, AskError> {
     let open = |delivery: &ToldDelivery| matches!(delivery.state.as_str(), "held" | "failed" | "unknown");
     if reason.trim().is_empty() {
-        let empty = "--reason is empty; say why, for whoever reads this later";
+        let empty = "the reason is empty; say why, for whoever reads this later";
         return Err(AskError::Wrong(empty.to_owned()));
     }
     if !held_file(core, which)? {

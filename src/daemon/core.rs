@@ -183,8 +183,10 @@ impl Core {
 
     /// Reads the address lists that were made on the page anew; definitions follow them at their next run. Blocks.
     pub fn refresh_lists(&self) -> Result<(), StoreError> {
-        let lists = lists(&self.store, &self.config)?;
-        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(lists);
+        // The lock comes before the look, so that of two who refresh at once the later look stays.
+        let mut known = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        *known = Arc::new(lists(&self.store, &self.config)?);
+        drop(known);
         self.forget_parsed();
         Ok(())
     }
@@ -240,7 +242,7 @@ impl Core {
         Place { beside, source: source.to_owned() }
     }
 
-    /// Forgets parsed definitions: their zones may have changed.
+    /// Forgets parsed definitions: their zones or mailing lists may have changed.
     pub fn forget_parsed(&self) {
         self.parsed.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -138,6 +138,8 @@ pub(super) async fn look_ahead(core: Arc<Core>, wake: Wake, stop: CancellationTo
     let timer = Timer::new(core.clock.clone());
     let mut ahead = Ahead::new(core.now());
     loop {
+        // From the beginning of a look: what changes during it is seen by the next.
+        let next = core.now() + LOOK_EVERY;
         tokio::select! {
             () = stop.cancelled() => return,
             looked = ahead.look(&core) => if let Err(error) = looked {
@@ -147,7 +149,7 @@ pub(super) async fn look_ahead(core: Arc<Core>, wake: Wake, stop: CancellationTo
         wake.courier.notify_one();
         tokio::select! {
             () = stop.cancelled() => return,
-            () = timer.until(core.now() + LOOK_EVERY) => {}
+            () = timer.until(next) => {}
         }
     }
 }

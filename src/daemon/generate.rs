@@ -122,6 +122,16 @@ impl Progress {
     }
 }
 
+/// Ends a generation when it is let go, whoever lets go of it.
+#[derive(Debug)]
+pub struct GivenUp(pub Arc<Progress>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// The runs of this process, and how far each is.
 #[derive(Debug, Default)]
 pub struct Running(Mutex<HashMap<i64, Arc<Progress>>>);

@@ -142,6 +142,14 @@ impl Changes {
         let lists = [&self.added, &self.changed, &self.revived, &self.moved, &self.retired];
         lists.iter().all(|list| list.is_empty())
     }
+
+    /// What a wrong file defined when it was right stays in force, whatever the file calls it now.
+    fn keep_what_is_wrong(&mut self, stored: &[StoredDefinition]) {
+        let wrong: BTreeSet<&str> = self.problems.iter().map(|problem| problem.file.as_str()).collect();
+        let of_wrong = stored.iter().filter(|s| s.file.as_deref().is_some_and(|file| wrong.contains(file)));
+        let names: BTreeSet<&str> = of_wrong.map(|s| s.name.as_str()).collect();
+        self.retired.retain(|name| !names.contains(name.as_str()));
+    }
 }
 
 /// Compares a folder with what is stored. Pure.
@@ -153,18 +161,16 @@ pub fn compare(folder: &Folder, stored: &[StoredDefinition]) -> Changes {
         let name = job.parsed.name.as_ref().map(ToString::to_string);
         let Some(name) = name.clone().filter(|_| job.parsed.definition.is_some()) else {
             let problems: Vec<String> = job.parsed.problems.iter().map(Problem::one_line).collect();
-            kept.extend(stored.iter().filter(|s| s.file.as_ref() == Some(&job.file)).map(|s| s.name.clone()));
             kept.extend(name.clone());
             changes.problems.push(LoadProblem { file: job.file.clone(), name, problem: problems.join("\n") });
             continue;
         };
-        if let Some(known) = by_name.get(name.as_str()).filter(|known| is_of_page(known)) {
+        if by_name.get(name.as_str()).is_some_and(|known| is_of_page(known)) {
             let problem = format!(
                 "{}: the name `{name}` is that of a report made on the page; give the job another `name`, or delete that \
                  report there",
                 job.file
             );
-            kept.insert(known.name.clone());
             changes.problems.push(LoadProblem { file: job.file.clone(), name: None, problem });
             continue;
         }
@@ -178,12 +184,12 @@ pub fn compare(folder: &Folder, stored: &[StoredDefinition]) -> Changes {
         kept.insert(name);
     }
     for problem in &folder.problems {
-        kept.extend(stored.iter().filter(|s| s.file.as_ref() == Some(&problem.file)).map(|s| s.name.clone()));
         let (file, problem) = (problem.file.clone(), problem.one_line());
         changes.problems.push(LoadProblem { file, name: None, problem });
     }
     let in_force = || stored.iter().filter(|s| s.state != DefinitionState::Retired && s.file.is_some());
     changes.retired = in_force().filter(|s| !kept.contains(&s.name)).map(|s| s.name.clone()).collect();
+    changes.keep_what_is_wrong(stored);
     changes.retiring_refused = in_force().count() < 2 * changes.retired.len();
     changes
 }
@@ -212,7 +218,7 @@ pub fn refuse_past(core: &Core, folder: &Folder, stored: &[StoredDefinition], ch
         if !lists.iter().any(|list| list.contains(&name)) {
             continue;
         }
-        if let Some((_, at)) = newly_past(core, definition, stored, now).first() {
+        if let Some((_, at)) = newly_past(core, definition, named_so(stored, definition), now).first() {
             let problem = format!(
                 "{}: `once` names {at}, which is past; correct it, or run it now with `legwork apply --now`",
                 job.file
@@ -223,30 +229,29 @@ pub fn refuse_past(core: &Core, folder: &Folder, stored: &[StoredDefinition], ch
             changes.problems.push(LoadProblem { file: job.file.clone(), name: Some(name), problem });
         }
     }
+    changes.keep_what_is_wrong(stored);
 }
 
 /// Past instants of a definition's `once` schedules, with the schedules' places. Those that the version in force names,
 /// too, have had their turn.
-fn newly_past(
+pub(super) fn newly_past(
     core: &Core,
     definition: &Definition,
-    stored: &[StoredDefinition],
+    known: Option<&StoredDefinition>,
     now: Timestamp,
 ) -> Vec<(usize, Timestamp)> {
     let past = past_instants(definition, now);
     if past.is_empty() {
         return Vec::new();
     }
-    let name = definition.name.to_string();
-    let in_force =
-        stored.iter().find(|stored| stored.name == name && stored.state != DefinitionState::Retired);
+    let in_force = known.filter(|known| known.state != DefinitionState::Retired);
     let known = in_force.and_then(|stored| core.parse(&stored.name, &stored.text).ok());
     let known = known.map(|known| past_instants(&known, now)).unwrap_or_default();
     past.into_iter().filter(|(_, at)| !known.values().any(|known| known == at)).collect()
 }
 
 /// The instants of a definition's `once` schedules that are past, by the schedules' places.
-pub(super) fn past_instants(definition: &Definition, now: Timestamp) -> BTreeMap<usize, Timestamp> {
+fn past_instants(definition: &Definition, now: Timestamp) -> BTreeMap<usize, Timestamp> {
     let each = definition.schedules.iter().enumerate();
     let once = each.filter(|(_, schedule)| schedule.enabled && matches!(schedule.when, When::Once(_)));
     let first = once.filter_map(|(at, schedule)| Some((at, schedule.next(Timestamp::UNIX_EPOCH)?)));
@@ -296,7 +301,10 @@ pub async fn take_up(core: &Arc<Core>, path: &Path, allowed: Allowed) -> Result<
     };
     let write = move |tx: &rusqlite::Transaction<'_>| {
         for revision in &revisions {
-            definitions::put(tx, revision, now)?;
+            // A report may have been made on the page meanwhile: the next look names the clash.
+            if !definitions::by_name(tx, &revision.name)?.is_some_and(|known| is_of_page(&known)) {
+                definitions::put(tx, revision, now)?;
+            }
         }
         for definition_id in &retired {
             definitions::stop(tx, *definition_id, DefinitionState::Retired, now)?;
@@ -305,6 +313,10 @@ pub async fn take_up(core: &Arc<Core>, path: &Path, allowed: Allowed) -> Result<
     };
     core.store.write("take up the jobs", write).await.map_err(CoreError::store("take up the jobs"))?;
     Ok(changes)
+}
+
+fn named_so<'a>(stored: &'a [StoredDefinition], definition: &Definition) -> Option<&'a StoredDefinition> {
+    stored.iter().find(|stored| stored.name == definition.name.as_str())
 }
 
 fn revisions(
@@ -325,7 +337,7 @@ fn revisions(
             text: job.text.clone(),
             next: next_instants(core, definition, now),
             // What is past and was not refused was asked for.
-            at_once: newly_past(core, definition, stored, now)
+            at_once: newly_past(core, definition, named_so(stored, definition), now)
                 .into_iter()
                 .filter_map(|(ordinal, at)| named(core, definition, ordinal, at))
                 .collect(),
@@ -351,7 +363,7 @@ async fn guarded(
     Ok(Changes { problems, ..Changes::default() })
 }
 
-/// Tells the owners of all definitions once, when a problem of the folder itself appears.
+/// Tells the owners of all job files once, when a problem of the folder itself appears.
 async fn tell_owners(
     core: &Arc<Core>,
     path: &Path,
@@ -368,7 +380,7 @@ async fn tell_owners(
     }
     let owners: BTreeMap<String, crate::domain::address::Address> = stored
         .iter()
-        .filter(|s| s.state != DefinitionState::Retired)
+        .filter(|s| s.state != DefinitionState::Retired && s.file.is_some())
         .filter_map(|s| core.parse(&s.name, &s.text).ok()?.owner)
         .map(|owner| (owner.bare().to_owned(), owner))
         .collect();

@@ -202,27 +202,24 @@ impl Made<'_> {
         if self.changes.is_some() {
             subject = format!("Correction: {subject}");
         }
-        let link =
-            match &email.link {
-                // Where the page is reached by others, it hands out what is too large.
-                None => core.config.web.public_url.as_ref().filter(|_| core.config.web.listen.is_some()).map(
-                    |url| Link {
-                        place: PAGE.to_owned(),
-                        target: url.clone(),
-                        address: self.artifact.path.clone(),
-                        expires_s: PAGE_LINK_S,
-                    },
-                ),
-                Some(link) => Some(Link {
-                    place: link.place.name().to_owned(),
-                    target: link.target.clone(),
-                    address: match &link.path {
-                        None => self.artifact.file_name.clone(),
-                        Some(path) => path.render_path(&self.values())?,
-                    },
-                    expires_s: u64::try_from(link.expires.as_secs()).unwrap_or(0),
-                }),
-            };
+        let link = match &email.link {
+            // Where the page is reached by others, it hands out what is too large.
+            None => core.config.web.public_url.as_ref().map(|url| Link {
+                place: PAGE.to_owned(),
+                target: url.clone(),
+                address: self.artifact.path.clone(),
+                expires_s: PAGE_LINK_S,
+            }),
+            Some(link) => Some(Link {
+                place: link.place.name().to_owned(),
+                target: link.target.clone(),
+                address: match &link.path {
+                    None => self.artifact.file_name.clone(),
+                    Some(path) => path.render_path(&self.values())?,
+                },
+                expires_s: u64::try_from(link.expires.as_secs()).unwrap_or(0),
+            }),
+        };
         let details = Details::Email(Box::new(EmailDetails {
             to: texts(&email.to),
             cc: texts(&email.cc),

@@ -38,11 +38,21 @@ impl Write for Beginning<'_> {
     }
 }
 
+/// What can be shown of a report before it is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preview {
+    /// Its first rows over the store as it is now.
+    Rows(FirstRows),
+    /// A vendor makes it, and would have to be asked.
+    OfVendor,
+    /// Its period lies outside the years that can be told.
+    NoPeriod,
+}
+
 /// The beginning of a report.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Preview {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstRows {
     /// The period that it is about.
-    #[serde(skip)]
     pub period: Period,
     /// The columns.
     pub header: Vec<String>,
@@ -50,14 +60,21 @@ pub struct Preview {
     pub rows: Vec<Vec<String>>,
 }
 
-/// The first rows over the store as it is now; `None` for a report that a vendor makes. Blocks.
-pub fn preview(core: &Core, definition: &Definition, most: usize) -> Result<Option<Preview>, GenerateError> {
+/// The first rows over the store as it is now, until `progress` ends it. Blocks.
+pub fn preview(
+    core: &Core,
+    definition: &Definition,
+    most: usize,
+    progress: &Progress,
+) -> Result<Preview, GenerateError> {
     if definition.report.by == Use::PassThrough {
-        return Ok(None);
+        return Ok(Preview::OfVendor);
     }
     let nominal = core.now();
     let report = &definition.report;
-    let Ok(period) = report.period.resolve(nominal, &report.zone, report.week_start) else { return Ok(None) };
+    let Ok(period) = report.period.resolve(nominal, &report.zone, report.week_start) else {
+        return Ok(Preview::NoPeriod);
+    };
     let mut shown = definition.clone();
     shown.destinations.clear();
     shown.checks = crate::domain::checks::Checks::default();
@@ -65,10 +82,9 @@ pub fn preview(core: &Core, definition: &Definition, most: usize) -> Result<Opti
     shown.output.compress = Compress::None;
     shown.output.csv = CsvDialect { delimiter: Delimiter::Comma, bom: false, ..shown.output.csv };
     let reader = core.store.reader().map_err(|error| GenerateError::Write(io::Error::other(error)))?;
-    let progress = Progress::default();
     let order = Order { definition: &shown, period, nominal, target: Path::new("preview") };
-    let mut beginning = Beginning { bytes: Vec::new(), rows: 0, most, progress: &progress };
-    match write_to(reader, order, &progress, &mut beginning) {
+    let mut beginning = Beginning { bytes: Vec::new(), rows: 0, most, progress };
+    match write_to(reader, order, progress, &mut beginning) {
         Ok(_) | Err(GenerateError::Stopped) => {}
         Err(error) => return Err(error),
     }
@@ -80,5 +96,5 @@ pub fn preview(core: &Core, definition: &Definition, most: usize) -> Result<Opti
     let cells = |record: csv::StringRecord| record.iter().map(ToOwned::to_owned).collect::<Vec<String>>();
     let header = records.next().and_then(Result::ok).map(cells).unwrap_or_default();
     let rows = records.map_while(Result::ok).map(cells).take(most).collect();
-    Ok(Some(Preview { period, header, rows }))
+    Ok(Preview::Rows(FirstRows { period, header, rows }))
 }

@@ -1,5 +1,6 @@
 //! One mail a day, also when all is well: its absence is the alarm.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -33,12 +34,14 @@ pub(super) async fn send_if_due(core: &Arc<Core>) -> Result<(), CoreError> {
         return Ok(());
     }
     let from = last.unwrap_or(now - jiff::SignedDuration::from_hours(24));
+    let configured: BTreeSet<String> = core.sources.all().map(|source| source.name.clone()).collect();
     let read = move |connection: &rusqlite::Connection| {
         let open = alerts::open(connection)?;
         let names = open.iter().map(|alert| alerts::name(connection, alert.condition.definition_id));
         let names: Vec<String> = names.map(|found| found.map(|(name, _)| name)).collect::<Result<_, _>>()?;
         let mut failing = sources::collections(connection)?;
-        failing.retain(|source| source.failure.is_some());
+        // What is not in the config any more fails nobody.
+        failing.retain(|source| source.failure.is_some() && configured.contains(&source.source));
         Ok((alerts::day(connection, from, now)?, open, names, failing))
     };
     let read = core.store.read("read the day", read).await;
@@ -107,7 +110,8 @@ fn text(summary: &Summary, from: Timestamp, now: Timestamp, day: &Day, open: &Op
     }
     for source in failing.iter().take(TOLD_MAX) {
         let words = source.failure.as_deref().unwrap_or_default();
-        writeln!(body, "      {} {}: {words}", source.source, source.feed).unwrap_or_default();
+        let feed = if source.feed.is_empty() { String::new() } else { format!(" {}", source.feed) };
+        writeln!(body, "      {}{feed}: {words}", source.source).unwrap_or_default();
     }
     body.push_str("\nThis mail comes every day. If it does not, look at the machine.\n");
     (subject, body)

@@ -1,8 +1,10 @@
 //! What a monitor wants to know, as the ledger has it.
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
+use super::definitions::Eyes;
+use super::occurrences::is_open;
 use super::optional_instant;
 
 /// What a monitor wants to know.
@@ -30,19 +32,20 @@ pub struct ReportGauge {
 }
 
 /// What a monitor wants to know, as the ledger has it now.
-pub fn read(connection: &Connection) -> rusqlite::Result<Gauges> {
+pub fn read(connection: &Connection, eyes: Eyes<'_>) -> rusqlite::Result<Gauges> {
+    let open = is_open("");
     let reports = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "select d.name,
                     (select max(generated_at) from artifact a where a.definition_id = d.definition_id
                      and a.part = '' and a.verdict in ('good', 'released')),
                     o.due_at
              from definition d left join (
-                 select definition_id, min(due_at) as due_at from occurrence where state in ('due', 'running')
-                 group by definition_id) o using (definition_id)
-             where d.state <> 'retired' order by d.name",
-        )?
-        .query_map([], |row| {
+                 select definition_id, min(due_at) as due_at from occurrence
+                 where {open} and state <> 'planned' group by definition_id) o using (definition_id)
+             where d.state <> 'retired' and (?2 or d.private = 0 or d.made_by = ?1) order by d.name"
+        ))?
+        .query_map(params![eyes.who, eyes.see_all], |row| {
             Ok(ReportGauge {
                 name: row.get(0)?,
                 generated_at: optional_instant(row, 1)?,
@@ -58,10 +61,9 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Gauges> {
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
     let (due, running) = connection
-        .prepare_cached(
-            "select coalesce(sum(state = 'due'), 0), coalesce(sum(state = 'running'), 0) from occurrence
-             where state in ('due', 'running')",
-        )?
+        .prepare_cached(&format!(
+            "select coalesce(sum(state = 'due'), 0), coalesce(sum(state = 'running'), 0) from occurrence where {open}"
+        ))?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Gauges { reports, deliveries, due, running })
 }

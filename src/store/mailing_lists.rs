@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
+use super::definitions::Eyes;
 use crate::domain::text::stamp;
 
 /// The mailing lists made on the page: name and addresses as text.
@@ -18,15 +19,17 @@ pub fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<Str
         .collect()
 }
 
-/// The reports whose text names something, such as a mailing list, as a string of its own.
-pub fn uses(connection: &Connection, name: &str) -> rusqlite::Result<Vec<String>> {
+/// The reports whose text names something, such as a mailing list, as a string of its own. One that the asker may not
+/// see counts, and goes without its name.
+pub fn uses(connection: &Connection, eyes: Eyes<'_>, name: &str) -> rusqlite::Result<Vec<String>> {
     connection
         .prepare_cached(
-            "select d.name from definition d join definition_version v on v.version_id = d.version_id
+            "select case when ?3 or d.private = 0 or d.made_by = ?2 then d.name else 'a private report' end
+             from definition d join definition_version v on v.version_id = d.version_id
              where d.state <> 'retired' and (instr(v.text, char(34) || ?1 || char(34)) or instr(v.text, char(39) || ?1 || char(39)))
              order by d.name limit 20",
         )?
-        .query_map([name], |row| row.get(0))?
+        .query_map(params![name, eyes.who, eyes.see_all], |row| row.get(0))?
         .collect()
 }
 

@@ -272,6 +272,11 @@ fn open(row: &Row<'_>) -> rusqlite::Result<OpenOccurrence> {
 /// What an index of open occurrences asks for; see the migration that makes it.
 const IS_OPEN: &str = "state in ('planned', 'due', 'running')";
 
+/// That an occurrence is open, in SQL that the index serves; the alias ends with its dot, or is empty.
+pub(super) fn is_open(alias: &str) -> String {
+    format!("{alias}{IS_OPEN}")
+}
+
 /// Up to `most` planned occurrences that fall due before `until`, the earliest first.
 pub fn planned_before(
     connection: &Connection,

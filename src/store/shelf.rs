@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::definitions::{self, Eyes, StoredDefinition};
+use super::occurrences::is_open;
 
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -165,12 +166,13 @@ pub struct UnderWay {
 /// What is under way of the reports that the one who asks may see, the oldest first.
 pub fn under_way(connection: &Connection, eyes: Eyes<'_>, most: u32) -> rusqlite::Result<Vec<UnderWay>> {
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "select d.name, o.state, r.run_id from occurrence o join definition d using (definition_id)
              left join run r on r.occurrence_id = o.occurrence_id and r.state = 'running'
-             where o.state in ('due', 'running') and (?2 or d.private = 0 or d.made_by = ?1)
+             where {} and o.state <> 'planned' and (?2 or d.private = 0 or d.made_by = ?1)
              order by o.nominal_at limit ?3",
-        )?
+            is_open("o.")
+        ))?
         .query_map(params![eyes.who, eyes.see_all, most], |row| {
             Ok(UnderWay { name: row.get(0)?, state: row.get(1)?, run_id: row.get(2)? })
         })?

@@ -12,6 +12,7 @@ use crate::daemon::ask::{self, AskError, Asked, Draft, RunWish};
 use crate::domain::access::Role;
 use crate::domain::address::Address;
 use crate::domain::coming::coming;
+use crate::domain::definition::Definition;
 use crate::domain::zone::Zone;
 use crate::store::access::{self, ApiToken};
 use crate::store::definitions::{self, DefinitionState};
@@ -19,6 +20,7 @@ use crate::store::files::{self, KeptFile};
 use crate::store::mailing_lists;
 use crate::store::overview::{self, ToldOccurrence};
 use crate::store::shelf::{self, ListQuery, Shelved};
+use crate::tomlfile::{Problem, Severity};
 
 /// Coming instants of a report that are shown.
 pub(super) const COMING: usize = 5;
@@ -38,7 +40,8 @@ pub(super) fn seen(core: &Core, who: &Who, name: &str) -> Result<Shelved, AskErr
 pub(super) fn seen_run(core: &Core, who: &Who, run_id: i64) -> Result<ToldOccurrence, AskError> {
     let found = core.store.read_blocking("read a run", |c| overview::occurrence_of_run(c, run_id))?;
     let found = found.ok_or_else(|| ask::no_run(run_id))?;
-    seen(core, who, &found.name).map_err(|_| ask::no_run(run_id))?;
+    let seen = seen(core, who, &found.name);
+    seen.map_err(|error| error.or_absent(ask::no_run(run_id)))?;
     Ok(found)
 }
 
@@ -70,6 +73,30 @@ pub(super) fn due(core: &Core, who: &Who) -> Result<Vec<Due>, AskError> {
     }
     all.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
     Ok(all)
+}
+
+/// What is wrong with a text that somebody writes for a report, and the definition where nothing is. Blocks.
+pub(super) fn read_text(
+    core: &Core,
+    name: &str,
+    text: &str,
+) -> Result<(Vec<Problem>, Option<Definition>), AskError> {
+    let mut parsed = crate::jobfile::parse("toml", name, text, &core.referable());
+    let mut wrong = |message: &str, help: &str| {
+        parsed.problems.push(Problem::of_file("toml", message, help));
+    };
+    if parsed.name.as_ref().is_some_and(|own| own.as_str() != name) {
+        wrong(
+            "the text names another report",
+            "remove `name` from the text: the report's name stands beside it",
+        );
+    } else if let Some(definition) = &parsed.definition
+        && let Some(past) = ask::past(core, definition)?
+    {
+        wrong(&past, "name an instant to come");
+    }
+    let good = parsed.problems.iter().all(|problem| problem.severity != Severity::Error);
+    Ok((parsed.problems, parsed.definition.filter(|_| good)))
 }
 
 /// Asks for a run by hand.
@@ -233,18 +260,19 @@ pub(super) async fn set_list(
     });
     let parsed: Vec<String> = parsed.collect::<Result<_, _>>()?;
     let detail = format!("{} addresses", parsed.len());
-    let (asker, listed, now) = (who.name.clone(), name.to_owned(), site.core.now());
+    let (asker, listed, now) = (who.clone(), name.to_owned(), site.core.now());
     site.block(move |core| {
         if parsed.is_empty() {
-            let used =
-                core.store.read_blocking("look who uses a list", |c| mailing_lists::uses(c, &listed))?;
+            let used = core
+                .store
+                .read_blocking("look who uses a list", |c| mailing_lists::uses(c, asker.eyes(), &listed))?;
             if !used.is_empty() {
                 let cure = format!("`{listed}` is used by {}; change them first", used.join(", "));
                 return Err(AskError::Wrong(cure));
             }
         }
         let write =
-            move |tx: &rusqlite::Transaction<'_>| mailing_lists::set(tx, &listed, &parsed, &asker, now);
+            move |tx: &rusqlite::Transaction<'_>| mailing_lists::set(tx, &listed, &parsed, &asker.name, now);
         core.store.write_blocking("write a mailing list", write)?;
         core.refresh_lists().map_err(AskError::from)
     })
@@ -259,15 +287,20 @@ pub(super) async fn make_token(
     who: &Who,
     name: &str,
     role: Role,
-    accounts: Vec<String>,
+    accounts: Option<Vec<String>>,
 ) -> Result<String, Refused> {
+    if accounts.as_ref().is_some_and(Vec::is_empty) {
+        let cure =
+            "a token that is kept to no account reads nothing; name accounts, or leave them out for all";
+        return Err(Refused::wrong(cure));
+    }
     if name.trim().is_empty() || 100 < name.len() {
         return Err(Refused::wrong("give the token a name of at most 100 bytes"));
     }
     let token = ApiToken {
         name: name.to_owned(),
         role,
-        accounts: Some(accounts).filter(|accounts| !accounts.is_empty()),
+        accounts,
         created_by: who.name.clone(),
         created_at: site.core.now(),
         seen_at: None,

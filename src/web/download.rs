@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::io::ReaderStream;
 
 use super::Site;
+use super::guard::is_known;
 use super::refused::Refused;
 use crate::store::files::KeptFile;
 
@@ -54,22 +55,21 @@ impl Site {
             return Err(Refused::new(StatusCode::GONE, gone));
         }
         let etag = format!("\"{}\"", file.sha256);
-        let known = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        if known.is_some_and(|known| known.split(',').any(|one| one.trim() == etag)) {
-            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+        let kept = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
+        // A file that is there already is neither opened nor noted as a download.
+        if is_known(asked, &etag) {
+            return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
         }
         let path = self.core.config.artifacts().join(&file.path);
         let opened = tokio::fs::File::open(&path).await;
         let opened =
             opened.map_err(|error| Refused::broken(format!("open `{}`: {error}", path.display())))?;
         let body = Body::from_stream(ReaderStream::with_capacity(opened, PIECE));
-        let mut response = body.into_response();
+        let mut response = (kept, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(&file.file_name)));
         headers.insert(header::CONTENT_LENGTH, file.bytes.into());
         headers.extend(disposition(&file.file_name).map(|value| (header::CONTENT_DISPOSITION, value)));
-        headers.extend(HeaderValue::from_str(&etag).map(|value| (header::ETAG, value)));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         Ok(response)
     }
 }

@@ -51,15 +51,37 @@ pub(super) async fn guard(State(site): State<Shared>, request: Request<Body>, ne
             parts.extensions.insert(Denied(refused));
         }
     }
+    let asked = parts.headers.clone();
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(seconds) = response.extensions().get::<Refused>().and_then(|refused| refused.retry_after) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    if matches!(method, Method::GET | Method::HEAD) {
+        response = unless_known(&asked, response);
     }
     let status = response.status().as_u16();
     site.counts.request(status);
     let ms = watch.elapsed().as_millis();
     tracing::debug!(%method, path, status, ms, who = name, "request");
     protect(response.headers_mut());
+    response
+}
+
+/// Whether whoever asks has what the tag names.
+pub(super) fn is_known(asked: &HeaderMap, etag: &str) -> bool {
+    let each = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    each.flat_map(|value| value.split(',')).any(|one| one.trim().trim_start_matches("W/") == etag)
+}
+
+/// The answer, or only that whoever asks has it already.
+fn unless_known(asked: &HeaderMap, mut response: Response) -> Response {
+    let etag = response.headers().get(header::ETAG).and_then(|etag| etag.to_str().ok());
+    if response.status() == StatusCode::OK && etag.is_some_and(|etag| is_known(asked, etag)) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     response
 }
 

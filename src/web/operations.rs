@@ -68,7 +68,7 @@ async fn metrics(
     let who: Who = who.ok_or_else(|| Refused::nobody("show a token with the role view"))?;
     who.needs_everywhere(Role::View)?;
     let asked = site.clone();
-    let text = site.block(move |core| exposition(&asked, core)).await?;
+    let text = site.block(move |core| exposition(&asked, core, &who)).await?;
     let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, media)], text).into_response())
 }
@@ -108,10 +108,10 @@ struct Class {
 }
 
 /// Everything as it is now, read from the ledger at each look: nothing is lost over a restart.
-fn exposition(site: &Site, core: &Core) -> Result<String, AskError> {
+fn exposition(site: &Site, core: &Core, who: &Who) -> Result<String, AskError> {
     let now = core.now();
     let mut registry = Registry::with_prefix("legwork");
-    let state = core.store.read_blocking("read the metrics", gauges::read)?;
+    let state = core.store.read_blocking("read the metrics", |c| gauges::read(c, who.eyes()))?;
     reports(&mut registry, &state, now);
     vendors(&mut registry, core, now)?;
     let handed: Real<Class> = Family::default();

@@ -56,7 +56,7 @@ impl From<AskError> for Refused {
             AskError::NotFound(text) => Self::absent(text),
             AskError::Wrong(text) => Self::wrong(text),
             // What is wrong with a definition is for whoever asked for it.
-            AskError::Later(text) | AskError::Core(CoreError::Definition(text)) => {
+            AskError::Taken(text) | AskError::Later(text) | AskError::Core(CoreError::Definition(text)) => {
                 Self::new(StatusCode::CONFLICT, text)
             }
             AskError::Gone(text) => Self::new(StatusCode::GONE, text),

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::web::Site;
-use crate::support::{Legwork, Ran, job, python, root, segment, variable};
+use crate::support::web::{Site, call};
+use crate::support::world::World;
+use crate::support::{Legwork, Ran, free_port, job, python, root, segment, variable};
 
 const DAY: &str = "{ from = \"2026-06-10\", to = \"2026-06-11\" }";
 
@@ -86,6 +87,47 @@ fn a_report_of_the_page_and_a_job_file_share_one_name_space() {
     fs::remove_file(site.legwork.path("jobs/ours.toml")).unwrap();
     site.legwork.run(&["apply"]).ok();
     assert_eq!(site.get("/api/v1/reports/ours").json()["report"]["state"], "active");
+    // A file that takes the name keeps what it defined before.
+    site.legwork.job("daily", &format!("name = \"ours\"\n{}", job(DAY, "")));
+    site.legwork.run(&["apply", "--allow-retire"]).fails(2);
+    assert_eq!(site.get("/api/v1/reports/daily").json()["report"]["state"], "active");
+    assert_eq!(site.get("/api/v1/reports/ours").json()["version"], 1);
+}
+
+#[test]
+fn an_instant_that_has_had_its_turn_does_not_stand_in_the_way_of_an_edit() {
+    let port = free_port();
+    let config = format!("[web]\nlisten = \"127.0.0.1:{port}\"\n");
+    let mut world = World::new(&config, "2026-06-11T07:00:00Z");
+    world.start();
+    let put = |method: &str, path: &str, body: &serde_json::Value| {
+        call(port, method, &format!("/api/v1/reports{path}"), &[JSON], body.to_string().as_bytes())
+    };
+    let once = |at: &str| job("\"yesterday\"", &format!("[[schedule]]\nonce = \"{at}\"\n"));
+    let new = serde_json::json!({ "name": "one-time", "toml": once("2026-06-11T08:00") });
+    put("POST", "", &new).is(201);
+    world.pass(2 * 60 * 60);
+    world.until("select group_concat(state) from occurrence", "done");
+    let text = once("2026-06-11T08:00");
+    let described = format!("description = \"once\"\n{text}");
+    let changed = put("PUT", "/one-time", &serde_json::json!({ "toml": described })).is(200).json();
+    assert_eq!(changed["version"], 2);
+    let past = serde_json::json!({ "toml": once("2026-06-11T08:30") });
+    assert!(put("PUT", "/one-time", &past).is(422).text().contains("which is past"));
+    world.until("select count(*) from occurrence", "1");
+}
+
+#[test]
+fn the_form_that_changes_a_report_shows_what_it_would_do() {
+    let site = site();
+    let made = serde_json::json!({ "name": "ours", "toml": job(DAY, "") }).to_string();
+    site.send("POST", "/api/v1/reports", &[JSON], &made).is(201);
+    let text = job(DAY, "[[schedule]]\ncron = \"30 6 * * *\"\n");
+    let form = site.form(&[]);
+    let fields = [("form", form.as_str()), ("editing", "ours"), ("text", &text)];
+    let shown = site.post("/new/check?part=coming", &[], &fields).is(200).text();
+    assert!(shown.contains("Next runs") && shown.contains("cc-s1"), "{shown}");
+    assert!(!shown.contains("class=\"wrong\""), "{shown}");
 }
 
 #[test]
@@ -297,6 +339,11 @@ fn whoever_hangs_up_finds_the_answer_under_the_key() {
             if again.status == 202 { Ok(()) } else { Err(format!("{again:?}")) }
         });
     }
+    assert_eq!(
+        site.legwork.ask("select count(*) from audit where action = 'run'"),
+        "20",
+        "each was done once"
+    );
     let asked = site.send(
         "POST",
         "/api/v1/tokens",
@@ -318,5 +365,8 @@ fn a_list_in_use_is_not_removed() {
     assert!(told.json()["detail"].as_str().unwrap().contains("uses-team"), "{told:?}");
     let past = job(DAY, "[[schedule]]\nonce = \"2020-01-01T06:00\"\n");
     let made = serde_json::json!({ "name": "late", "toml": past }).to_string();
-    assert!(site.send("POST", "/api/v1/reports", &[JSON], &made).is(409).text().contains("which is past"));
+    assert!(site.send("POST", "/api/v1/reports", &[JSON], &made).is(422).text().contains("which is past"));
+    let checked =
+        site.send("POST", "/api/v1/check", &[JSON], &made.replace(",\"private\":false", "")).is(200).json();
+    assert_eq!(checked["good"], false, "{checked}");
 }

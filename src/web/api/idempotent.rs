@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::SignedDuration;
@@ -18,6 +18,8 @@ use crate::web::refused::Refused;
 
 /// How long an answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// Makes tokens.
+const TOKENS: &str = "/api/v1/tokens";
 /// A longer key is none.
 const KEY_MAX: usize = 200;
 
@@ -28,9 +30,9 @@ pub(super) async fn idempotent(
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    let key = request.headers().get("idempotency-key").filter(|_| *request.method() != Method::GET).cloned();
+    let key = request.headers().get("idempotency-key").filter(|_| !request.method().is_safe()).cloned();
     // A token is shown once: its answer is not kept, so a second request makes a second token, or finds the name taken.
-    let kept = !request.uri().path().ends_with("/tokens");
+    let kept = request.uri().path() != TOKENS;
     let (Some(key), Some(who), true) = (key, asker.0, kept) else { return next.run(request).await };
     let key = key.to_str().unwrap_or_default().to_owned();
     let shared = site.clone();

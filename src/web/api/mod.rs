@@ -336,7 +336,7 @@ fn people(api: Api) -> Api {
 
 /// What a person or program answers about a run.
 fn answers(api: Api) -> Api {
-    use shapes::{Done, Reason, Recipient, Rerun};
+    use shapes::{Done, Only, Reason, Recipient, Rerun};
     api.add(
         Operation::post(
             "/runs/{run}/rerun",
@@ -351,6 +351,7 @@ fn answers(api: Api) -> Api {
     .add(
         Operation::post("/runs/{run}/deliver", Role::Run, "deliver", "Try again what failed.")
             .with(run())
+            .takes::<Only>()
             .gives::<Done>(StatusCode::OK),
         calls::answers::deliver,
     )
@@ -362,6 +363,7 @@ fn answers(api: Api) -> Api {
             "Send what is held; try again what is unknown.",
         )
         .with(run())
+        .takes::<Only>()
         .gives::<Done>(StatusCode::OK),
         calls::answers::release,
     )
@@ -430,18 +432,10 @@ fn problem(refused: &Refused, path: &str) -> Response {
     response
 }
 
-/// An answer as JSON, with the tag of its bytes: whoever has them already is told so.
-fn answer<T: Serialize>(
-    asked: &axum::http::HeaderMap,
-    status: StatusCode,
-    value: &T,
-) -> Result<Response, Refused> {
+/// An answer as JSON, with the tag of its bytes.
+fn answer<T: Serialize>(status: StatusCode, value: &T) -> Result<Response, Refused> {
     let body = serde_json::to_string(value).map_err(Refused::broken)?;
     let etag = format!("\"{}\"", super::access::digest(&body));
-    let known = asked.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-    if status == StatusCode::OK && known.is_some_and(|known| known == etag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
-    }
     let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::ETAG, etag)];
     Ok((status, headers, body).into_response())
 }

@@ -236,6 +236,7 @@ pub(super) struct NewToken {
     /// What it may do.
     pub(super) role: Role,
     /// The accounts that it may read; all of them when absent.
+    #[schemars(length(min = 1))]
     pub(super) accounts: Option<Vec<String>>,
 }
 
@@ -276,6 +277,14 @@ pub(super) struct Recipient {
     /// Only by mail to this address; everyone again when absent.
     pub(super) to: Option<String>,
     /// Only to this address, of this file, or by this destination.
+    pub(super) only: Option<String>,
+}
+
+/// Which deliveries of a run are meant.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Only {
+    /// Only to this address, of this file, or by this destination; all of them when absent.
     pub(super) only: Option<String>,
 }
 

@@ -39,7 +39,10 @@
       now.forEach(show);
       for (const name of last.keys()) if (!now.has(name)) renew(name);
       // Whatever the page shows as running and the daemon does not know any more has ended before we listened.
-      for (const row of table.querySelectorAll("tr.running")) if (!now.has(row.dataset.name)) renew(row.dataset.name);
+      for (const row of table.querySelectorAll("tr.running")) {
+        // Those that ended while we listened are being renewed by now.
+        if (!now.has(row.dataset.name) && !last.has(row.dataset.name)) renew(row.dataset.name);
+      }
       last = now;
     };
     window.addEventListener("pagehide", () => events.close());
@@ -68,17 +71,22 @@
       const button = event.target.closest("button[name=do]");
       if (!button) return;
       const filters = form.querySelector("#filters");
+      const empty = (row) => {
+        row.querySelectorAll("input").forEach((input) => { input.value = ""; });
+        row.querySelector("select").selectedIndex = 0;
+      };
       if (button.value === "add-filter") {
         event.preventDefault();
         const rows = filters.querySelectorAll(".row");
         const row = rows[rows.length - 1].cloneNode(true);
-        row.querySelectorAll("input").forEach((input) => { input.value = ""; });
-        row.querySelector("select").selectedIndex = 0;
+        empty(row);
         rows[rows.length - 1].after(row);
         row.querySelector("select").focus();
-      } else if (button.value.startsWith("remove-filter") && 1 < filters.querySelectorAll(".row").length) {
+      } else if (button.value.startsWith("remove-filter")) {
         event.preventDefault();
-        button.closest(".row").remove();
+        // One row stays, to be filled again.
+        if (1 < filters.querySelectorAll(".row").length) button.closest(".row").remove();
+        else empty(button.closest(".row"));
         look();
       }
     });

@@ -17,7 +17,7 @@ use crate::artifacts::hex;
 use crate::chain::chain;
 use crate::daemon::Core;
 use crate::daemon::ask::AskError;
-use crate::daemon::generate::{Order, Progress, write_to};
+use crate::daemon::generate::{GivenUp, Order, Progress, write_to};
 use crate::domain::definition::Definition;
 use crate::domain::period::Period;
 use crate::domain::report::Unseen;
@@ -91,15 +91,6 @@ impl Write for Pieces {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Ends the making of a report when its answer is let go, whoever lets go of it.
-struct GivenUp(Arc<Progress>);
-
-impl Drop for GivenUp {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

@@ -143,7 +143,10 @@ pub(super) async fn agent_segments(
 fn own_url(site: &Shared, headers: &HeaderMap, request: &Request) -> String {
     let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let base = site.core.config.web.public_url.clone().unwrap_or_else(|| format!("http://{host}"));
-    let query = Fields::of_query(request).with("limit", "").with("offset", "").to_query();
+    let mut query = Fields::of_query(request);
+    // Parameters are read in any case.
+    query.0.retain(|(name, _)| !["limit", "offset"].iter().any(|own| name.eq_ignore_ascii_case(own)));
+    let query = query.to_query();
     format!("{base}{}?{query}", request.uri().path())
 }
 

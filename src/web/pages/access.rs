@@ -140,13 +140,16 @@ pub(super) async fn change(
     if fields.get("do") == "remove-token" {
         let removed = name.clone();
         let remove = move |tx: &rusqlite::Transaction<'_>| access::remove_token(tx, &removed);
-        site.core.store.write("remove a token", remove).await.map_err(AskError::from)?;
-        site.note(&who, "remove token", &name, None).await;
+        if site.core.store.write("remove a token", remove).await.map_err(AskError::from)? {
+            site.note(&who, "remove token", &name, None).await;
+        }
         return Ok(to("/access"));
     }
     let role: Role = fields.get("role").parse().map_err(Refused::wrong)?;
     let words = fields.get("accounts").split([',', ' ']).filter(|one| !one.is_empty());
+    // A field that is left empty means all of them.
     let accounts: Vec<String> = words.map(ToOwned::to_owned).collect();
+    let accounts = Some(accounts).filter(|accounts| !accounts.is_empty());
     let token = match acts::make_token(&site, &who, &name, role, accounts).await {
         Ok(token) => token,
         Err(refused) if refused.status.is_client_error() => {

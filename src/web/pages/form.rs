@@ -1,5 +1,7 @@
 //! New Report: the form in the order that its users know, and the text behind it for what the form cannot say.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -12,7 +14,8 @@ use super::written::{self, SCHEDULES_MAX, Written, Wrong, identity};
 use crate::chain::chain;
 use crate::daemon::Core;
 use crate::daemon::ask::{AskError, Draft};
-use crate::daemon::preview::preview;
+use crate::daemon::generate::{GivenUp, Progress};
+use crate::daemon::preview::{Preview, preview};
 use crate::domain::report::FilterKey;
 use crate::reports::CATALOGUE;
 use crate::store::offered;
@@ -216,53 +219,60 @@ const STARTER: &str = "description = \"\"\n\n[report]\ntype = \"interaction-deta
                        period = \"yesterday\"\n\n[output]\nformat = \"csv\"\n";
 
 /// What a form says, whether as fields or as text. Blocks.
-fn read(core: &Core, fields: &Fields) -> Written {
+fn read(core: &Core, fields: &Fields) -> Result<Written, AskError> {
     if !fields.has("text") {
-        return written::read(core, fields);
+        return Ok(written::read(core, fields));
     }
     let name = identity(fields.get("name"));
     // A browser sends line breaks as CR LF.
     let text = fields.get("text").replace("\r\n", "\n");
-    let parsed = crate::jobfile::parse("report", &name, &text, &core.referable());
-    let errors = parsed.problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let (problems, definition) = acts::read_text(core, &name, &text)?;
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
     let mut wrong: Vec<Wrong> =
         errors.map(|problem| Wrong { field: "text".to_owned(), text: Problem::one_line(problem) }).collect();
     if let Err(error) = name.parse::<crate::domain::name::DefinitionName>() {
         wrong.push(Wrong { field: "name".to_owned(), text: error.to_string() });
     }
-    let definition = parsed.definition.filter(|_| wrong.is_empty());
-    if definition.as_ref().is_some_and(|definition| definition.name.as_str() != name) {
-        let text = "remove `name` from the text: the field above names the report".to_owned();
-        wrong.push(Wrong { field: "text".to_owned(), text });
-    }
-    Written { name, text, definition, wrong }
+    let definition = definition.filter(|_| wrong.is_empty());
+    Ok(Written { name, text, definition, wrong })
 }
 
 /// The next runs and the first rows of what a form says.
 async fn look(site: &Shared, fields: &Fields) -> Result<Shown, Refused> {
     let given = fields.clone();
-    site.block(move |core| {
-        let written = read(core, &given);
+    // A preview reads the store as a report for a request does, and shares its places.
+    let place = site.immediate.clone().try_acquire_owned().ok();
+    let progress = Arc::new(Progress::default());
+    // Whoever types on, or goes, does not leave it running.
+    let _given_up = GivenUp(progress.clone());
+    let shown = site.block(move |core| {
+        let written = read(core, &given)?;
         let now = core.now();
         let text = given.has("text").then(|| written.text.clone());
         let Some(definition) = written.definition else {
             return Ok(Shown { wrong: written.wrong, text, ..Shown::default() });
         };
         let zone = &definition.report.zone;
-        let shown = match preview(core, &definition, PREVIEW_ROWS) {
-            Ok(Some(preview)) => values! {
+        let looked = place.as_ref().map(|_| preview(core, &definition, PREVIEW_ROWS, &progress));
+        let shown = match looked.transpose() {
+            Ok(None) => values! { none => "too many reports are made just now for a look at the first rows" },
+            Ok(Some(Preview::Rows(preview))) => values! {
                 header => preview.header, rows => preview.rows,
                 start => crate::domain::text::local(preview.period.start, zone),
                 end => crate::domain::text::local(preview.period.end, zone),
                 zone => zone.name(),
             },
-            Ok(None) => values! { none => "the vendor makes this report when it runs" },
+            Ok(Some(Preview::OfVendor)) => values! { none => "the vendor makes this report when it runs" },
+            Ok(Some(Preview::NoPeriod)) => values! { none => "its period is outside the years 1970 to 2199" },
             Err(error) => values! { none => chain(&error) },
         };
         let coming = coming(&definition.schedules, now);
         Ok(Shown { wrong: Vec::new(), coming, preview: Some(shown), text })
-    })
-    .await
+    });
+    tokio::select! {
+        shown = shown => shown,
+        () = site.stop.cancelled() => Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon stops")),
+    }
 }
 
 /// Adds and removes rows, and shows what the form would do, without making anything.
@@ -273,6 +283,11 @@ pub(super) async fn check(
 ) -> Result<Response, Refused> {
     let part = Fields::of_query(&request).get("part") == "coming";
     let mut fields = site.own_form(&who, request).await?;
+    // A report's name is no field of the form that changes it.
+    let editing = fields.get("editing").to_owned();
+    if !editing.is_empty() {
+        fields = fields.with("name", &editing);
+    }
     if part {
         let shown = look(&site, &fields).await?;
         let values =
@@ -296,7 +311,6 @@ pub(super) async fn check(
         }
         _ => look(&site, &fields).await?,
     };
-    let editing = fields.get("editing").to_owned();
     let purpose = if editing.is_empty() { Purpose::New } else { Purpose::Change };
     let private = fields.get("visibility") == "private";
     page(&site, &who, &fields, shown, Place { purpose, name: &editing, private }).await
@@ -345,7 +359,7 @@ async fn put(
     name: &str,
 ) -> Result<Response, Refused> {
     let given = fields.clone();
-    let written = site.block(move |core| Ok(read(core, &given))).await?;
+    let written = site.block(move |core| read(core, &given)).await?;
     let private = fields.get("visibility") == "private";
     let again = |wrong, text| Shown { wrong, text, ..Shown::default() };
     let text = fields.has("text").then(|| written.text.clone());
@@ -359,15 +373,15 @@ async fn put(
         private: Some(private),
         new: purpose == Purpose::New,
     };
-    match acts::put(site, who, draft).await {
-        Ok(()) => {}
-        Err(AskError::Wrong(clash)) => {
-            let wrong = vec![Wrong { field: "name".to_owned(), text: clash }];
-            return page(site, who, fields, again(wrong, text), Place { purpose, name, private }).await;
-        }
+    let (field, told) = match acts::put(site, who, draft).await {
+        Ok(()) => return Ok(to(&format!("/?q={0}#{0}", written.name))),
+        Err(AskError::Taken(clash)) => ("name", clash),
+        // Only an instant that is past is found as late as this.
+        Err(AskError::Wrong(past)) => ("generation", past),
         Err(error) => return Err(error.into()),
-    }
-    Ok(to(&format!("/?q={0}#{0}", written.name)))
+    };
+    let wrong = vec![Wrong { field: field.to_owned(), text: told }];
+    page(site, who, fields, again(wrong, text), Place { purpose, name, private }).await
 }
 
 /// A report that may be changed here.

@@ -220,9 +220,6 @@ pub(super) async fn answer(
                 ask::resend(core, &which, to).map(drop)
             }
             "rerun" => ask::rerun(core, run_id).map(drop),
-            "discard" if fields.get("reason").is_empty() => {
-                Err(AskError::Wrong("say why, for whoever reads this later".to_owned()))
-            }
             "discard" => ask::discard(core, &which, fields.get("reason")).map(drop),
             _ => Err(AskError::Wrong("there is no such answer".to_owned())),
         }

@@ -63,13 +63,17 @@ impl Browser {
     }
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.try_ask(method, path, body).unwrap_or_else(|told| panic!("{method} {path}: {told}"))
+    }
+
+    /// The same where a page that is just being left may refuse.
+    fn try_ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let path = format!("{}{path}", self.session);
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let headers = [("Content-Type", "application/json")];
         let answer = call(self.port, method, &path, &headers, text.as_bytes());
         let value = answer.json()["value"].clone();
-        assert_eq!(answer.status, 200, "{method} {path}: {value}");
-        value
+        if answer.status == 200 { Ok(value) } else { Err(value.to_string()) }
     }
 
     /// Emulates a screen, so that it may be narrower than a window can be.
@@ -108,6 +112,18 @@ impl Browser {
             if state == "complete" { Ok(()) } else { Err(state.to_string()) }
         });
         self.ask("POST", &format!("/element/{}/click", self.element(css)), &json!({}));
+    }
+
+    /// Clicks on what leads to another page, and waits until that page is there and whole: until then every look would
+    /// still find the one that is left.
+    pub fn follow(&self, css: &str) {
+        let page = json!({ "script": "return [performance.timeOrigin, document.readyState]", "args": [] });
+        let left = self.ask("POST", "/execute/sync", &page)[0].clone();
+        self.click(css);
+        wait_for("the next page", || match self.try_ask("POST", "/execute/sync", &page) {
+            Ok(here) if here[0] != left && here[1] == "complete" => Ok(()),
+            here => Err(format!("{here:?}")),
+        });
     }
 
     /// Types into a field, as a person does; a choice is made by its first letters.

@@ -36,7 +36,6 @@ pub(in crate::web::api) async fn run_file(
 pub(in crate::web::api) async fn runs(
     State(site): OfSite,
     axum::Extension(who): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let fields = Fields::of_query(&request);
@@ -50,7 +49,7 @@ pub(in crate::web::api) async fn runs(
         })?;
         Ok(Runs { runs })
     });
-    answer(&asked, StatusCode::OK, &runs.await?)
+    answer(StatusCode::OK, &runs.await?)
 }
 
 /// An occurrence with its deliveries. Blocks.
@@ -66,33 +65,30 @@ pub(in crate::web::api) async fn run_of(
     State(site): OfSite,
     axum::Extension(who): Caller,
     Path(run_id): Path<i64>,
-    asked: HeaderMap,
 ) -> Answer {
     let found = site.block(move |core| told(core, seen_run(core, &who, run_id)?));
-    answer(&asked, StatusCode::OK, &found.await?)
+    answer(StatusCode::OK, &found.await?)
 }
 
 pub(in crate::web::api) async fn occurrence(
     State(site): OfSite,
     axum::Extension(who): Caller,
     Path(occurrence_id): Path<i64>,
-    asked: HeaderMap,
 ) -> Answer {
     let found = site.block(move |core| {
         let absent = || AskError::NotFound(format!("there is no occurrence {occurrence_id}"));
         let found =
             core.store.read_blocking("read an occurrence", |c| overview::occurrence(c, occurrence_id))?;
         let found = found.ok_or_else(absent)?;
-        seen(core, &who, &found.name).map_err(|_| absent())?;
+        seen(core, &who, &found.name).map_err(|error| error.or_absent(absent()))?;
         told(core, found)
     });
-    answer(&asked, StatusCode::OK, &found.await?)
+    answer(StatusCode::OK, &found.await?)
 }
 
 pub(in crate::web::api) async fn deliveries(
     State(site): OfSite,
     axum::Extension(who): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let fields = Fields::of_query(&request);
@@ -103,5 +99,5 @@ pub(in crate::web::api) async fn deliveries(
         })?;
         Ok(Deliveries { deliveries })
     });
-    answer(&asked, StatusCode::OK, &found.await?)
+    answer(StatusCode::OK, &found.await?)
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use super::{Answer, OfSite, json, limit, nothing};
 use crate::daemon::Core;
@@ -19,19 +19,14 @@ fn all_lists(site: &Shared) -> Lists {
     Lists { lists: ListedMailingList::all(&site.core) }
 }
 
-pub(in crate::web::api) async fn lists(
-    State(site): OfSite,
-    axum::Extension(_): Caller,
-    asked: HeaderMap,
-) -> Answer {
-    answer(&asked, StatusCode::OK, &all_lists(&site))
+pub(in crate::web::api) async fn lists(State(site): OfSite, axum::Extension(_): Caller) -> Answer {
+    answer(StatusCode::OK, &all_lists(&site))
 }
 
 pub(in crate::web::api) async fn put_list(
     State(site): OfSite,
     axum::Extension(who): Caller,
     Path(name): Path<String>,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let new: NewList = json(request).await?;
@@ -39,7 +34,7 @@ pub(in crate::web::api) async fn put_list(
         return Err(Refused::wrong("a list has at least one address; DELETE removes it"));
     }
     acts::set_list(&site, &who, &name, &new.addresses).await?;
-    answer(&asked, StatusCode::OK, &all_lists(&site))
+    answer(StatusCode::OK, &all_lists(&site))
 }
 
 pub(in crate::web::api) async fn delete_list(
@@ -54,35 +49,28 @@ pub(in crate::web::api) async fn delete_list(
     Ok(nothing())
 }
 
-pub(in crate::web::api) async fn tokens(
-    State(site): OfSite,
-    axum::Extension(_): Caller,
-    asked: HeaderMap,
-) -> Answer {
+pub(in crate::web::api) async fn tokens(State(site): OfSite, axum::Extension(_): Caller) -> Answer {
     let read = |core: &Core| Ok(core.store.read_blocking("read the tokens", access::tokens)?);
-    answer(&asked, StatusCode::OK, &Tokens { tokens: site.block(read).await? })
+    answer(StatusCode::OK, &Tokens { tokens: site.block(read).await? })
 }
 
 pub(in crate::web::api) async fn make_token(
     State(site): OfSite,
     axum::Extension(who): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let new: NewToken = json(request).await?;
-    let accounts = new.accounts.unwrap_or_default();
-    let token = acts::make_token(&site, &who, &new.name, new.role, accounts).await?;
-    answer(&asked, StatusCode::CREATED, &ShownToken { name: new.name, token })
+    let token = acts::make_token(&site, &who, &new.name, new.role, new.accounts).await?;
+    answer(StatusCode::CREATED, &ShownToken { name: new.name, token })
 }
 
 pub(in crate::web::api) async fn audit(
     State(site): OfSite,
     axum::Extension(_): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let most = limit(&Fields::of_query(&request), 500)?;
     let read =
         move |core: &Core| Ok(core.store.read_blocking("read the audit", |c| access::audit(c, most))?);
-    answer(&asked, StatusCode::OK, &AuditPage { audit: site.block(read).await? })
+    answer(StatusCode::OK, &AuditPage { audit: site.block(read).await? })
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use rusqlite::Connection;
 
 use super::{Answer, OfSite, coming, json, json_or_default, limit, nothing};
@@ -46,7 +46,6 @@ fn report(core: &Core, connection: &Connection, shelved: Shelved) -> rusqlite::R
 pub(in crate::web::api) async fn list(
     State(site): OfSite,
     axum::Extension(who): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let fields = Fields::of_query(&request);
@@ -68,7 +67,7 @@ pub(in crate::web::api) async fn list(
             Ok(ReportPage { reports: reports.collect::<Result<_, _>>()?, next })
         })?)
     });
-    answer(&asked, StatusCode::OK, &page.await?)
+    answer(StatusCode::OK, &page.await?)
 }
 
 /// A report with its text. Blocks.
@@ -85,51 +84,33 @@ pub(in crate::web::api) async fn show(
     State(site): OfSite,
     axum::Extension(who): Caller,
     Path(name): Path<String>,
-    asked: HeaderMap,
 ) -> Answer {
-    answer(&asked, StatusCode::OK, &site.block(move |core| whole(core, &who, &name)).await?)
+    answer(StatusCode::OK, &site.block(move |core| whole(core, &who, &name)).await?)
 }
 
 pub(in crate::web::api) async fn toml(
     State(site): OfSite,
     axum::Extension(who): Caller,
     Path(name): Path<String>,
-    asked: HeaderMap,
 ) -> Answer {
     let shelved = site.block(move |core| seen(core, &who, &name)).await?;
-    answer(&asked, StatusCode::OK, &Text { name: shelved.stored.name, toml: shelved.stored.text })
-}
-
-/// The problems of a text, and the definition where it is one. Blocks.
-fn read(
-    core: &Core,
-    name: &str,
-    toml: &str,
-) -> (Vec<Problem>, Option<crate::domain::definition::Definition>) {
-    let mut parsed = crate::jobfile::parse("toml", name, toml, &core.referable());
-    if parsed.name.as_ref().is_some_and(|own| own.as_str() != name) {
-        let help = "remove `name` from the text, or send that name";
-        parsed.problems.push(Problem::of_file("toml", "the text names another report", help));
-        parsed.definition = None;
-    }
-    (parsed.problems, parsed.definition)
+    answer(StatusCode::OK, &Text { name: shelved.stored.name, toml: shelved.stored.text })
 }
 
 pub(in crate::web::api) async fn check(
     State(site): OfSite,
     axum::Extension(_): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let new: NewReport = json(request).await?;
     let checked = site.block(move |core| {
-        let (problems, definition) = read(core, &new.name, &new.toml);
+        let (problems, definition) = acts::read_text(core, &new.name, &new.toml)?;
         let schedules = definition.as_ref().map_or(&[][..], |definition| &definition.schedules);
         let coming = coming(&new.name, schedules, core);
         let problems = problems.iter().map(Problem::one_line).collect();
         Ok(Checked { problems, good: definition.is_some(), coming })
     });
-    answer(&asked, StatusCode::OK, &checked.await?)
+    answer(StatusCode::OK, &checked.await?)
 }
 
 async fn put(
@@ -142,43 +123,38 @@ async fn put(
     let parsed: Result<DefinitionName, _> = name.parse();
     parsed.map_err(|error| Refused::wrong(error.to_string()))?;
     let (asked, text) = (name.to_owned(), toml.clone());
-    let problems = site.block(move |core| Ok(read(core, &asked, &text).0)).await?;
+    let problems = site.block(move |core| Ok(acts::read_text(core, &asked, &text)?.0)).await?;
     let errors: Vec<String> =
         problems.iter().filter(|p| p.severity == Severity::Error).map(Problem::one_line).collect();
     if !errors.is_empty() {
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, errors.join("\n")));
     }
     let draft = ask::Draft { name: name.to_owned(), text: toml, who: who.name.clone(), private, new };
-    match acts::put(site, who, draft).await {
-        Err(AskError::Wrong(clash)) => Err(Refused::new(StatusCode::CONFLICT, clash)),
-        other => Ok(other?),
-    }
+    Ok(acts::put(site, who, draft).await?)
 }
 
 pub(in crate::web::api) async fn create(
     State(site): OfSite,
     axum::Extension(who): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let new: NewReport = json(request).await?;
     put(&site, &who, &new.name, (new.toml, Some(new.private)), true).await?;
     let made = site.block(move |core| whole(core, &who, &new.name)).await?;
-    answer(&asked, StatusCode::CREATED, &made)
+    answer(StatusCode::CREATED, &made)
 }
 
 pub(in crate::web::api) async fn change(
     State(site): OfSite,
     axum::Extension(who): Caller,
     Path(name): Path<String>,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let draft: Draft = json(request).await?;
     let (asker, known) = (who.clone(), name.clone());
     site.block(move |core| seen(core, &asker, &known).map(drop)).await?;
     put(&site, &who, &name, (draft.toml, draft.private), false).await?;
-    answer(&asked, StatusCode::OK, &site.block(move |core| whole(core, &who, &name)).await?)
+    answer(StatusCode::OK, &site.block(move |core| whole(core, &who, &name)).await?)
 }
 
 pub(in crate::web::api) async fn delete(
@@ -194,7 +170,6 @@ pub(in crate::web::api) async fn run(
     State(site): OfSite,
     axum::Extension(who): Caller,
     Path(name): Path<String>,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let wish: RunWish = json_or_default(request).await?;
@@ -206,7 +181,7 @@ pub(in crate::web::api) async fn run(
     };
     let done = acts::run(&site, &who, &name, ask::RunWish { period: wish.period, send }).await?;
     let done = Asked { occurrence_id: done.occurrence_id, waits_already: done.waits_already };
-    answer(&asked, StatusCode::ACCEPTED, &done)
+    answer(StatusCode::ACCEPTED, &done)
 }
 
 pub(in crate::web::api) async fn pause(

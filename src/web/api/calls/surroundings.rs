@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use super::{Answer, OfSite, limit};
 use crate::daemon::listing::ListedSource;
@@ -15,7 +15,6 @@ use crate::web::fields::Fields;
 pub(in crate::web::api) async fn upcoming(
     State(site): OfSite,
     axum::Extension(who): Caller,
-    asked: HeaderMap,
     request: Request<Body>,
 ) -> Answer {
     let most = usize::try_from(limit(&Fields::of_query(&request), 2_000)?).unwrap_or(usize::MAX);
@@ -28,19 +27,15 @@ pub(in crate::web::api) async fn upcoming(
         });
         Ok(Upcoming { upcoming: each.collect() })
     });
-    answer(&asked, StatusCode::OK, &found.await?)
+    answer(StatusCode::OK, &found.await?)
 }
 
-pub(in crate::web::api) async fn sources(
-    State(site): OfSite,
-    axum::Extension(_): Caller,
-    asked: HeaderMap,
-) -> Answer {
+pub(in crate::web::api) async fn sources(State(site): OfSite, axum::Extension(_): Caller) -> Answer {
     let found = site.block(|core| Ok(Sources { sources: ListedSource::all(core)? }));
-    answer(&asked, StatusCode::OK, &found.await?)
+    answer(StatusCode::OK, &found.await?)
 }
 
-pub(in crate::web::api) async fn types(axum::Extension(_): Caller, asked: HeaderMap) -> Answer {
+pub(in crate::web::api) async fn types(axum::Extension(_): Caller) -> Answer {
     let types = CATALOGUE.iter().map(|report| Type {
         name: report.name,
         about: report.about,
@@ -48,5 +43,5 @@ pub(in crate::web::api) async fn types(axum::Extension(_): Caller, asked: Header
         filters: report.filters.iter().map(|key| key.name()).collect(),
         columns: report.columns.iter().map(|column| column.header).collect(),
     });
-    answer(&asked, StatusCode::OK, &Types { types: types.collect() })
+    answer(StatusCode::OK, &Types { types: types.collect() })
 }
