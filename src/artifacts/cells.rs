@@ -137,6 +137,89 @@ impl<'a> InstantText<'a> {
     }
 }
 
+/// Text of at most 32 bytes, and its length: for copies of one width.
+type Wide = ([u8; 32], u8);
+
+/// `00` to `99`, one behind the other.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut at = 0;
+    while at < 100 {
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            reason = "below 100, and there is no other way in a constant"
+        )]
+        let number = at as u8;
+        #[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
+        {
+            pairs[at] = [b'0' + number / 10, b'0' + number % 10];
+        }
+        at += 1;
+    }
+    pairs
+};
+
+fn pair(number: i64) -> [u8; 2] {
+    usize::try_from(number).ok().and_then(|number| PAIRS.get(number)).copied().unwrap_or(*b"??")
+}
+
+/// `HH:MM:SS` of seconds below 100 hours.
+fn clock(seconds: i64) -> [u8; 8] {
+    let (hours, minutes, seconds) = (pair(seconds / 3_600), pair(seconds / 60 % 60), pair(seconds % 60));
+    [hours[0], hours[1], b':', minutes[0], minutes[1], b':', seconds[0], seconds[1]]
+}
+
+/// A text and what ends its cell, as [`Wide`].
+fn wide(parts: &[&[u8]]) -> Option<Wide> {
+    let (mut bytes, mut length) = ([0; 32], 0);
+    for part in parts {
+        bytes.get_mut(length..length + part.len())?.copy_from_slice(part);
+        length += part.len();
+    }
+    Some((bytes, u8::try_from(length).ok()?))
+}
+
+/// A duration as HH:MM:SS with its ending; `None` from 100 hours on.
+pub(super) fn wide_duration(ms: Millis, ending: &[u8]) -> Option<Wide> {
+    if ms == NONE {
+        return wide(&[ending]);
+    }
+    let seconds = ms.max(0) / 1_000;
+    if 360_000 <= seconds { None } else { wide(&[&clock(seconds), ending]) }
+}
+
+/// Instants of one column in the default format, with the text of its last local day.
+#[derive(Debug)]
+pub(super) struct DayText<'a> {
+    offsets: OffsetCursor<'a>,
+    /// The local day's first instant, as local milliseconds.
+    day: i64,
+    date: Option<[u8; 11]>,
+}
+
+impl<'a> DayText<'a> {
+    pub(super) fn new(zone: &'a Zone) -> Self {
+        Self { offsets: OffsetCursor::new(zone), day: i64::MIN, date: None }
+    }
+
+    /// The text with its ending; `None` where the year has not four digits.
+    pub(super) fn wide(&mut self, ms: Millis, ending: &[u8]) -> Option<Wide> {
+        if ms == NONE {
+            return wide(&[ending]);
+        }
+        let local = ms + self.offsets.offset_ms(ms);
+        let day = local - local.rem_euclid(DAY_MS);
+        if day != self.day {
+            self.day = day;
+            // A civil date has no offset: the local day counted from 1970 names it.
+            let date = Timestamp::from_millisecond(day).map(|at| at.strftime("%Y-%m-%d ").to_string());
+            self.date = date.ok().and_then(|date| date.into_bytes().try_into().ok());
+        }
+        wide(&[&self.date?, &clock((local - day) / 1_000), ending])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{push_double, push_duration, push_hundredths};

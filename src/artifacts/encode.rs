@@ -101,7 +101,7 @@ pub(super) fn encoder<'a, W: Write + Send + 'a>(
     file: &FileSpec<'a>,
 ) -> io::Result<Box<dyn Encoder<W> + 'a>> {
     Ok(match file.output.format {
-        Format::Csv | Format::Tsv => Box::new(Delimited::begin(out, file)?),
+        Format::Csv | Format::Tsv => Box::new(Delimited::begin(out, file)),
         Format::Json => Box::new(Json::begin(out, file)?),
         Format::Jsonl => Box::new(JsonLines::begin(out, file)?),
         Format::Xml => Box::new(Xml::begin(out, file)?),

@@ -413,6 +413,11 @@ impl TextColumn {
         self.ends.push(self.bytes.len());
     }
 
+    /// All texts, one behind the other.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_bytes()
+    }
+
     /// The text of a row; the blank outside the column.
     pub fn text(&self, row: usize) -> &str {
         let end = self.ends.get(row).copied().unwrap_or(0);
