@@ -11,6 +11,7 @@ use clap::Args;
 use flate2::read::MultiGzDecoder;
 
 use super::Kind;
+use super::compact::seal;
 use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
@@ -19,6 +20,7 @@ use crate::domain::instant::parse_instant;
 use crate::domain::record::{CoverageRecord, Record};
 use crate::domain::units::grouped;
 use crate::import::{self, BadLine, ImportError, Line};
+use crate::store::segments::sealed::compact::QUIET;
 use crate::store::segments::write::{SegmentWriter, Tally};
 
 /// How long one transaction should hold the writer: well below the 50 ms after which a daemon would notice.
@@ -31,6 +33,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const CHECKPOINT_EVERY: u64 = 64;
 /// Lines that travel together from the parsing thread.
 const PACK: usize = 512;
+/// New records from which on an import seals closed hours at its end.
+const SEALED_FROM: u64 = 100_000;
 /// Packs that wait between the threads.
 const PACKS: usize = 8;
 
@@ -69,6 +73,7 @@ struct Summary {
     seconds: f64,
     rows_per_second: u64,
     longest_transaction_ms: u64,
+    sealed: u64,
     rejects: Option<PathBuf>,
 }
 
@@ -95,8 +100,12 @@ pub(super) fn import(context: &Context, arguments: &ImportArguments) -> anyhow::
     {
         job.writer.cover(covers)?;
     }
-    let Job { writer, mut summary, watch, .. } = job;
+    let Job { writer, mut summary, watch, arrived, .. } = job;
     writer.finish()?;
+    // So many are not left to be rows until the daemon finds the time.
+    if !served && SEALED_FROM <= summary.tally.added {
+        summary.sealed = seal(&store, arrived - QUIET, served)?.rows;
+    }
     summary.seconds = watch.elapsed().as_secs_f64();
     summary.rows_per_second = rate(summary.lines, watch.elapsed());
     tell(context, &summary, covers.is_some())
@@ -122,6 +131,9 @@ fn tell(context: &Context, summary: &Summary, covers: bool) -> anyhow::Result<Ex
             grouped(tally.unchanged),
             grouped(tally.older)
         )?;
+        if 0 < summary.sealed {
+            say!("{} segments of closed hours sealed", grouped(summary.sealed))?;
+        }
         if let Some(rejects) = &summary.rejects {
             say!("{} bad lines, each with its reason in {}", grouped(summary.bad), rejects.display())?;
         }

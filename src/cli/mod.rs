@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod backfill;
 mod check;
+mod compact;
 mod context;
 mod definitions;
 mod deliveries;
@@ -220,6 +221,11 @@ enum Command {
         after_help = "Examples:\n  legwork import segments.csv\n  zcat feed.ndjson.gz | legwork import -\n  legwork import --strict --covers 2026-11-01T00:00Z..2026-11-02T00:00Z day.ndjson\n  legwork schema import        the format"
     )]
     Import(import::ImportArguments),
+    /// Seal the segments of closed hours into column blocks now; the daemon does it by itself.
+    #[command(
+        after_help = "Examples:\n  legwork compact\n  legwork compact --check\n\nReports over sealed hours are several times faster, and take a fraction of the space."
+    )]
+    Compact(compact::CompactArguments),
     /// List the vendors of the config: how far each is collected, its last failure, login and what is left of its budget.
     #[command(after_help = "Examples:\n  legwork sources\n  legwork -o json sources")]
     Sources,
@@ -360,6 +366,7 @@ fn run_command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Reports { what: Some(ReportsCommand::Show { report }) } => reports::show(&context, &report),
         Command::Export { name } => definitions::export(&context, &name),
         Command::Schema { what } => check::schema(what),
+        Command::Compact(arguments) => compact::compact(&context, &arguments),
         Command::Backup { file } => admin::backup(&context, file),
         Command::Completions { shell } => admin::completions(shell),
         Command::Man { folder } => admin::man(&folder),

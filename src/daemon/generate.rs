@@ -27,7 +27,7 @@ use crate::domain::checks::Seen;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::output::{Format, Output};
 use crate::domain::period::Period;
-use crate::domain::report::{Reads, SegmentRows};
+use crate::domain::report::{Reads, SegmentRows, SegmentSort};
 use crate::domain::source::STORE;
 use crate::domain::table;
 use crate::reports::messaging_agent_segments::{Document, flat};
@@ -213,7 +213,8 @@ pub fn write_to<W: Write + Send>(
             stream(out, file, &order, progress, move |sink| sessions::read(&connection, &query, sink))
         }
         Reads::Metrics(rows) => {
-            let query = segment_query(&order, rows, &metrics::FIELDS);
+            let query =
+                SegmentQuery { sort: SegmentSort::Any, ..segment_query(&order, rows, &metrics::FIELDS) };
             let (intervals, counts) = count(&connection, &query, &order, progress)?;
             if output.format == Format::Json {
                 document(out, &intervals, &order).map(|written| (written, counts, Sights::default()))

@@ -4,6 +4,7 @@
 //! own for that reason.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_cron_scheduler::{Job, JobScheduler};
@@ -13,6 +14,7 @@ use super::{Core, CoreError};
 use crate::artifacts;
 use crate::chain::chain;
 use crate::store::definitions::{self, StoredDefinition};
+use crate::store::segments::sealed::compact::{Compactor, QUIET};
 use crate::store::{StoreError, access, housekeeping, runs, sources};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
@@ -21,6 +23,10 @@ const REMOVED_AT_ONCE: u32 = 500;
 const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(35 * 24);
 /// Definitions planned anew in one transaction.
 const PLANNED_AT_ONCE: u32 = 256;
+/// How long segments are sealed at a time.
+const SEALING_LIMIT: Duration = Duration::from_secs(10);
+/// A pause between its transactions: others find the database free.
+const SEALING_PAUSE: Duration = Duration::from_millis(10);
 /// Messages between the scheduler's parts; it drops what does not fit.
 const CHANNEL: usize = 8_192;
 
@@ -33,13 +39,16 @@ pub enum Task {
     Checkpoint,
     /// Makes a copy of the database, and removes the oldest.
     Backup,
+    /// Seals the segments of closed hours.
+    Compaction,
     /// Looks whether the host's zone data has changed.
     ZoneData,
 }
 
 impl Task {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Retention, Self::Checkpoint, Self::Backup, Self::ZoneData];
+    pub const ALL: [Self; 5] =
+        [Self::Retention, Self::Checkpoint, Self::Backup, Self::Compaction, Self::ZoneData];
 
     /// The name in logs and in the database.
     pub fn name(self) -> &'static str {
@@ -47,6 +56,7 @@ impl Task {
             Self::Retention => "retention",
             Self::Checkpoint => "checkpoint",
             Self::Backup => "backup",
+            Self::Compaction => "compaction",
             Self::ZoneData => "zone-data",
         }
     }
@@ -57,6 +67,7 @@ impl Task {
             Self::Retention => "0 17 * * * *",
             Self::Checkpoint => "0 */10 * * * *",
             Self::Backup => "0 23 2 * * *",
+            Self::Compaction => "30 */5 * * * *",
             Self::ZoneData => "0 7 * * * *",
         }
     }
@@ -97,6 +108,7 @@ pub async fn run(core: &Arc<Core>, task: Task) {
         Task::Retention => retention(core).await,
         Task::Checkpoint => checkpoint(core).await,
         Task::Backup => backup(core).await,
+        Task::Compaction => compaction(core).await,
         Task::ZoneData => zone_data(core).await,
     };
     let (task, now) = (task.name(), core.now());
@@ -192,6 +204,19 @@ async fn checkpoint(core: &Arc<Core>) -> Result<String, String> {
     let done = tokio::task::spawn_blocking(move || store.checkpoint()).await;
     done.map_err(|error| error.to_string())?.map_err(|error| chain(&error))?;
     Ok("log copied back".to_owned())
+}
+
+/// A stop waits for it no longer than [`SEALING_LIMIT`]; what is left waits for the next time.
+async fn compaction(core: &Arc<Core>) -> Result<String, String> {
+    let (store, until) = (core.store.clone(), core.now().as_millisecond() - QUIET);
+    let sealed = tokio::task::spawn_blocking(move || {
+        let mut compactor = Compactor::open(&store, until)?;
+        let sealed = compactor.run(SEALING_LIMIT, SEALING_PAUSE)?;
+        compactor.checkpoint()?;
+        Ok::<_, StoreError>(sealed)
+    });
+    let sealed = sealed.await.map_err(|error| error.to_string())?.map_err(|error| chain(&error))?;
+    Ok(format!("{} segments sealed, {} ms at the most", sealed.rows, sealed.longest_ms))
 }
 
 async fn backup(core: &Arc<Core>) -> Result<String, String> {

@@ -206,6 +206,8 @@ pub enum SegmentSort {
     Skill,
     /// By agent group id.
     Group,
+    /// In any order: for whoever only counts.
+    Any,
 }
 
 /// How messaging metrics are grouped, and which of them are there.

@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use super::optional_instant;
+use super::segments::sealed::compact::{expire, note_change};
 use crate::domain::text::stamp;
+
+/// Blocks of sealed segments that one step removes: a few thousand rows each.
+const EXPIRED_BLOCKS: u32 = 2;
 
 /// A housekeeping task as told.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -64,6 +68,10 @@ pub fn expire_segments(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusql
               order by row_start, record_id, account_id limit ?2)",
         params![before_ms, most],
     )?;
+    if 0 < removed {
+        note_change(tx)?;
+    }
+    let removed = removed + expire(tx, before_ms, EXPIRED_BLOCKS)?;
     tx.execute("delete from coverage where to_at <= ?1", [before_ms])?;
     tx.execute("update coverage set from_at = ?1 where from_at < ?1", [before_ms])?;
     Ok(removed)

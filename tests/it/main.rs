@@ -40,6 +40,7 @@ mod mail;
 mod oracle;
 mod promises;
 mod schedules;
+mod sealed;
 mod secrets;
 mod sources;
 mod store;

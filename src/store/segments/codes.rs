@@ -24,10 +24,44 @@ pub(super) struct MetAgent {
     pub(super) group_id: Option<i64>,
 }
 
+/// Terms are numbered from 1 on, mostly without a gap: the first ones are found without a hash.
+const DENSE: usize = 1 << 20;
+
+/// The code of each term so far.
+#[derive(Default)]
+struct Terms {
+    /// By number; [`Code::MAX`] where none was given out.
+    dense: Vec<Code>,
+    sparse: HashMap<i64, Code, RandomState>,
+}
+
+impl Terms {
+    fn get(&self, term_id: i64) -> Option<Code> {
+        match usize::try_from(term_id) {
+            Ok(place) if place < DENSE => self.dense.get(place).copied().filter(|code| *code != Code::MAX),
+            _ => self.sparse.get(&term_id).copied(),
+        }
+    }
+
+    fn insert(&mut self, term_id: i64, code: Code) {
+        match usize::try_from(term_id) {
+            Ok(place) if place < DENSE => {
+                if self.dense.len() <= place {
+                    self.dense.resize(place + 1, Code::MAX);
+                }
+                if let Some(known) = self.dense.get_mut(place) {
+                    *known = code;
+                }
+            }
+            _ => drop(self.sparse.insert(term_id, code)),
+        }
+    }
+}
+
 /// Codes given out so far.
 pub(super) struct Codes<'c> {
     connection: &'c Connection,
-    terms: HashMap<i64, Code, RandomState>,
+    terms: Terms,
     /// By agent, and whether it stands on a bot's row, where its name is `BOT`.
     agents: HashMap<(i64, bool), MetAgent, RandomState>,
     /// Agents as terms: how one is named in `Transferred In By`.
@@ -43,7 +77,7 @@ impl<'c> Codes<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
         Self {
             connection,
-            terms: HashMap::default(),
+            terms: Terms::default(),
             agents: HashMap::default(),
             agent_terms: HashMap::default(),
             accounts: HashMap::default(),
@@ -62,8 +96,8 @@ impl<'c> Codes<'c> {
 
     pub(super) fn term(&mut self, batch: &mut Batch, term_id: Option<i64>) -> rusqlite::Result<Code> {
         let Some(term_id) = term_id else { return Ok(BLANK) };
-        if let Some(code) = self.terms.get(&term_id) {
-            return Ok(*code);
+        if let Some(code) = self.terms.get(term_id) {
+            return Ok(code);
         }
         let text: String = self
             .connection

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::read::NEWEST;
 use crate::domain::period::Period;
 use crate::domain::record::Millis;
 use crate::domain::text;
@@ -17,8 +18,7 @@ pub fn completeness(
     zone: &Zone,
     aside: &[&str],
 ) -> rusqlite::Result<String> {
-    let newest: Option<Millis> =
-        connection.query_row("select max(row_start) from segment", [], |row| row.get(0))?;
+    let newest: Option<Millis> = connection.query_row(NEWEST, [], |row| row.get(0))?;
     let print =
         |ms| jiff::Timestamp::from_millisecond(ms).map(|at| text::local(at, zone)).unwrap_or_default();
     let newest =

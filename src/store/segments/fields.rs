@@ -76,6 +76,11 @@ const COLUMNS: [(Field, &str); 70] = [
     (Field::EndedAt, "s.ended_at"),
 ];
 
+/// The column of `segment` that holds a field.
+pub(super) fn column_of(field: Field) -> Option<&'static str> {
+    of_segment(field).and_then(|expression| expression.strip_prefix("s."))
+}
+
 /// The expression that gives a field of `segment s`; fields of login sessions and of groups have none.
 pub(super) fn of_segment(field: Field) -> Option<&'static str> {
     COLUMNS.iter().find(|(known, _)| *known == field).map(|(_, column)| *column)

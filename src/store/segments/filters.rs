@@ -6,7 +6,9 @@ use std::fmt::Write;
 use rusqlite::Connection;
 
 use super::codes::agent_name;
+use super::conditions::{Condition, Test};
 use super::names::role;
+use super::sealed::SealedError;
 use crate::domain::nearest::nearest;
 use crate::domain::report::{Direction, FilterKey, Filters, Unseen, UserTypeFilter};
 
@@ -16,6 +18,9 @@ pub enum ReadError {
     /// A statement failed.
     #[error("read the segment store")]
     Sql(#[from] rusqlite::Error),
+    /// Sealed segments are damaged.
+    #[error(transparent)]
+    Sealed(#[from] SealedError),
     /// A filter names what the store does not know.
     #[error("the filter `{key}` names `{value}`, which the store has never seen; {help}")]
     UnknownFilter {
@@ -94,20 +99,20 @@ fn lookup(key: FilterKey) -> Lookup {
     }
 }
 
-/// The codes of a list's values, as SQL text: they are our own integers, no user's text is in it.
+/// The codes of a list's values.
 fn codes(
     connection: &Connection,
     key: FilterKey,
     values: &[String],
     unseen: Unseen,
-) -> Result<String, ReadError> {
+) -> Result<Vec<i64>, ReadError> {
     let Lookup { codes, all } = lookup(key);
     let mut statement = connection.prepare_cached(&codes)?;
-    let mut found: Vec<String> = Vec::new();
+    let mut found: Vec<i64> = Vec::new();
     for value in values {
         let before = found.len();
         for code in statement.query_map([value], |row| row.get::<_, i64>(0))? {
-            found.push(code?.to_string());
+            found.push(code?);
         }
         if found.len() == before && unseen == Unseen::Wrong {
             let known: Vec<String> =
@@ -124,67 +129,86 @@ fn codes(
             return Err(ReadError::UnknownFilter { key, value: value.clone(), help });
         }
     }
-    Ok(found.join(","))
+    Ok(found)
 }
 
-/// The condition that a segment is of a source: its accounts' numbers, no user's text.
-pub(super) fn of_source(connection: &Connection, source: &str) -> rusqlite::Result<String> {
+/// Codes as SQL text: they are our own integers, no user's text is in it.
+fn joined(codes: &[i64]) -> String {
+    codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The condition that a segment is of a source.
+pub(super) fn of_source(connection: &Connection, source: &str) -> rusqlite::Result<Condition> {
     let mut statement = connection.prepare_cached("select account_id from account where source = ?1")?;
-    let accounts: Vec<String> = statement
-        .query_map([source], |row| row.get::<_, i64>(0).map(|id| id.to_string()))?
-        .collect::<Result<_, _>>()?;
-    Ok(format!(" and s.account_id in ({})", accounts.join(",")))
+    let accounts: Vec<i64> = statement.query_map([source], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Condition::any_of(&["account_id"], &accounts))
+}
+
+/// The agents of whom a column has one of these codes.
+fn agents_of(connection: &Connection, column: &str, codes: &[i64]) -> rusqlite::Result<Vec<i64>> {
+    let sql = format!("select agent_id from agent where {column} in ({})", joined(codes));
+    connection.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Conditions on `segment s`.
-pub(super) fn of_segments(connection: &Connection, filters: &Filters) -> Result<String, ReadError> {
-    let mut sql = String::new();
+pub(super) fn of_segments(connection: &Connection, filters: &Filters) -> Result<Vec<Condition>, ReadError> {
+    let mut conditions = Vec::new();
     for (key, values) in &filters.lists {
         let codes = codes(connection, *key, values, filters.unseen)?;
-        let condition = match key {
-            FilterKey::Queues => format!("(s.queue in ({codes}) or s.queue_id in ({codes}))"),
-            FilterKey::QueueGroups => format!("s.queue_group in ({codes})"),
-            FilterKey::Campaigns => format!("(s.campaign in ({codes}) or s.campaign_id in ({codes}))"),
-            FilterKey::DialGroups => format!("s.dial_group in ({codes})"),
-            FilterKey::Agents | FilterKey::Employees => format!("s.agent_id in ({codes})"),
+        conditions.push(match key {
+            FilterKey::Queues => Condition::any_of(&["queue", "queue_id"], &codes),
+            FilterKey::QueueGroups => Condition::any_of(&["queue_group"], &codes),
+            FilterKey::Campaigns => Condition::any_of(&["campaign", "campaign_id"], &codes),
+            FilterKey::DialGroups => Condition::any_of(&["dial_group"], &codes),
+            FilterKey::Agents | FilterKey::Employees => Condition::any_of(&["agent_id"], &codes),
             // A group that the segment does not say is its agent's.
-            FilterKey::Groups => format!(
-                "(s.agent_group in ({codes}) or s.agent_group_id in ({codes})
-                  or (s.agent_group is null
-                      and s.agent_id in (select agent_id from agent where agent_group in ({codes})))
-                  or (s.agent_group_id is null
-                      and s.agent_id in (select agent_id from agent where agent_group_id in ({codes}))))"
-            ),
-            FilterKey::Teams => format!("s.agent_id in (select agent_id from agent where team in ({codes}))"),
-            FilterKey::Channels => format!("s.channel in ({codes})"),
-            FilterKey::Skills => format!("s.skills in ({codes})"),
-            FilterKey::SkillIds => format!("s.skill_id in ({codes})"),
-            FilterKey::Statuses => format!("s.status in ({codes})"),
-            FilterKey::Dispositions => format!("s.disposition in ({codes})"),
-            FilterKey::Accounts => format!("s.account_id in ({codes})"),
-            FilterKey::Conversations => format!("s.interaction_id in ({codes})"),
-            FilterKey::IntegrationSources => format!("s.integration_source in ({codes})"),
-        };
-        write!(sql, " and {condition}").unwrap_or_default();
+            FilterKey::Groups => {
+                let mut said = Condition::any_of(&["agent_group", "agent_group_id"], &codes);
+                for column in ["agent_group", "agent_group_id"] {
+                    let agents = agents_of(connection, column, &codes)?;
+                    said.0.push(vec![Test::null(column), Test::one_of("agent_id", agents)]);
+                }
+                said
+            }
+            FilterKey::Teams => Condition::any_of(&["agent_id"], &agents_of(connection, "team", &codes)?),
+            FilterKey::Channels => Condition::any_of(&["channel"], &codes),
+            FilterKey::Skills => Condition::any_of(&["skills"], &codes),
+            FilterKey::SkillIds => Condition::any_of(&["skill_id"], &codes),
+            FilterKey::Statuses => Condition::any_of(&["status"], &codes),
+            FilterKey::Dispositions => Condition::any_of(&["disposition"], &codes),
+            FilterKey::Accounts => Condition::any_of(&["account_id"], &codes),
+            FilterKey::Conversations => Condition::any_of(&["interaction_id"], &codes),
+            FilterKey::IntegrationSources => Condition::any_of(&["integration_source"], &codes),
+        });
     }
     if let Some(direction) = filters.direction {
-        write!(sql, " and s.direction = {}", direction_code(direction)).unwrap_or_default();
+        conditions.push(Condition::any_of(&["direction"], &[direction_code(direction)]));
     }
     if let Some(user_type) = filters.user_type {
-        let code = match user_type {
+        conditions.push(of_user_types(&[match user_type {
             UserTypeFilter::Human => 1,
             UserTypeFilter::Bot => 2,
-        };
-        write!(sql, " and {USER_TYPE} = {code}").unwrap_or_default();
+        }]));
     }
-    Ok(sql)
+    Ok(conditions)
+}
+
+/// That a segment is of one of these user types: 1 human, 2 bot. As said, else by who had it; nobody's where a queue had
+/// it.
+pub(super) fn of_user_types(types: &[i64]) -> Condition {
+    // Participant 1 is an agent, 3 a bot.
+    let participants = types.iter().filter_map(|kind| [1, 3].get(usize::try_from(kind - 1).ok()?).copied());
+    Condition(vec![
+        vec![Test::one_of("user_type", types.to_vec())],
+        vec![Test::null("user_type"), Test::one_of("participant", participants.collect())],
+    ])
 }
 
 /// Conditions on `agent_session s` beside `agent a`.
 pub(super) fn of_sessions(connection: &Connection, filters: &Filters) -> Result<String, ReadError> {
     let mut sql = String::new();
     for (key, values) in &filters.lists {
-        let codes = codes(connection, *key, values, filters.unseen)?;
+        let codes = joined(&codes(connection, *key, values, filters.unseen)?);
         // A job with another filter for this report was refused.
         let condition = if *key == FilterKey::Groups {
             format!("(a.agent_group in ({codes}) or a.agent_group_id in ({codes}))")
@@ -199,10 +223,6 @@ pub(super) fn of_sessions(connection: &Connection, filters: &Filters) -> Result<
     }
     Ok(sql)
 }
-
-/// Whose a segment is: as said, else by who had it; nobody's where a queue had it.
-pub(super) const USER_TYPE: &str =
-    "coalesce(s.user_type, case s.participant when 1 then 1 when 3 then 2 end)";
 
 pub(super) fn direction_code(direction: Direction) -> i64 {
     match direction {

@@ -1,8 +1,10 @@
-//! The segment store's recent tier: rows, upsertable, in report order.
+//! The segment store: recent segments as rows, those of closed hours in [`sealed`] blocks, behind one reader.
 //!
 //! Writing resolves what a row needs from its interaction and neighbours; reading hands out column batches.
 
+mod batches;
 mod codes;
+mod conditions;
 pub mod coverage;
 mod fields;
 mod filters;
@@ -10,6 +12,7 @@ mod names;
 mod plain;
 pub mod read;
 mod row;
+pub mod sealed;
 pub mod sessions;
 mod settle;
 mod wait;
@@ -32,6 +35,9 @@ pub fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
     let count = |sql| connection.query_row(sql, [], |row| row.get(0));
     Ok(Counts {
         interactions: count("select count(*) from interaction")?,
-        segments: count("select count(*) from segment")?,
+        segments: count(
+            "select (select count(*) from segment) + (select coalesce(sum(rows), 0) from segment_block)
+                    - (select count(*) from segment_gone)",
+        )?,
     })
 }

@@ -1,13 +1,18 @@
-//! Batches out: one ordered pass over one snapshot.
+//! Batches out: one ordered pass over one snapshot, of rows and of blocks.
 
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params, params_from_iter};
 
-use super::codes::Codes;
+use super::batches::Reading;
+use super::conditions::{self, Condition, Test};
 pub use super::filters::ReadError;
-use super::filters::{self, USER_TYPE, direction_code};
+use super::filters::{self, direction_code};
+use super::sealed::block::Block;
+use super::sealed::scan::{self, By, Scan};
+use super::sealed::{self, SealedError};
 use super::{fields, wait};
-use crate::domain::batch::{BATCH_ROWS, Batch, Data, Field, FieldKind, NONE};
+use crate::domain::batch::{BATCH_ROWS, Batch, Field};
 use crate::domain::record::Millis;
 use crate::domain::report::{Filters, RowsBy, SegmentRows, SegmentSort};
 
@@ -58,12 +63,27 @@ pub fn read(
     query: &SegmentQuery<'_>,
     sink: &mut dyn FnMut(Batch) -> bool,
 ) -> Result<ReadCounts, ReadError> {
+    let sealed = scan::any(connection)?;
+    if sealed && query.is_sorted_by_sql() {
+        // What is sorted otherwise than the blocks are is sorted by SQLite, which spills to disk: they are rows for it.
+        connection.execute_batch("pragma query_only = off; pragma temp_store = file")?;
+    }
     let snapshot = connection.unchecked_transaction()?;
     let own = query.source.map(|source| filters::of_source(&snapshot, source)).transpose()?;
-    let own = own.unwrap_or_default();
-    let filters = filters::of_segments(&snapshot, query.filters)?;
-    let conditions = format!("{}{filters}{own}", rows(query.rows));
-    let from = source(query, &conditions);
+    let mut all = vec![rows(query.rows)];
+    all.extend(filters::of_segments(&snapshot, query.filters)?);
+    all.extend(own);
+    let by = query.by();
+    let mut blocks = None;
+    let mut table = "segment";
+    if sealed && query.is_sorted_by_sql() {
+        unseal(&snapshot, Scan::begin(&snapshot, by, query.period(), &all)?)?;
+        table = "(select * from main.segment union all select * from temp.unsealed)";
+    } else if sealed {
+        blocks = Some(Scan::begin(&snapshot, by, query.period(), &all)?);
+    }
+    let conditions = conditions::sql(&all);
+    let from = source(query, table, &conditions);
     let columns = query.fields.iter().map(|field| fields::of_segment(*field).unwrap_or("null"));
     let waits = query.fields.contains(&Field::AgentWaitMs);
     let behind = wait::COLUMNS.into_iter().filter(|_| waits);
@@ -76,28 +96,19 @@ pub fn read(
         query.offset
     );
     let mut statement = snapshot.prepare(&sql)?;
-    let mut rows = statement.query(params![query.start_ms, query.end_ms])?;
-    let mut reading = Reading::new(&snapshot, query.fields);
-    let mut counts = ReadCounts { newest_ms: newest(&snapshot)?, ..ReadCounts::default() };
     let ended_only = !query.in_progress && !query.rows.closed();
-    let mut first = true;
-    while let Some(row) = rows.next()? {
-        if ended_only && row.get_ref(0)? == ValueRef::Null {
-            counts.left_out += 1;
-            continue;
-        }
-        reading.push(row)?;
-        counts.fit += 1;
-        let enough = if first { FIRST_ROWS } else { BATCH_ROWS };
-        if enough <= reading.batch.rows {
-            first = false;
-            if !sink(reading.take()) {
-                return Ok(counts);
-            }
-        }
-    }
-    if 0 < reading.batch.rows {
-        sink(reading.take());
+    let mut passing = Passing {
+        rows: statement.query(params![query.start_ms, query.end_ms])?,
+        blocks,
+        reading: Reading::new(&snapshot, query.fields),
+        counts: ReadCounts { newest_ms: newest(&snapshot)?, ..ReadCounts::default() },
+        ended_only,
+        first: true,
+    };
+    let whole = passing.pass(sink)?;
+    let mut counts = passing.counts;
+    if !whole {
+        return Ok(counts);
     }
     let count = |sql: &str| -> rusqlite::Result<u64> {
         let count: i64 = snapshot.query_row(sql, params![query.start_ms, query.end_ms], |row| row.get(0))?;
@@ -109,39 +120,220 @@ pub fn read(
     if query.rows_by == RowsBy::InteractionEnd && ended_only {
         let inside = "s.row_start >= ?1 and s.row_start < ?2 and s.ended_at is null";
         counts.left_out = count(&format!("select count(*) from segment s where {inside}{conditions}"))?;
+        if sealed {
+            all.push(Condition::all(vec![Test::null("ended_at")]));
+            let mut open = Scan::begin(&snapshot, By::Start, query.period(), &all)?;
+            while let Some((_, rows)) = open.next()? {
+                counts.left_out += u64::try_from(rows.len()).unwrap_or(0);
+            }
+        }
     }
     Ok(counts)
 }
 
-/// What reading needs of every row, before the fields.
-const LEADING: [&str; 5] = ["s.ended_at", "s.participant", "s.agent_id", "s.in_by_agent", "s.account_id"];
+impl SegmentQuery<'_> {
+    fn period(&self) -> (Millis, Millis) {
+        (self.start_ms, self.end_ms)
+    }
 
-fn rows(rows: SegmentRows) -> String {
-    match rows {
-        SegmentRows::All => " and s.participant in (1, 2, 3)".to_owned(),
-        SegmentRows::Legs(direction) => {
-            format!(" and {} and s.direction = {}", wait::LEG, direction_code(direction))
+    fn by(&self) -> By {
+        match (self.rows.closed(), self.rows_by) {
+            (true, _) => By::ClosedEnd,
+            (false, RowsBy::Start) => By::Start,
+            (false, RowsBy::InteractionEnd) => By::InteractionEnd,
         }
-        SegmentRows::ClosedOfPeople => format!(" and s.participant in (1, 3) and {USER_TYPE} = 1"),
-        // 2 is SMS, 4 chat.
+    }
+
+    /// Whether the rows come in another order than that of their start, or not all of them are wanted.
+    fn is_sorted_by_sql(&self) -> bool {
+        let sorted = self.rows.closed() && self.sort != SegmentSort::Any;
+        sorted || self.limit.is_some() || 0 < self.offset
+    }
+}
+
+/// Rows and blocks, in order together.
+struct Passing<'s, 'c> {
+    rows: Rows<'s>,
+    blocks: Option<Scan<'c>>,
+    reading: Reading<'c>,
+    counts: ReadCounts,
+    /// Whether rows of interactions that go on are left out.
+    ended_only: bool,
+    first: bool,
+}
+
+impl Passing<'_, '_> {
+    /// Passes everything on; false when it was not wanted to the end.
+    fn pass(&mut self, sink: &mut dyn FnMut(Batch) -> bool) -> Result<bool, ReadError> {
+        self.rows.advance()?;
+        while let Some((block, mut wanted)) = self.blocks.as_mut().map(Scan::next).transpose()?.flatten() {
+            if self.ended_only {
+                let all = wanted.len();
+                let ended = block.numbers(sealed::place("ended_at").unwrap_or(usize::MAX))?;
+                wanted.retain(|row| crate::domain::batch::known(ended, *row).is_some());
+                self.counts.left_out += u64::try_from(all - wanted.len()).unwrap_or(0);
+            }
+            let mut rest = &wanted[..];
+            while !rest.is_empty() {
+                // As far as no row comes before.
+                let run = match self.rows.get() {
+                    None => rest.len(),
+                    Some(row) => before(&block, rest, row)?,
+                };
+                let (own, behind) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+                if !self.take_sealed(&block, own, sink)? {
+                    return Ok(false);
+                }
+                rest = behind;
+                if !rest.is_empty() && !self.take_row(sink)? {
+                    return Ok(false);
+                }
+            }
+        }
+        while self.rows.get().is_some() {
+            if !self.take_row(sink)? {
+                return Ok(false);
+            }
+        }
+        if 0 < self.reading.batch.rows {
+            sink(self.reading.take());
+        }
+        Ok(true)
+    }
+
+    fn take_sealed(
+        &mut self,
+        block: &Block,
+        mut rows: &[usize],
+        sink: &mut dyn FnMut(Batch) -> bool,
+    ) -> Result<bool, ReadError> {
+        while !rows.is_empty() {
+            let room = self.batch_rows() - self.reading.batch.rows;
+            let (own, behind) = rows.split_at_checked(room).unwrap_or((rows, &[]));
+            self.reading.push_sealed(block, own)?;
+            self.counts.fit += u64::try_from(own.len()).unwrap_or(0);
+            rows = behind;
+            if !self.hand_over(sink) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_row(&mut self, sink: &mut dyn FnMut(Batch) -> bool) -> Result<bool, ReadError> {
+        let Some(row) = self.rows.get() else { return Ok(true) };
+        if self.ended_only && row.get_ref(0)? == ValueRef::Null {
+            self.counts.left_out += 1;
+        } else {
+            self.reading.push(row)?;
+            self.counts.fit += 1;
+        }
+        self.rows.advance()?;
+        Ok(self.hand_over(sink))
+    }
+
+    fn batch_rows(&self) -> usize {
+        if self.first { FIRST_ROWS } else { BATCH_ROWS }
+    }
+
+    /// Hands the batch over when it is full; false when no more is wanted.
+    fn hand_over(&mut self, sink: &mut dyn FnMut(Batch) -> bool) -> bool {
+        if self.reading.batch.rows < self.batch_rows() {
+            return true;
+        }
+        self.first = false;
+        sink(self.reading.take())
+    }
+}
+
+/// How many of a block's rows come before a row.
+fn before(block: &Block, rows: &[usize], row: &Row<'_>) -> Result<usize, ReadError> {
+    let start: Millis = row.get(ROW_START)?;
+    let starts = block.numbers(sealed::place("row_start").unwrap_or(usize::MAX))?;
+    if rows.last().is_some_and(|last| starts.get(*last).is_some_and(|at| *at < start)) {
+        return Ok(rows.len());
+    }
+    let own = (start, row.get_ref(ROW_START + 1)?.as_str().unwrap_or_default(), row.get::<_, i64>(ACCOUNT)?);
+    let mut run = 0;
+    for at in rows {
+        let key = block.text(sealed::place("record_id").unwrap_or(usize::MAX), *at)?.unwrap_or_default();
+        let account = block.number(sealed::place("account_id").unwrap_or(usize::MAX), *at)?;
+        if own <= (starts.get(*at).copied().unwrap_or(Millis::MIN), key, account.unwrap_or(0)) {
+            break;
+        }
+        run += 1;
+    }
+    Ok(run)
+}
+
+/// Copies sealed rows into a table of this connection, under the names of `segment`.
+fn unseal(connection: &Connection, mut scan: Scan<'_>) -> Result<(), ReadError> {
+    connection.execute_batch(
+        "drop table if exists temp.unsealed;
+         create temp table unsealed as select * from main.segment where 0",
+    )?;
+    let places: Vec<String> = (1..=sealed::COLUMNS.len()).map(|at| format!("?{at}")).collect();
+    let sql =
+        format!("insert into temp.unsealed ({}) values ({})", sealed::COLUMNS.join(", "), places.join(", "));
+    let mut insert: Statement<'_> = connection.prepare(&sql)?;
+    while let Some((block, rows)) = scan.next()? {
+        for row in rows {
+            let values = (0..sealed::COLUMNS.len()).map(|column| block.value(column, row));
+            insert.execute(params_from_iter(values.collect::<Result<Vec<_>, SealedError>>()?))?;
+        }
+    }
+    Ok(())
+}
+
+/// What reading needs of every row, before the fields.
+pub(super) const LEADING: [&str; 7] = [
+    "s.ended_at",
+    "s.participant",
+    "s.agent_id",
+    "s.in_by_agent",
+    "s.account_id",
+    "s.row_start",
+    "s.record_id",
+];
+/// Places among them; the id stands behind the start.
+const ACCOUNT: usize = 4;
+const ROW_START: usize = 5;
+
+fn rows(rows: SegmentRows) -> Condition {
+    match rows {
+        SegmentRows::All => Condition::any_of(&["participant"], &[1, 2, 3]),
+        SegmentRows::Legs(direction) => {
+            let mut tests = wait::is_leg();
+            tests.push(Test::one_of("direction", vec![direction_code(direction)]));
+            Condition::all(tests)
+        }
+        SegmentRows::ClosedOfPeople => {
+            let mut of_people = filters::of_user_types(&[1]);
+            of_people.require(&Test::one_of("participant", vec![1, 3]));
+            of_people
+        }
         SegmentRows::ClosedMessaging => {
-            format!(" and s.participant in (1, 3) and {USER_TYPE} in (1, 2) and s.channel_type in (2, 4)")
+            let mut messaging = filters::of_user_types(&[1, 2]);
+            messaging.require(&Test::one_of("participant", vec![1, 3]));
+            // 2 is SMS, 4 chat.
+            messaging.require(&Test::one_of("channel_type", vec![2, 4]));
+            messaging
         }
     }
 }
 
-fn source(query: &SegmentQuery<'_>, conditions: &str) -> String {
+fn source(query: &SegmentQuery<'_>, table: &str, conditions: &str) -> String {
     if query.rows.closed() {
         return format!(
-            "segment s where s.outcome is not null and s.end_at >= ?1 and s.end_at < ?2{conditions}"
+            "{table} s where s.outcome is not null and s.end_at >= ?1 and s.end_at < ?2{conditions}"
         );
     }
     match query.rows_by {
-        RowsBy::Start => format!("segment s where s.row_start >= ?1 and s.row_start < ?2{conditions}"),
+        RowsBy::Start => format!("{table} s where s.row_start >= ?1 and s.row_start < ?2{conditions}"),
         // The cross joins fix the order: interactions of the period first, then their rows.
         RowsBy::InteractionEnd => format!(
             "interaction i cross join json_each(i.segments) j
-             cross join segment s on s.row_start = j.value ->> 0 and s.record_id = j.value ->> 1
+             cross join {table} s on s.row_start = j.value ->> 0 and s.record_id = j.value ->> 1
                   and s.account_id = i.account_id and s.interaction_id = i.interaction_id
              where i.ended_at >= ?1 and i.ended_at < ?2{conditions}"
         ),
@@ -149,13 +341,16 @@ fn source(query: &SegmentQuery<'_>, conditions: &str) -> String {
 }
 
 fn order(query: &SegmentQuery<'_>) -> String {
+    if query.sort == SegmentSort::Any && query.rows.closed() {
+        return String::new();
+    }
     if !query.rows.closed() {
         return " order by s.row_start, s.record_id, s.account_id".to_owned();
     }
     let of_agent = |column| format!("(select {column} from agent a where a.agent_id = s.agent_id)");
     let of_term = |column: &str| format!("(select text from term t where t.term_id = {column})");
     let key = match query.sort {
-        SegmentSort::Date => None,
+        SegmentSort::Date | SegmentSort::Any => None,
         SegmentSort::Conversation => Some("s.interaction_key".to_owned()),
         SegmentSort::Agent => Some(of_agent("a.record_id")),
         SegmentSort::Employee => Some(of_agent("a.employee_id")),
@@ -168,94 +363,11 @@ fn order(query: &SegmentQuery<'_>) -> String {
     format!(" order by {key}s.end_at desc, s.record_id, s.account_id")
 }
 
+/// The start of the newest row.
+pub(super) const NEWEST: &str = "select max(at) from (select max(row_start) as at from segment union all select max(last_start) from segment_block)";
+
 fn newest(connection: &Connection) -> rusqlite::Result<Option<Millis>> {
-    connection.query_row("select max(row_start) from segment", [], |row| row.get(0))
-}
-
-/// A batch while it fills.
-struct Reading<'c> {
-    connection: &'c Connection,
-    fields: &'c [Field],
-    codes: Codes<'c>,
-    /// Whether a field needs the row's agent.
-    agents: bool,
-    batch: Batch,
-}
-
-impl<'c> Reading<'c> {
-    fn new(connection: &'c Connection, fields: &'c [Field]) -> Self {
-        let of_agents = [Field::Agent, Field::AgentGroup, Field::AgentGroupId];
-        Self {
-            connection,
-            fields,
-            codes: Codes::new(connection),
-            agents: fields.iter().any(|field| of_agents.contains(field)),
-            batch: Batch::of(fields),
-        }
-    }
-
-    fn take(&mut self) -> Batch {
-        std::mem::replace(&mut self.batch, Batch::of(self.fields))
-    }
-
-    fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        let bot = row.get::<_, i64>(1)? == 3;
-        let agent =
-            if self.agents { Some(self.codes.agent(&mut self.batch, row.get(2)?, bot)?) } else { None };
-        for (place, field) in self.fields.iter().enumerate() {
-            let at = LEADING.len() + place;
-            match field.kind() {
-                FieldKind::Text => {
-                    if let Some(Data::Text(texts)) = self.batch.column_mut(place) {
-                        texts.push(text(row, at)?);
-                    }
-                }
-                FieldKind::Number => {
-                    let mut number: Option<i64> = row.get(at)?;
-                    if number.is_none() && *field == Field::AgentWaitMs {
-                        number = wait::computed(self.connection, row, LEADING.len() + self.fields.len())?;
-                    }
-                    if let Some(Data::Number(numbers)) = self.batch.column_mut(place) {
-                        numbers.push(number.unwrap_or(NONE));
-                    }
-                }
-                FieldKind::Term | FieldKind::Agent => {
-                    let (batch, codes) = (&mut self.batch, &mut self.codes);
-                    let code = match (field, agent) {
-                        (Field::Agent, Some(agent)) => agent.code,
-                        (Field::AgentGroup, Some(agent)) => {
-                            let said: Option<i64> = row.get(at)?;
-                            codes.term(batch, said.or(agent.group))?
-                        }
-                        (Field::AgentGroupId, Some(agent)) => {
-                            let said: Option<i64> = row.get(at)?;
-                            codes.term(batch, said.or(agent.group_id))?
-                        }
-                        (Field::Account, _) => codes.account(batch, row.get(at)?)?[0],
-                        (Field::Source, _) => codes.account(batch, row.get(at)?)?[1],
-                        (Field::TransferredInBy, _) => match row.get(3)? {
-                            Some(agent_id) => codes.agent_term(batch, agent_id)?,
-                            None => codes.term(batch, row.get(at)?)?,
-                        },
-                        _ => codes.term(batch, row.get(at)?)?,
-                    };
-                    if let Some(Data::Code(column)) = self.batch.column_mut(place) {
-                        column.push(code);
-                    }
-                }
-            }
-        }
-        self.batch.rows += 1;
-        Ok(())
-    }
-}
-
-/// A text; blank where there is none.
-fn text<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r str> {
-    Ok(match row.get_ref(at)? {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).unwrap_or(""),
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => "",
-    })
+    connection.query_row(NEWEST, [], |row| row.get(0))
 }
 
 /// The segment's version, for tests and repairs: `None` when the store has none of this key.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use rusqlite::types::ToSql;
 use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, params};
 
+use super::sealed;
+use super::sealed::find::{Finder, Found, SealedAt, take_out};
 use super::words::{
     CHANNEL_TYPES, DIRECTIONS, END_REASONS, OPENERS, PARTICIPANTS, START_REASONS, code_of, word_of,
 };
@@ -143,6 +145,34 @@ pub(super) struct Segment {
     pub(super) own: Own,
     /// What the database holds, if it holds it.
     pub(super) stored: Option<Box<(Own, Resolved, Millis)>>,
+    /// Where it is sealed; as a row of `segment` otherwise.
+    pub(super) sealed: Option<SealedAt>,
+}
+
+/// A stored segment's columns, in the order of [`SEGMENT_COLUMNS`], which is that of blocks.
+trait Cells {
+    fn number(&self, at: usize) -> rusqlite::Result<Option<i64>>;
+    fn text(&self, at: usize) -> rusqlite::Result<Option<Text>>;
+}
+
+impl Cells for Row<'_> {
+    fn number(&self, at: usize) -> rusqlite::Result<Option<i64>> {
+        self.get(at)
+    }
+
+    fn text(&self, at: usize) -> rusqlite::Result<Option<Text>> {
+        self.get(at)
+    }
+}
+
+impl Cells for Found {
+    fn number(&self, at: usize) -> rusqlite::Result<Option<i64>> {
+        Ok(Self::number(self, at)?)
+    }
+
+    fn text(&self, at: usize) -> rusqlite::Result<Option<Text>> {
+        Ok(Self::text(self, at)?.map(Into::into))
+    }
 }
 
 /// An interaction while it is worked on.
@@ -186,8 +216,15 @@ static SEGMENT_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     columns.join(", ")
 });
 
+/// How many they are; `version` is the last of them.
+const SEGMENT_COLUMNS_COUNT: usize =
+    1 + OWN.len() + CARRIED.len() + TEXTS.len() + RESOLVED_TEXTS.len() + RESOLVED.len();
+
+// Blocks have them in the same order, and the interaction's key behind them.
+const _: () = assert!(sealed::COLUMNS.len() == SEGMENT_COLUMNS_COUNT + 1, "a column is missing in blocks");
+
 static ADD_SEGMENT: LazyLock<String> = LazyLock::new(|| {
-    let columns = 1 + OWN.len() + CARRIED.len() + TEXTS.len() + RESOLVED_TEXTS.len() + RESOLVED.len() + 1;
+    let columns = SEGMENT_COLUMNS_COUNT + 1;
     let places: Vec<String> = (1..=columns).map(|place| format!("?{place}")).collect();
     format!(
         "insert into segment ({}, interaction_key) values ({}) on conflict do nothing",
@@ -257,53 +294,49 @@ pub(super) struct InteractionTerms {
     pub(super) integration_source: Option<i64>,
 }
 
-fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
+fn segment(row: &impl Cells, sealed: Option<SealedAt>) -> rusqlite::Result<Segment> {
     let mut at = 0;
     let mut next = || {
         at += 1;
         at
     };
     let own = Own {
-        row_start: row.get(next())?,
-        participant: participant(row.get(next())?),
-        queue_entry: row.get(next())?,
-        agent_id: row.get(next())?,
-        start: row.get(next())?,
-        end: row.get(next())?,
-        end_reason: word_of(&END_REASONS, row.get(next())?),
+        row_start: row.number(next())?.unwrap_or(0),
+        participant: word_of(&PARTICIPANTS, row.number(next())?).unwrap_or(Participant::Queue),
+        queue_entry: row.number(next())?,
+        agent_id: row.number(next())?,
+        start: row.number(next())?,
+        end: row.number(next())?,
+        end_reason: word_of(&END_REASONS, row.number(next())?),
         carried: integers(row, &mut next)?,
         texts: texts(row, &mut next)?,
     };
     let resolved = Resolved { texts: texts(row, &mut next)?, integers: integers(row, &mut next)? };
-    let version = row.get("version")?;
+    let version = row.number(SEGMENT_COLUMNS_COUNT - 1)?.unwrap_or(Millis::MIN);
     let stored = Some(Box::new((own.clone(), resolved, version)));
-    Ok(Segment { key: row.get(0)?, version, own, stored })
+    Ok(Segment { key: row.text(0)?.unwrap_or_default(), version, own, stored, sealed })
 }
 
 fn integers<const N: usize>(
-    row: &Row<'_>,
+    row: &impl Cells,
     next: &mut impl FnMut() -> usize,
 ) -> rusqlite::Result<[Option<i64>; N]> {
     let mut values = [None; N];
     for value in &mut values {
-        *value = row.get(next())?;
+        *value = row.number(next())?;
     }
     Ok(values)
 }
 
 fn texts<const N: usize>(
-    row: &Row<'_>,
+    row: &impl Cells,
     next: &mut impl FnMut() -> usize,
 ) -> rusqlite::Result<[Option<Text>; N]> {
     let mut values = [const { None }; N];
     for value in &mut values {
-        *value = row.get(next())?;
+        *value = row.text(next())?;
     }
     Ok(values)
-}
-
-fn participant(code: i64) -> Participant {
-    word_of(&PARTICIPANTS, Some(code)).unwrap_or(Participant::Queue)
 }
 
 /// A list of tags as stored.
@@ -332,10 +365,15 @@ impl<'a> Statements<'a> {
     }
 
     /// The interaction with its segments, or `None` when the store has none of this key.
-    pub(super) fn load(&mut self, account_id: i64, key: &str) -> rusqlite::Result<Option<Interaction>> {
+    pub(super) fn load(
+        &mut self,
+        finder: &mut Finder,
+        account_id: i64,
+        key: &str,
+    ) -> rusqlite::Result<Option<Interaction>> {
         let found: Option<i64> =
             self.find.query_row(params![key, account_id], |row| row.get(0)).optional()?;
-        found.map(|interaction_id| load_by_id(self.tx, interaction_id)).transpose()
+        found.map(|interaction_id| load_by_id(self.tx, finder, interaction_id)).transpose()
     }
 
     /// Writes an interaction's fields: a new row, or over the old one.
@@ -441,7 +479,11 @@ impl<'a> Statements<'a> {
 }
 
 /// The interaction with its segments.
-pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite::Result<Interaction> {
+pub(super) fn load_by_id(
+    tx: &Transaction<'_>,
+    finder: &mut Finder,
+    interaction_id: i64,
+) -> rusqlite::Result<Interaction> {
     let mut statement = tx.prepare_cached(
         "select account_id, record_id, version, direction, c.text, channel_type, customer, customer_name,
                 customer_email, customer_phone, support, support_number, support_email, bot_name, s.text, r.text,
@@ -502,9 +544,27 @@ pub(super) fn load_by_id(tx: &Transaction<'_>, interaction_id: i64) -> rusqlite:
     let mut statement = tx.prepare_cached(&SEGMENT_OF_INTERACTION)?;
     for (row_start, key) in places {
         let place = params![row_start, key, interaction.account_id, interaction_id];
-        interaction.segments.extend(statement.query_row(place, segment).optional()?);
+        let row = statement.query_row(place, |row| segment(row, None)).optional()?;
+        interaction.segments.extend(match row {
+            Some(row) => Some(row),
+            None => sealed_segment(tx, finder, (row_start, &key), &interaction)?,
+        });
     }
     Ok(interaction)
+}
+
+/// A segment of an interaction that is sealed.
+fn sealed_segment(
+    tx: &Transaction<'_>,
+    finder: &mut Finder,
+    (row_start, key): (Millis, &str),
+    interaction: &Interaction,
+) -> rusqlite::Result<Option<Segment>> {
+    let Some(found) = finder.by_place(tx, row_start, key, interaction.account_id)? else { return Ok(None) };
+    if found.interaction_id()? != Some(interaction.interaction_id) {
+        return Ok(None);
+    }
+    segment(&found, Some(found.at)).map(Some)
 }
 
 /// Reserves an interaction's key.
@@ -514,14 +574,28 @@ pub(super) fn add_interaction(tx: &Transaction<'_>, account_id: i64, key: &str) 
     Ok(tx.last_insert_rowid())
 }
 
-/// Removes a segment's row.
+/// Removes a segment, wherever it is.
 pub(super) fn remove_segment(
     tx: &Transaction<'_>,
+    sealed: Option<SealedAt>,
     row_start: Millis,
     key: &str,
     account_id: i64,
 ) -> rusqlite::Result<()> {
+    if let Some(at) = sealed {
+        return take_out(tx, at);
+    }
     tx.prepare_cached("delete from segment where row_start = ?1 and record_id = ?2 and account_id = ?3")?
         .execute(params![row_start, key, account_id])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SEGMENT_COLUMNS, sealed};
+
+    #[test]
+    fn blocks_have_the_columns_in_the_order_of_rows() {
+        assert_eq!(sealed::COLUMNS.join(", "), format!("{}, interaction_key", *SEGMENT_COLUMNS));
+    }
 }

@@ -18,7 +18,7 @@ impl Chunk<'_> {
             self.settle_one(&interaction)?;
         }
         for interaction_id in std::mem::take(&mut self.again) {
-            let interaction = row::load_by_id(self.tx, interaction_id)?;
+            let interaction = row::load_by_id(self.tx, self.finder, interaction_id)?;
             self.settle_one(&interaction)?;
         }
         Ok(self.tally)
@@ -56,7 +56,11 @@ impl Chunk<'_> {
                 if own == &segment.own && stored == resolved && *version == segment.version {
                     continue;
                 }
-                remove_segment(self.tx, own.row_start, &segment.key, interaction.account_id)?;
+                let (key, account_id) = (&segment.key, interaction.account_id);
+                remove_segment(self.tx, segment.sealed, own.row_start, key, account_id)?;
+            } else if self.finder.by_key(self.tx, &segment.key, interaction.account_id)?.is_some() {
+                self.take_over(interaction, interaction_id, segment, resolved)?;
+                continue;
             }
             if !self.statements.add_segment(interaction, interaction_id, segment, resolved)? {
                 self.take_over(interaction, interaction_id, segment, resolved)?;
@@ -182,14 +186,25 @@ impl Chunk<'_> {
         segment: &Segment,
         resolved: &Resolved,
     ) -> rusqlite::Result<()> {
-        let other: Option<(i64, Millis, Millis)> = self
+        let row: Option<(i64, Millis, Millis)> = self
             .tx
             .prepare_cached(
                 "select interaction_id, row_start, version from segment where record_id = ?1 and account_id = ?2",
             )?
             .query_row(params![segment.key, interaction.account_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
+        let sealed = self.finder.by_key(self.tx, &segment.key, interaction.account_id)?;
+        let other = match (row, &sealed) {
+            (Some(row), _) => Some(row),
+            (None, Some(found)) => found
+                .interaction_id()?
+                .zip(found.row_start()?)
+                .zip(found.version()?)
+                .map(|((id, start), version)| (id, start, version)),
+            (None, None) => None,
+        };
         let Some((other_id, row_start, version)) = other else { return Ok(()) };
+        let sealed = sealed.filter(|_| row.is_none()).map(|found| found.at);
         self.tally.added = self.tally.added.saturating_sub(1);
         if segment.version < version {
             self.tally.older += 1;
@@ -198,7 +213,7 @@ impl Chunk<'_> {
             return Ok(());
         }
         self.tally.changed += 1;
-        remove_segment(self.tx, row_start, &segment.key, interaction.account_id)?;
+        remove_segment(self.tx, sealed, row_start, &segment.key, interaction.account_id)?;
         self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
         let waiting = self.touched.interactions.iter_mut().find(|waiting| waiting.interaction_id == other_id);
         if let Some(waiting) = waiting {
@@ -206,7 +221,7 @@ impl Chunk<'_> {
             waiting.segments.retain(|own| own.key != segment.key);
             return Ok(());
         }
-        let other = row::load_by_id(self.tx, other_id)?;
+        let other = row::load_by_id(self.tx, self.finder, other_id)?;
         self.settle_one(&other)
     }
 }

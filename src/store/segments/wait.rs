@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::conditions::Test;
 use crate::domain::record::Millis;
 
 /// What an agent's leg of a call is; leg 1 is the outside party. Never null.
@@ -10,7 +11,12 @@ macro_rules! leg {
         "(s.participant = 1 and s.channel_type is 1 and s.leg is not 1)"
     };
 }
-pub(super) const LEG: &str = leg!();
+const LEG: &str = leg!();
+
+/// The same as tests of columns.
+pub(super) fn is_leg() -> Vec<Test> {
+    vec![Test::one_of("participant", vec![1]), Test::one_of("channel_type", vec![1]), Test::not("leg", 1)]
+}
 
 /// What the figure is computed from, where the source does not say it.
 pub(super) const COLUMNS: [&str; 5] =

@@ -11,6 +11,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::names::{Names, SaidAgent, role};
 use super::row::{self, Interaction, Own, Segment, Statements};
+use super::sealed::compact::note_change;
+use super::sealed::find::Finder;
 use super::words::{START_REASONS, USER_TYPES, code_of};
 use crate::domain::record::{
     Audience, CoverageRecord, Dialog, InteractionFields, MessageRecord, Millis, Participant, Record,
@@ -53,6 +55,7 @@ const RULES: i64 = 2;
 pub struct SegmentWriter {
     connection: Connection,
     names: Names,
+    finder: Finder,
 }
 
 type Key = (i64, Text);
@@ -79,7 +82,7 @@ impl SegmentWriter {
                  pragma cache_size = -65536",
             )
             .map_err(fail)?;
-        Ok(Self { connection, names: Names::default() })
+        Ok(Self { connection, names: Names::default(), finder: Finder::default() })
     }
 
     /// Resolves rows of older rules anew: what a migration cannot compute. Interrupted, it begins again.
@@ -90,6 +93,7 @@ impl SegmentWriter {
         }
         let mut last = 0;
         let mut names = Names::default();
+        let mut finder = Finder::default();
         loop {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let ids: Vec<i64> = tx
@@ -98,12 +102,13 @@ impl SegmentWriter {
                 )?
                 .query_map([last], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            let mut chunk = Chunk::begin(&tx, &mut names, Millis::MIN)?;
+            let mut chunk = Chunk::begin(&tx, &mut names, &mut finder, Millis::MIN)?;
             for interaction_id in &ids {
-                let interaction = row::load_by_id(&tx, *interaction_id)?;
+                let interaction = row::load_by_id(&tx, chunk.finder, *interaction_id)?;
                 chunk.settle_one(&interaction)?;
             }
             drop(chunk);
+            note_change(&tx)?;
             let Some(reached) = ids.last() else {
                 tx.execute("update resolution set rules = ?1", [RULES])?;
                 return tx.commit();
@@ -118,17 +123,19 @@ impl SegmentWriter {
         let result = self.write_chunk(records, arrived);
         if result.is_err() {
             self.names.forget();
+            self.finder = Finder::default();
         }
         result.map_err(|source| StoreError::sql("import records", source))
     }
 
     fn write_chunk(&mut self, records: &[Record], arrived: Millis) -> rusqlite::Result<Tally> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut chunk = Chunk::begin(&tx, &mut self.names, arrived)?;
+        let mut chunk = Chunk::begin(&tx, &mut self.names, &mut self.finder, arrived)?;
         for record in records {
             chunk.take(record)?;
         }
         let tally = chunk.settle()?;
+        note_change(&tx)?;
         tx.commit()?;
         Ok(tally)
     }
@@ -158,6 +165,7 @@ pub(super) struct Chunk<'a> {
     pub(super) tx: &'a Transaction<'a>,
     pub(super) statements: Statements<'a>,
     pub(super) names: &'a mut Names,
+    pub(super) finder: &'a mut Finder,
     pub(super) touched: Touched,
     /// Interactions to be resolved once more: a segment that they claimed belongs to another.
     pub(super) again: Vec<i64>,
@@ -169,12 +177,15 @@ impl<'a> Chunk<'a> {
     pub(super) fn begin(
         tx: &'a Transaction<'a>,
         names: &'a mut Names,
+        finder: &'a mut Finder,
         arrived: Millis,
     ) -> rusqlite::Result<Self> {
+        finder.begin(tx)?;
         Ok(Self {
             tx,
             statements: Statements::prepare(tx)?,
             names,
+            finder,
             touched: Touched::default(),
             again: Vec::new(),
             tally: Tally::default(),
@@ -245,7 +256,7 @@ impl Chunk<'_> {
         if let Some(at) = self.touched.index.get(&key) {
             return Ok(*at);
         }
-        let interaction = match self.statements.load(account_id, &key.1)? {
+        let interaction = match self.statements.load(self.finder, account_id, &key.1)? {
             Some(interaction) => interaction,
             None => Interaction {
                 interaction_id: 0,
@@ -335,7 +346,8 @@ impl Chunk<'_> {
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return Ok(()) };
         match interaction.segments.iter_mut().find(|known| known.key == record.id) {
             None => {
-                interaction.segments.push(Segment { key: record.id.clone(), version, own, stored: None });
+                let key = record.id.clone();
+                interaction.segments.push(Segment { key, version, own, stored: None, sealed: None });
                 self.tally.added += 1;
             }
             Some(known) if known.own == own => {

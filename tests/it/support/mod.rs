@@ -22,6 +22,8 @@ use legwork::clock::Clock;
 use legwork::config::{Config, Referable};
 use legwork::daemon::generate::{Order, Progress, generate};
 use legwork::domain::definition::Definition;
+use legwork::domain::record::Record;
+use legwork::import;
 use legwork::store::Store;
 use legwork::zones::Zones;
 use rusqlite::Connection;
@@ -271,6 +273,20 @@ pub fn parsed(job: &str) -> Definition {
     let known = Referable::new(&CONFIG, &ZONES);
     let parsed = legwork::jobfile::parse("job", "job", job, &known);
     parsed.definition.unwrap_or_else(|| panic!("{:?}\n{job}", parsed.problems))
+}
+
+/// Records out of the lines of a feed, all of which are good.
+pub fn records(lines: &str) -> Vec<Record> {
+    let mut records = Vec::new();
+    let read = import::read(&mut lines.as_bytes(), None, &mut |line| {
+        match line {
+            import::Line::Good(record, _) => records.push(record),
+            import::Line::Bad(bad) => panic!("{bad:?}"),
+        }
+        true
+    });
+    read.unwrap();
+    records
 }
 
 /// A store of its own in a Legwork's folder, opened within the test.

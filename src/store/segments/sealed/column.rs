@@ -1,0 +1,268 @@
+//! One column of a block as bytes, and back.
+//!
+//! Numbers are stored as their distance from the least one, in as few bytes as the greatest distance needs; absent ones
+//! are 0, and everything else is one more then. Texts are their lengths, one more than they are with 0 for absent,
+//! followed by their bytes. Either is compressed with lz4 where that saves an eighth, and has a checksum.
+
+use lz4_flex::block::{compress, decompress};
+
+use crate::domain::batch::NONE;
+
+/// How a column is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its number among [`super::COLUMNS`].
+    pub(super) column: u8,
+    /// Bytes of a number, or of a text's length.
+    width: u8,
+    flags: u8,
+    crc: u32,
+    pub(super) offset: u32,
+    pub(super) stored: u32,
+    raw: u32,
+    /// The least number; unused for texts.
+    pub(super) min: i64,
+    /// The greatest number; unused for texts.
+    pub(super) max: i64,
+}
+
+/// Some are absent.
+const ABSENT: u8 = 1;
+/// The bytes are compressed.
+const LZ4: u8 = 2;
+
+/// Bytes of an entry.
+pub(super) const ENTRY: usize = 37;
+
+/// Why a column cannot be read.
+pub(super) type Damage = &'static str;
+
+impl Entry {
+    /// As bytes, all numbers little-endian.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[self.column, self.width, self.flags, 0, 0]);
+        for number in [self.crc, self.offset, self.stored, self.raw] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&self.min.to_le_bytes());
+        out.extend_from_slice(&self.max.to_le_bytes());
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let short = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let long = |at: usize| Some(i64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        Some(Self {
+            column: *bytes.first()?,
+            width: *bytes.get(1)?,
+            flags: *bytes.get(2)?,
+            crc: short(5)?,
+            offset: short(9)?,
+            stored: short(13)?,
+            raw: short(17)?,
+            min: long(21)?,
+            max: long(29)?,
+        })
+    }
+
+    /// The column's raw bytes out of the block's data.
+    fn raw<'d>(&self, data: &'d [u8]) -> Result<std::borrow::Cow<'d, [u8]>, Damage> {
+        let at = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let end = at(self.offset).saturating_add(at(self.stored));
+        let stored = data.get(at(self.offset)..end).ok_or("a column lies outside its block")?;
+        if crc32fast::hash(stored) != self.crc {
+            return Err("a column's checksum is wrong");
+        }
+        if self.flags & LZ4 == 0 {
+            return Ok(stored.into());
+        }
+        let raw = decompress(stored, at(self.raw)).map_err(|_| "a column cannot be unpacked")?;
+        Ok(raw.into())
+    }
+
+    /// The numbers, [`NONE`] where one is absent.
+    pub(super) fn numbers(&self, data: &[u8], rows: usize) -> Result<Vec<i64>, Damage> {
+        let raw = self.raw(data)?;
+        let width = usize::from(self.width);
+        if raw.len() != rows * width {
+            return Err("a column has not its block's length");
+        }
+        let (min, absent) = (self.min, self.flags & ABSENT != 0);
+        let number = |code: u64| match (absent, code) {
+            (true, 0) => NONE,
+            (true, code) => min.wrapping_add(code.wrapping_sub(1).cast_signed()),
+            (false, code) => min.wrapping_add(code.cast_signed()),
+        };
+        Ok(match width {
+            0 => vec![number(0); rows],
+            1 => raw.iter().map(|byte| number(u64::from(*byte))).collect(),
+            2 => raw.as_chunks().0.iter().map(|two| number(u64::from(u16::from_le_bytes(*two)))).collect(),
+            3 => {
+                let three = raw.as_chunks::<3>().0.iter();
+                three.map(|[a, b, c]| number(u64::from(u32::from_le_bytes([*a, *b, *c, 0])))).collect()
+            }
+            4 => raw.as_chunks().0.iter().map(|four| number(u64::from(u32::from_le_bytes(*four)))).collect(),
+            8 => raw.as_chunks().0.iter().map(|eight| number(u64::from_le_bytes(*eight))).collect(),
+            _ => return Err("a column has a width that nobody writes"),
+        })
+    }
+
+    /// The texts.
+    pub(super) fn texts(&self, data: &[u8], rows: usize) -> Result<Texts, Damage> {
+        let raw = self.raw(data)?;
+        let width = usize::from(self.width);
+        let (lengths, bytes) = raw.split_at_checked(rows * width).ok_or("a text column is too short")?;
+        let lengths: Vec<u32> = match width {
+            1 => lengths.iter().map(|byte| u32::from(*byte)).collect(),
+            2 => lengths.as_chunks().0.iter().map(|two| u32::from(u16::from_le_bytes(*two))).collect(),
+            4 => lengths.as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect(),
+            _ => return Err("a text column has a width that nobody writes"),
+        };
+        let bytes = String::from_utf8(bytes.to_vec()).map_err(|_| "a text column is no UTF-8")?;
+        let mut ends = Vec::with_capacity(rows);
+        let mut end = 0;
+        for length in &lengths {
+            end += usize::try_from(length.saturating_sub(1)).unwrap_or(usize::MAX);
+            ends.push(end);
+        }
+        if end != bytes.len() {
+            return Err("a text column's lengths are not those of its texts");
+        }
+        Ok(Texts { bytes, ends, lengths })
+    }
+}
+
+/// The texts of a column.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Texts {
+    bytes: String,
+    ends: Vec<usize>,
+    /// One more than the text's; 0 where there is none.
+    lengths: Vec<u32>,
+}
+
+impl Texts {
+    /// A row's text.
+    pub(super) fn get(&self, row: usize) -> Option<&str> {
+        let length = usize::try_from(self.lengths.get(row)?.checked_sub(1)?).ok()?;
+        let end = *self.ends.get(row)?;
+        self.bytes.get(end - length..end)
+    }
+}
+
+/// A column as it goes into a block, its place there still unknown.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) entry: Entry,
+    pub(super) bytes: Vec<u8>,
+}
+
+fn packed(column: u8, width: u8, flags: u8, bounds: (i64, i64), raw: Vec<u8>) -> Stored {
+    let small = compress(&raw);
+    let length = u32::try_from(raw.len()).unwrap_or(u32::MAX);
+    let saves = small.len() < raw.len() - raw.len() / 8;
+    let (bytes, flags) = if saves { (small, flags | LZ4) } else { (raw, flags) };
+    let entry = Entry {
+        column,
+        width,
+        flags,
+        crc: crc32fast::hash(&bytes),
+        offset: 0,
+        stored: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        raw: length,
+        min: bounds.0,
+        max: bounds.1,
+    };
+    Stored { entry, bytes }
+}
+
+/// A column of numbers; `None` where all of them are absent.
+pub(super) fn of_numbers(column: u8, numbers: &[i64]) -> Option<Stored> {
+    let there = || numbers.iter().copied().filter(|number| *number != NONE);
+    let (min, max) = (there().min()?, there().max()?);
+    let absent = u64::from(there().count() < numbers.len());
+    let span = max.wrapping_sub(min).cast_unsigned().saturating_add(absent);
+    let width: u8 = match span {
+        0 => 0,
+        1..=0xff => 1,
+        0x100..=0xffff => 2,
+        0x1_0000..=0xff_ffff => 3,
+        0x100_0000..=0xffff_ffff => 4,
+        _ => 8,
+    };
+    let mut raw = Vec::with_capacity(numbers.len() * usize::from(width));
+    for number in numbers {
+        let code = if *number == NONE { 0 } else { number.wrapping_sub(min).cast_unsigned() + absent };
+        raw.extend_from_slice(code.to_le_bytes().get(..usize::from(width)).unwrap_or_default());
+    }
+    Some(packed(column, width, if 0 < absent { ABSENT } else { 0 }, (min, max), raw))
+}
+
+/// A column of texts; `None` where all of them are absent.
+pub(super) fn of_texts(column: u8, texts: &[Option<Box<str>>]) -> Option<Stored> {
+    let longest = texts.iter().flatten().map(|text| text.len()).max()?;
+    let width: u8 = match longest {
+        0..=0xfe => 1,
+        0xff..=0xfffe => 2,
+        _ => 4,
+    };
+    let bytes: usize = texts.iter().flatten().map(|text| text.len()).sum();
+    let mut raw = Vec::with_capacity(bytes + texts.len() * usize::from(width));
+    for text in texts {
+        let length = text.as_ref().map_or(0, |text| text.len() + 1);
+        raw.extend_from_slice(length.to_le_bytes().get(..usize::from(width)).unwrap_or_default());
+    }
+    for text in texts.iter().flatten() {
+        raw.extend_from_slice(text.as_bytes());
+    }
+    Some(packed(column, width, 0, (0, 0), raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{ENTRY, Entry, Stored, of_numbers, of_texts};
+    use crate::domain::batch::NONE;
+
+    fn again(stored: &Stored) -> Entry {
+        let mut bytes = Vec::new();
+        stored.entry.write(&mut bytes);
+        assert_eq!(bytes.len(), ENTRY);
+        Entry::read(&bytes).unwrap()
+    }
+
+    fn numbers() -> impl Strategy<Value = i64> {
+        prop_oneof![Just(NONE), Just(7), 0..300_i64, 0..20_000_000_i64, -1_000..i64::MAX, (i64::MIN + 1)..0]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_stored_is_read(
+            numbers in prop::collection::vec(numbers(), 1..200),
+            texts in prop::collection::vec(prop::option::of("[a-zé\"\n]{0,12}|x{300}"), 1..60),
+        ) {
+            match of_numbers(3, &numbers) {
+                Some(stored) => prop_assert_eq!(again(&stored).numbers(&stored.bytes, numbers.len()).unwrap(), numbers),
+                None => prop_assert!(numbers.iter().all(|number| *number == NONE)),
+            }
+            let texts: Vec<Option<Box<str>>> = texts.into_iter().map(|text| text.map(Into::into)).collect();
+            if let Some(stored) = of_texts(4, &texts) {
+                let read = again(&stored).texts(&stored.bytes, texts.len()).unwrap();
+                for (row, text) in texts.iter().enumerate() {
+                    prop_assert_eq!(read.get(row), text.as_deref());
+                }
+            }
+        }
+
+        #[test]
+        fn a_bit_that_flips_is_found(numbers in prop::collection::vec(0..60_000_i64, 8..100), bit in any::<prop::sample::Index>()) {
+            let mut stored = of_numbers(0, &numbers).unwrap();
+            prop_assume!(!stored.bytes.is_empty());
+            let at = bit.index(stored.bytes.len() * 8);
+            stored.bytes[at / 8] ^= 1 << (at % 8);
+            prop_assert!(stored.entry.numbers(&stored.bytes, numbers.len()).is_err());
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Closed hours into blocks, a piece at a time: what is packed is read beside the writer, and only writing it and taking
+//! the rows away holds the database.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::block::{Head, Packed, Rows, head};
+use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError};
+use crate::clock::Stopwatch;
+use crate::domain::record::Millis;
+use crate::store::{Store, StoreError};
+
+/// How long after its end an hour is left alone, in milliseconds: most of what comes late has come then.
+pub const QUIET: Millis = 2 * HOUR_MS;
+
+/// Rows that one transaction takes away: it holds the writer for a fraction of the time after which others notice.
+const STEP_ROWS: usize = 2_048;
+/// How often a piece is packed anew because the segments changed meanwhile, before it is packed inside the transaction.
+const TRIES: u32 = 4;
+
+/// What was sealed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Sealed {
+    /// Rows that are in blocks now.
+    pub rows: u64,
+    /// Transactions.
+    pub steps: u64,
+    /// The longest of them, in milliseconds.
+    pub longest_ms: u64,
+}
+
+/// Seals segments, through a connection of its own.
+#[derive(Debug)]
+pub struct Compactor {
+    connection: Connection,
+    /// Behind which hours nothing is left to do.
+    from: Millis,
+    /// Hours that begin from here on stay rows.
+    until: Millis,
+    sealed: Sealed,
+}
+
+/// A piece of work, packed.
+struct Piece {
+    /// The state of the segments that it was made of.
+    changes: i64,
+    /// The block that it takes the place of.
+    replaces: Option<i64>,
+    blocks: Vec<Packed>,
+    first: Millis,
+    last: Millis,
+    rows: usize,
+}
+
+impl Compactor {
+    /// For segments that begin before `until`; only whole hours are sealed.
+    pub fn open(store: &Store, until: Millis) -> Result<Self, StoreError> {
+        let fail = |source| StoreError::Open { path: store.path().to_owned(), source };
+        let mut connection = Connection::open(store.path()).map_err(fail)?;
+        crate::store::migrate::settle(&mut connection).map_err(fail)?;
+        connection
+            .execute_batch(
+                "pragma synchronous = normal; pragma foreign_keys = off; pragma wal_autocheckpoint = 0",
+            )
+            .map_err(fail)?;
+        let until = until - until.rem_euclid(HOUR_MS);
+        Ok(Self { connection, from: Millis::MIN, until, sealed: Sealed::default() })
+    }
+
+    /// Seals the next piece; false when nothing is left. Blocks.
+    pub fn step(&mut self) -> Result<bool, StoreError> {
+        let done = self.piece();
+        done.map_err(|error| StoreError::sql("seal segments", error.into()))
+    }
+
+    /// What was sealed so far.
+    pub fn sealed(&self) -> Sealed {
+        self.sealed
+    }
+
+    /// Seals what is closed for as long as that, with a pause after each piece. Blocks.
+    pub fn run(&mut self, limit: Duration, pause: Duration) -> Result<Sealed, StoreError> {
+        let watch = Stopwatch::start();
+        while watch.elapsed() < limit && self.step()? {
+            std::thread::sleep(pause);
+        }
+        Ok(self.sealed)
+    }
+
+    /// Copies the write-ahead log back as far as readers allow.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let checkpoint = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+        checkpoint.map_err(|source| StoreError::sql("checkpoint sealed segments", source))
+    }
+
+    fn piece(&mut self) -> Result<bool, SealedError> {
+        for _ in 0..TRIES {
+            let read = self.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            let piece = pack(&read, self.from, self.until)?;
+            drop(read);
+            let Some(piece) = piece else { return Ok(false) };
+            let watch = Stopwatch::start();
+            let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if changes(&tx)? == piece.changes {
+                write(&tx, &piece)?;
+                tx.commit()?;
+                self.done(&piece, &watch);
+                return Ok(true);
+            }
+        }
+        // Whoever changes segments all the time waits once.
+        let watch = Stopwatch::start();
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let Some(piece) = pack(&tx, self.from, self.until)? else { return Ok(false) };
+        write(&tx, &piece)?;
+        tx.commit()?;
+        self.done(&piece, &watch);
+        Ok(true)
+    }
+
+    fn done(&mut self, piece: &Piece, watch: &Stopwatch) {
+        self.from = piece.first;
+        self.sealed.rows += u64::try_from(piece.rows).unwrap_or(0);
+        self.sealed.steps += 1;
+        let took = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.sealed.longest_ms = self.sealed.longest_ms.max(took);
+    }
+}
+
+fn changes(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("select count from segment_changes")?.query_row([], |row| row.get(0))
+}
+
+/// Notes that segments have changed.
+pub(in crate::store) fn note_change(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.prepare_cached("update segment_changes set count = count + 1")?.execute([]).map(drop)
+}
+
+/// Packs the first rows that can be sealed, with the block that they belong into.
+fn pack(connection: &Connection, from: Millis, until: Millis) -> Result<Option<Piece>, SealedError> {
+    let first: Option<Millis> = connection
+        .prepare_cached(
+            "select row_start from segment where row_start >= ?1 and row_start < ?2 and agent_session_key is null
+             order by row_start limit 1",
+        )?
+        .query_row(params![from, until], |row| row.get(0))
+        .optional()?;
+    let Some(first) = first else { return Ok(None) };
+    let hour = first - first.rem_euclid(HOUR_MS);
+    let Some((last, rows)) = reach(connection, first, hour + HOUR_MS)? else { return Ok(None) };
+    // Of blocks that the rows lie between or in, the first one; rows from the next one on come later.
+    let meets: Option<(i64, Millis)> = connection
+        .prepare_cached(
+            "select block_id, last_start from segment_block where first_start <= ?2 and last_start >= ?1
+             order by first_start limit 1",
+        )?
+        .query_row(params![first, last], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let before = || -> rusqlite::Result<Option<i64>> {
+        connection
+            .prepare_cached(
+                "select block_id from segment_block
+                 where first_start >= ?1 and first_start < ?2 and rows + ?3 <= ?4
+                   and not exists (select 1 from segment_block later
+                                   where later.first_start > segment_block.first_start and later.first_start < ?2)
+                 order by first_start desc limit 1",
+            )?
+            .query_row(params![hour, first, number(rows), number(BLOCK_ROWS)], |row| row.get(0))
+            .optional()
+    };
+    let (replaces, reaches) = match meets {
+        Some((block_id, block_last)) => (Some(block_id), block_last.max(first)),
+        None => (before()?, first),
+    };
+    let next: Option<Millis> = connection
+        .prepare_cached("select min(first_start) from segment_block where first_start > ?1")?
+        .query_row([reaches], |row| row.get(0))?;
+    let last = next.map_or(last, |next| last.min(next - 1));
+    let mut all = Rows::new();
+    if let Some(block_id) = replaces
+        && let Some(head) = head(connection, block_id)?
+    {
+        all.push_block(&head.open(connection)?)?;
+    }
+    let sealed = all.count;
+    let mut statement = connection.prepare_cached(&format!(
+        "select {} from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null",
+        COLUMNS.join(", ")
+    ))?;
+    let mut found = statement.query(params![first, last])?;
+    while let Some(row) = found.next()? {
+        all.push(row)?;
+    }
+    let rows = all.count - sealed;
+    let blocks = cut(&all).iter().map(|rows| all.pack(rows)).collect();
+    Ok(Some(Piece { changes: changes(connection)?, replaces, blocks, first, last, rows }))
+}
+
+/// The last instant of what one step takes, and how many rows that are: all that begin in one millisecond stay together.
+fn reach(connection: &Connection, first: Millis, end: Millis) -> rusqlite::Result<Option<(Millis, usize)>> {
+    let mut statement = connection.prepare_cached(
+        "select row_start from segment where row_start >= ?1 and row_start < ?2 and agent_session_key is null
+         order by row_start",
+    )?;
+    let mut found = statement.query(params![first, end])?;
+    let (mut last, mut rows) = (None, 0);
+    while let Some(row) = found.next()? {
+        let start: Millis = row.get(0)?;
+        if STEP_ROWS <= rows && Some(start) != last {
+            break;
+        }
+        last = Some(start);
+        rows += 1;
+    }
+    Ok(last.map(|last| (last, rows)))
+}
+
+fn number(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// Rows in order, cut into blocks of about one length where a new millisecond begins.
+fn cut(rows: &Rows) -> Vec<Vec<usize>> {
+    let ordered = rows.ordered();
+    let pieces = ordered.len().div_ceil(BLOCK_ROWS).max(1);
+    let each = ordered.len().div_ceil(pieces);
+    let mut blocks: Vec<Vec<usize>> = Vec::with_capacity(pieces);
+    for row in ordered {
+        match blocks.last_mut() {
+            Some(block)
+                if block.len() < each
+                    || block.last().is_some_and(|last| rows.start(*last) == rows.start(row)) =>
+            {
+                block.push(row);
+            }
+            _ => blocks.push(vec![row]),
+        }
+    }
+    blocks
+}
+
+fn write(tx: &Transaction<'_>, piece: &Piece) -> rusqlite::Result<()> {
+    if let Some(block_id) = piece.replaces {
+        remove(tx, block_id)?;
+    }
+    for block in &piece.blocks {
+        block.write(tx)?;
+    }
+    tx.prepare_cached(
+        "delete from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null",
+    )?
+    .execute(params![piece.first, piece.last])?;
+    note_change(tx)
+}
+
+fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached("delete from segment_gone where block_id = ?1")?.execute([block_id])?;
+    tx.prepare_cached("delete from segment_block where block_id = ?1")?.execute([block_id])?;
+    Ok(())
+}
+
+/// Removes the blocks that end before an instant, up to so many; returns the rows that they had.
+pub(in crate::store) fn expire(tx: &Transaction<'_>, before: Millis, most: u32) -> rusqlite::Result<usize> {
+    let mut statement = tx.prepare_cached(
+        "select block_id, rows from segment_block where last_start < ?1 order by first_start limit ?2",
+    )?;
+    let old: Vec<(i64, i64)> = statement
+        .query_map(params![before, most], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut rows = 0;
+    for (block_id, count) in &old {
+        remove(tx, *block_id)?;
+        rows += usize::try_from(*count).unwrap_or(0);
+    }
+    if !old.is_empty() {
+        note_change(tx)?;
+    }
+    Ok(rows)
+}
+
+/// Looks at every block; the ones that are damaged are named, and removed where that is asked for. Blocks.
+pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreError> {
+    let heads = store.read_blocking("read the sealed segments", |connection| {
+        let sql = format!("select {} from segment_block order by first_start", Head::COLUMNS);
+        connection.prepare(&sql)?.query_map([], Head::of)?.collect::<rusqlite::Result<Vec<_>>>()
+    })?;
+    let mut damaged = Vec::new();
+    for head in heads {
+        let block_id = head.block_id;
+        let looked = store.read_blocking("look at sealed segments", |connection| {
+            let looked = head.open(connection).and_then(|block| Rows::new().push_block(&block));
+            match looked {
+                Ok(()) => Ok(None),
+                Err(SealedError::Sql(error)) => Err(error),
+                Err(error @ SealedError::Damaged { .. }) => Ok(Some(error.to_string())),
+            }
+        })?;
+        let Some(words) = looked else { continue };
+        damaged.push(words);
+        if drop_damaged {
+            store.write_blocking("remove damaged segments", move |tx| {
+                remove(tx, block_id)?;
+                note_change(tx)
+            })?;
+        }
+    }
+    Ok(damaged)
+}

@@ -1,0 +1,170 @@
+//! The sealed tier: segments of closed hours as sorted column blocks in BLOBs of the same database.
+//!
+//! A segment stands in one place: as a row of `segment`, or in one block of which it is not gone. A change makes the
+//! sealed one gone and a row of the new one, in one transaction; the next compaction takes both into a new block. So no
+//! reader compares versions, and a snapshot has each segment once.
+//!
+//! Layout, format {FORMAT}: up to [`BLOCK_ROWS`] rows in report order (`row_start`, `record_id`, `account_id`), cut where
+//! `row_start` changes and at each hour, so that blocks never overlap. `directory` has an entry of [`column::ENTRY`] bytes
+//! for each column that is not absent in all rows: its number in [`COLUMNS`], coding, place in `data`, least and greatest
+//! number, and the CRC-32 of its bytes. `keys` has the CRC-32 of each row's account and id, for look-ups by id. All numbers
+//! are little-endian.
+//!
+//! Segments of login sessions (`agent_session_key`) stay rows: the session reports look them up one by one.
+
+pub(super) mod block;
+mod column;
+pub mod compact;
+pub(super) mod find;
+pub(super) mod scan;
+
+/// The layout's version, as each block names it.
+pub(super) const FORMAT: i64 = 1;
+
+/// Rows of a block; more only where many begin in one millisecond.
+const BLOCK_ROWS: usize = 8_192;
+
+/// No block reaches over the end of an hour.
+const HOUR_MS: i64 = 3_600_000;
+
+/// The columns of a segment. Their places are written into blocks: they never change, new ones come last.
+pub(super) const COLUMNS: [&str; 82] = [
+    "record_id",
+    "row_start",
+    "participant",
+    "queue_entry",
+    "agent_id",
+    "start_at",
+    "end_at",
+    "end_reason",
+    "queue",
+    "queue_exit",
+    "talk_ms",
+    "hold_mute_ms",
+    "hold_ms",
+    "mute_ms",
+    "snooze_ms",
+    "said_first_response_ms",
+    "consultants",
+    "joined_users",
+    "skills",
+    "said_in_by",
+    "said_in_status",
+    "transfer_reason",
+    "disposition",
+    "leg",
+    "user_type",
+    "queue_id",
+    "queue_group",
+    "campaign_id",
+    "campaign",
+    "dial_group",
+    "agent_group",
+    "agent_group_id",
+    "skill_id",
+    "ring_start",
+    "ring_ms",
+    "wrap_ms",
+    "said_agent_wait_ms",
+    "termination_party",
+    "termination_reason",
+    "transferred_by_disposition",
+    "said_start_reason",
+    "said_handle_ms",
+    "agent_session_key",
+    "recording_file",
+    "recording_url",
+    "focuses",
+    "customer",
+    "uii",
+    "ani",
+    "dnis",
+    "email_subject",
+    "direction",
+    "channel",
+    "channel_type",
+    "support",
+    "status",
+    "reason",
+    "disconnecting_event",
+    "integration_source",
+    "session_tags",
+    "user_tags",
+    "ended_at",
+    "last",
+    "in_by",
+    "in_by_agent",
+    "in_status",
+    "start_reason",
+    "close_reason",
+    "first_response_ms",
+    "messages_sent",
+    "outcome",
+    "first_message_ms",
+    "responses",
+    "responses_ms",
+    "turns",
+    "turns_ms",
+    "handle_ms",
+    "handle_source",
+    "interaction_id",
+    "account_id",
+    "version",
+    "interaction_key",
+];
+
+/// Which of them are texts.
+const TEXTS: [&str; 11] = [
+    "record_id",
+    "agent_session_key",
+    "recording_file",
+    "recording_url",
+    "focuses",
+    "customer",
+    "uii",
+    "ani",
+    "dnis",
+    "email_subject",
+    "interaction_key",
+];
+
+/// The place of a column.
+pub(super) fn place(column: &str) -> Option<usize> {
+    COLUMNS.iter().position(|known| *known == column)
+}
+
+fn is_text(place: usize) -> bool {
+    COLUMNS.get(place).is_some_and(|column| TEXTS.contains(column))
+}
+
+/// Why sealed segments cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SealedError {
+    /// A statement failed.
+    #[error(transparent)]
+    Sql(#[from] rusqlite::Error),
+    /// A block is not what was written.
+    #[error(
+        "the sealed segments from {from} on are damaged (block {block_id}: {why}); restore them from a backup, or import \
+         that hour again after `legwork compact --drop-damaged`"
+    )]
+    Damaged {
+        /// The block.
+        block_id: i64,
+        /// Its first instant.
+        from: jiff::Timestamp,
+        /// What was found.
+        why: &'static str,
+    },
+}
+
+impl From<SealedError> for rusqlite::Error {
+    fn from(error: SealedError) -> Self {
+        match error {
+            SealedError::Sql(error) => error,
+            damaged @ SealedError::Damaged { .. } => {
+                Self::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(damaged))
+            }
+        }
+    }
+}

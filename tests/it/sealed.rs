@@ -1,0 +1,317 @@
+//! Sealed blocks: whatever is sealed when, reports say the same; what is damaged is named.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use legwork::store::segments::sealed::compact::{Compactor, examine};
+use legwork::store::segments::write::SegmentWriter;
+use legwork::store::{Store, housekeeping};
+
+use crate::support::{Legwork, dice, generated, job, records, segment, small, store, variable};
+
+/// Midnight of 2026-06-10.
+const DAY_MS: i64 = 1_781_049_600_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// A segment as the model has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    version: i64,
+    start: i64,
+    interaction: u64,
+    queue: u64,
+    talk_s: u64,
+}
+
+fn line(id: u64, known: &Known) -> String {
+    serde_json::json!({
+        "kind": "segment", "id": format!("s{id}"), "interaction_id": format!("c{}", known.interaction),
+        "agent_email": "jane@x.example", "queue_name": format!("Queue {}", known.queue),
+        "start": known.start, "end": known.start + 1_000, "talk_ms": known.talk_s * 1_000,
+        "customer_name": format!("Customer \"{}\"", known.interaction), "updated_at": known.version,
+    })
+    .to_string()
+}
+
+fn write(writer: &mut SegmentWriter, lines: &str) {
+    writer.write(&records(lines), 0).unwrap();
+}
+
+/// Seals a few pieces of the hours before an instant.
+fn seal(store: &Store, until: i64, pieces: u64) {
+    let mut compactor = Compactor::open(store, until).unwrap();
+    for _ in 0..pieces {
+        if !compactor.step().unwrap() {
+            break;
+        }
+    }
+}
+
+fn at(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).unwrap().to_string()
+}
+
+/// Id, interaction, queue and talk time of the rows of some hours, in the order of the report.
+fn reported(store: &Store, legwork: &Legwork, from: i64, to: i64, more: &str) -> Vec<[String; 4]> {
+    let period = format!("{{ from = \"{}\", to = \"{}\" }}", &at(from)[..16], &at(to)[..16]);
+    let job = job(&period, &format!("in_progress = true\n{more}"));
+    let text = generated(store, &job, Timestamp::from_millisecond(to).unwrap(), &legwork.path("out/report"));
+    let mut reader = csv::Reader::from_reader(&text[..]);
+    let header = reader.headers().unwrap().clone();
+    let place = |name: &str| header.iter().position(|header| header == name).unwrap();
+    let places = ["Segment ID", "Session ID", "Queue Name", "Talk Time"].map(place);
+    reader.records().map(|row| places.map(|place| row.as_ref().unwrap()[place].to_owned())).collect()
+}
+
+fn expected(model: &BTreeMap<u64, Known>, from: i64, to: i64, queue: Option<u64>) -> Vec<[String; 4]> {
+    let inside = |known: &Known| {
+        from <= known.start && known.start < to && queue.is_none_or(|queue| queue == known.queue)
+    };
+    let mut rows: Vec<(i64, String, &Known)> = model
+        .iter()
+        .filter(|(_, known)| inside(known))
+        .map(|(id, known)| (known.start, format!("s{id}"), known))
+        .collect();
+    rows.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let row = |(_, id, known): (i64, String, &Known)| {
+        [
+            id,
+            format!("c{}", known.interaction),
+            format!("Queue {}", known.queue),
+            format!("00:00:{:02}", known.talk_s),
+        ]
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// Imports, corrections, moves to another interaction, compaction and retention in any order, against a map.
+#[test]
+fn in_whatever_order_segments_come_change_and_are_sealed_reports_say_what_is_known() {
+    let rounds = variable("LEGWORK_TEST_ROUNDS", 300);
+    for round in 0..rounds {
+        let mut state = variable("LEGWORK_TEST_SEED", 1).wrapping_mul(1_000_003).wrapping_add(round);
+        let legwork = Legwork::new("");
+        let store = store(&legwork);
+        let mut writer = SegmentWriter::open(&store).unwrap();
+        let mut model: BTreeMap<u64, Known> = BTreeMap::new();
+        let mut kept_from = DAY_MS;
+        for step in 0..16 {
+            let mut roll = |sides: u64| dice(&mut state) % sides;
+            match roll(8) {
+                0..5 => {
+                    let mut lines = Vec::new();
+                    for _ in 0..=roll(40) {
+                        let id = roll(120);
+                        let known = Known {
+                            version: i64::try_from(roll(10)).unwrap(),
+                            start: DAY_MS
+                                + i64::try_from(roll(6)).unwrap() * HOUR_MS
+                                + i64::try_from(roll(50)).unwrap(),
+                            interaction: roll(30),
+                            queue: roll(4),
+                            talk_s: roll(60),
+                        };
+                        if known.start < kept_from {
+                            continue;
+                        }
+                        lines.push(line(id, &known));
+                        if model.get(&id).is_none_or(|before| before.version <= known.version) {
+                            model.insert(id, known);
+                        }
+                    }
+                    write(&mut writer, &lines.join("\n"));
+                }
+                5 | 6 => {
+                    let until = DAY_MS + i64::try_from(roll(8)).unwrap() * HOUR_MS;
+                    seal(&store, until, 1 + roll(6));
+                }
+                _ => {
+                    // Whole hours at a time: what is sealed goes by the block.
+                    kept_from = kept_from.max(DAY_MS + i64::try_from(roll(3)).unwrap() * HOUR_MS);
+                    let before = kept_from;
+                    let expire = move |tx: &rusqlite::Transaction<'_>| {
+                        housekeeping::expire_segments(tx, before, 1_000)
+                    };
+                    while 0 < store.write_blocking("expire", expire).unwrap() {}
+                    model.retain(|_, known| before <= known.start);
+                }
+            }
+            let to = DAY_MS + 6 * HOUR_MS;
+            let seed = format!("LEGWORK_TEST_ROUNDS, round {round}, step {step}");
+            assert_eq!(
+                reported(&store, &legwork, kept_from, to, ""),
+                expected(&model, kept_from, to, None),
+                "{seed}"
+            );
+            if model.values().any(|known| known.queue == 1) {
+                let filter = "[report.filters]\nqueues = [\"Queue 1\"]\n";
+                assert_eq!(
+                    reported(&store, &legwork, kept_from, to, filter),
+                    expected(&model, kept_from, to, Some(1)),
+                    "{seed}"
+                );
+            }
+        }
+        drop(writer);
+        store.close();
+    }
+}
+
+/// Every transaction gives all segments one talk time: a report that mixed two of them would show both.
+#[test]
+fn reports_beside_import_and_compaction_are_of_one_snapshot() {
+    let legwork = Legwork::new("");
+    let store = store(&legwork);
+    let all = |talk_s: u64, version: i64| {
+        let known = |id: u64| Known {
+            version,
+            start: DAY_MS + i64::try_from(id % 4).unwrap() * HOUR_MS + i64::try_from(id).unwrap(),
+            interaction: id / 2,
+            queue: 0,
+            talk_s,
+        };
+        (0..400).map(|id| line(id, &known(id))).collect::<Vec<_>>().join("\n")
+    };
+    let mut writer = SegmentWriter::open(&store).unwrap();
+    write(&mut writer, &all(0, 0));
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for version in 1..=40 {
+                write(&mut writer, &all(u64::try_from(version).unwrap(), version));
+            }
+            ended.store(true, Ordering::SeqCst);
+        });
+        scope.spawn(|| {
+            while !ended.load(Ordering::SeqCst) {
+                seal(&store, DAY_MS + 4 * HOUR_MS, 2);
+                thread::park_timeout(Duration::from_millis(1));
+            }
+        });
+        let mut seen = Vec::new();
+        while !ended.load(Ordering::SeqCst) {
+            let rows = reported(&store, &legwork, DAY_MS, DAY_MS + 4 * HOUR_MS, "");
+            assert_eq!(rows.len(), 400);
+            let times: Vec<&String> = rows.iter().map(|row| &row[3]).collect();
+            assert!(times.iter().all(|time| *time == times[0]), "{times:?}");
+            seen.push(times[0].clone());
+        }
+        assert!(seen.is_sorted(), "a later report is of a later snapshot");
+    });
+    store.close();
+}
+
+/// A database with sealed segments of four hours.
+fn sealed() -> (Legwork, String) {
+    let legwork = Legwork::new("");
+    let lines: String =
+        (0..800).map(|n| segment(&format!("s{n:04}"), &at(DAY_MS + i64::from(n) * 18_000))).collect();
+    legwork.import(&lines);
+    legwork.job("day", &job("{ from = \"2026-06-10\", to = \"2026-06-11\" }", ""));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["compact"]).ok();
+    assert_eq!(
+        legwork.ask("select (select count(*) from segment) || ' ' || (select sum(rows) from segment_block)"),
+        "0 800"
+    );
+    (legwork, lines)
+}
+
+#[test]
+fn a_bit_that_flips_is_told_with_its_hour_and_nothing_is_passed_over() {
+    let (legwork, lines) = sealed();
+    legwork.run(&["run", "day"]).ok();
+    let whole = legwork.ask("select rows from artifact order by artifact_id desc limit 1");
+    assert_eq!(whole, "800");
+    let ledger = legwork.ledger();
+    let data: Vec<u8> = ledger
+        .query_row("select data from segment_block order by first_start limit 1 offset 1", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let mut damaged = data.clone();
+    damaged[data.len() / 2] ^= 4;
+    let damage = "update segment_block set data = ?1
+                  where first_start = (select first_start from segment_block order by first_start limit 1 offset 1)";
+    assert_eq!(ledger.execute(damage, [&damaged]).unwrap(), 1);
+    let said = legwork.run(&["run", "day"]).fails(1);
+    assert!(said.contains("the sealed segments from 2026-06-10T01:00:00Z on are damaged"), "{said}");
+    assert_eq!(legwork.ask("select count(*) from artifact"), "1");
+    let said = legwork.run(&["compact", "--check"]).fails(1);
+    assert!(said.contains("2026-06-10T01:00:00Z") && said.contains("checksum"), "{said}");
+    // The cure that is told works.
+    legwork.run(&["compact", "--drop-damaged"]).ok();
+    assert!(legwork.run(&["compact", "--check"]).ok().contains("every sealed block is whole"));
+    legwork.import(&lines);
+    legwork.run(&["run", "day"]).ok();
+    assert_eq!(legwork.ask("select rows from artifact order by artifact_id desc limit 1"), "800");
+    assert_eq!(legwork.ask("select count(distinct sha256) from artifact"), "1");
+}
+
+#[test]
+fn killed_while_it_seals_nothing_is_lost_and_nothing_doubled() {
+    let legwork = Legwork::new("");
+    let lines: String =
+        (0..6_000).map(|n| segment(&format!("s{n:05}"), &at(DAY_MS + i64::from(n) * 6_000))).collect();
+    legwork.import(&lines);
+    legwork.job("day", &job("{ from = \"2026-06-10\", to = \"2026-06-11\" }", ""));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "day"]).ok();
+    let mut state = variable("LEGWORK_TEST_SEED", 1);
+    let mut rounds = 0;
+    while legwork.ask("select count(*) from segment") != "0" && rounds < 60 {
+        let mut child = legwork.command(&["compact"]).spawn().unwrap();
+        thread::park_timeout(Duration::from_millis(5 + dice(&mut state) % 60));
+        drop(child.kill());
+        child.wait().unwrap();
+        rounds += 1;
+        let there =
+            "select (select count(*) from segment) + (select coalesce(sum(rows), 0) from segment_block)
+                            - (select count(*) from segment_gone)";
+        assert_eq!(legwork.ask(there), "6000");
+    }
+    legwork.run(&["compact"]).ok();
+    legwork.run(&["run", "day"]).ok();
+    assert_eq!(legwork.ask("select count(*) || ' ' || count(distinct sha256) from artifact"), "2 1");
+    assert_eq!(legwork.ask("pragma integrity_check"), "ok");
+}
+
+#[test]
+fn a_full_disk_leaves_rows_as_they_were() {
+    let small = small();
+    let legwork = Legwork::new("");
+    let lines: String =
+        (0..150).map(|n| segment(&format!("s{n:04}"), &at(DAY_MS + i64::from(n) * 5_000))).collect();
+    legwork.import(&lines);
+    // The database on a disk on which there is room for itself and little more.
+    legwork.ledger().execute_batch("pragma wal_checkpoint(truncate); vacuum").unwrap();
+    fs::copy(legwork.path("state/legwork.db"), small.join("legwork.db")).unwrap();
+    let store = Store::open(&small.join("legwork.db"), Timestamp::UNIX_EPOCH).unwrap();
+    let left = small_left(&small);
+    fs::write(small.join("filler"), vec![0; left.saturating_sub(24 << 10)]).unwrap();
+    let mut compactor = Compactor::open(&store, DAY_MS + 24 * HOUR_MS).unwrap();
+    let failed = compactor.step().unwrap_err();
+    assert!(legwork::chain::chain(&failed).contains("full"), "{}", legwork::chain::chain(&failed));
+    let rows = "select (select count(*) from segment) || ' ' || (select count(*) from segment_block)";
+    let count = |store: &Store| {
+        store.read_blocking("count", |c| c.query_row(rows, [], |row| row.get::<_, String>(0))).unwrap()
+    };
+    assert_eq!(count(&store), "150 0");
+    fs::remove_file(small.join("filler")).unwrap();
+    drop(compactor);
+    seal(&store, DAY_MS + 24 * HOUR_MS, 100);
+    assert_eq!(count(&store), "0 1");
+    assert_eq!(examine(&store, false).unwrap(), [""; 0]);
+    store.close();
+}
+
+/// Bytes that are free on the small file system.
+fn small_left(folder: &std::path::Path) -> usize {
+    let said = std::process::Command::new("df").args(["--output=avail", "-B1"]).arg(folder).output().unwrap();
+    let text = String::from_utf8(said.stdout).unwrap();
+    text.lines().last().unwrap().trim().parse().unwrap()
+}
