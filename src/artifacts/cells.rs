@@ -170,23 +170,39 @@ fn clock(seconds: i64) -> [u8; 8] {
     [hours[0], hours[1], b':', minutes[0], minutes[1], b':', seconds[0], seconds[1]]
 }
 
-/// A text and what ends its cell, as [`Wide`].
-fn wide(parts: &[&[u8]]) -> Option<Wide> {
-    let (mut bytes, mut length) = ([0; 32], 0);
-    for part in parts {
-        bytes.get_mut(length..length + part.len())?.copy_from_slice(part);
-        length += part.len();
+/// What stands behind a cell: one byte, or the two of a line's end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    pub(super) bytes: [u8; 2],
+    pub(super) length: u8,
+}
+
+impl Ending {
+    pub(super) fn text(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
-    Some((bytes, u8::try_from(length).ok()?))
+
+    /// Alone, as the cell that is blank.
+    fn wide(self) -> Wide {
+        let mut bytes = [0; 32];
+        bytes[..2].copy_from_slice(&self.bytes);
+        (bytes, self.length)
+    }
 }
 
 /// A duration as HH:MM:SS with its ending; `None` from 100 hours on.
-pub(super) fn wide_duration(ms: Millis, ending: &[u8]) -> Option<Wide> {
+pub(super) fn wide_duration(ms: Millis, ending: Ending) -> Option<Wide> {
     if ms == NONE {
-        return wide(&[ending]);
+        return Some(ending.wide());
     }
     let seconds = ms.max(0) / 1_000;
-    if 360_000 <= seconds { None } else { wide(&[&clock(seconds), ending]) }
+    if 360_000 <= seconds {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&clock(seconds));
+    bytes[8..10].copy_from_slice(&ending.bytes);
+    Some((bytes, 8 + ending.length))
 }
 
 /// Instants of one column in the default format, with the text of its last local day.
@@ -204,9 +220,9 @@ impl<'a> DayText<'a> {
     }
 
     /// The text with its ending; `None` where the year has not four digits.
-    pub(super) fn wide(&mut self, ms: Millis, ending: &[u8]) -> Option<Wide> {
+    pub(super) fn wide(&mut self, ms: Millis, ending: Ending) -> Option<Wide> {
         if ms == NONE {
-            return wide(&[ending]);
+            return Some(ending.wide());
         }
         let local = ms + self.offsets.offset_ms(ms);
         let day = local - local.rem_euclid(DAY_MS);
@@ -216,7 +232,11 @@ impl<'a> DayText<'a> {
             let date = Timestamp::from_millisecond(day).map(|at| at.strftime("%Y-%m-%d ").to_string());
             self.date = date.ok().and_then(|date| date.into_bytes().try_into().ok());
         }
-        wide(&[&self.date?, &clock((local - day) / 1_000), ending])
+        let mut bytes = [0; 32];
+        bytes[..11].copy_from_slice(&self.date?);
+        bytes[11..19].copy_from_slice(&clock((local - day) / 1_000));
+        bytes[19..21].copy_from_slice(&ending.bytes);
+        Some((bytes, 19 + ending.length))
     }
 }
 

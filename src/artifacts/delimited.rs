@@ -5,10 +5,10 @@
 
 use std::io::{self, Write};
 
-use super::cells::{CellText, DayText, wide_duration};
+use super::cells::{CellText, DayText, Ending, wide_duration};
 use super::encode::{Encoder, FileSpec, Rows};
 use crate::domain::batch::{Code, Dictionary, NONE, TextColumn};
-use crate::domain::output::{CsvDialect, DATE_FORMAT, Delimiter, FormulaGuard, LineEnding};
+use crate::domain::output::{CsvDialect, DATE_FORMAT, FormulaGuard, LineEnding};
 use crate::domain::table::{Binding, Cell, DurationStyle, InstantStyle};
 use crate::domain::zone::Zone;
 
@@ -42,10 +42,6 @@ impl Ready {
             None => Self { bytes, length: u8::MAX },
         }
     }
-
-    fn fits(&self) -> bool {
-        usize::from(self.length) <= WIDE
-    }
 }
 
 /// Text while it grows.
@@ -75,6 +71,16 @@ impl Page {
         if let Some(room) = self.bytes.get_mut(self.length..self.length + text.len()) {
             room.copy_from_slice(text);
             self.length += text.len();
+        }
+    }
+
+    fn add_cell(&mut self, text: &[u8], ending: Ending) {
+        self.reserve(text.len() + 2);
+        if let Some(room) = self.bytes.get_mut(self.length..self.length + text.len() + 2) {
+            let (cell, behind) = room.split_at_mut(text.len());
+            cell.copy_from_slice(text);
+            behind.copy_from_slice(&ending.bytes);
+            self.length += text.len() + usize::from(ending.length);
         }
     }
 
@@ -130,49 +136,59 @@ impl Quoting {
     }
 }
 
-/// What a column keeps from row to row.
-#[derive(Debug)]
-struct Kept<'a> {
-    /// Behind each cell: the delimiter, or the line's end.
-    ending: &'static [u8],
-    codes: Vec<Ready>,
-    words: Vec<Ready>,
-    day: DayText<'a>,
+/// Texts of a column that are escaped already.
+#[derive(Debug, Default)]
+struct Kept {
+    /// By code, or by a word's number.
+    texts: Vec<Ready>,
 }
 
-impl Kept<'_> {
-    /// The text of a code, escaped when it is met for the first time; `None` where it has to be written each time.
-    fn code(
-        &mut self,
-        code: Code,
-        dictionary: &Dictionary,
-        quoting: &Quoting,
-        scratch: &mut Vec<u8>,
-    ) -> Option<&Ready> {
-        let place = usize::try_from(code).ok().filter(|place| *place < KEPT)?;
-        if self.codes.len() <= place {
-            self.codes.resize(place + 1, Ready::UNMADE);
+impl Kept {
+    /// Escapes the codes of a batch that are met for the first time.
+    fn codes(&mut self, codes: &[Code], dictionary: &Dictionary, ending: Ending, quoting: &Quoting) {
+        let most = codes.iter().max().and_then(|code| usize::try_from(*code).ok()).unwrap_or(0);
+        if self.texts.len() <= most.min(KEPT - 1) {
+            self.texts.resize(most.min(KEPT - 1) + 1, Ready::UNMADE);
         }
-        let ready = self.codes.get_mut(place)?;
-        if ready.length == 0 {
-            scratch.clear();
-            quoting.push_text(scratch, dictionary.text(code));
-            scratch.extend_from_slice(self.ending);
-            *ready = Ready::of(scratch);
-        }
-        Some(&*ready).filter(|ready| ready.fits())
-    }
-
-    fn words(&mut self, words: &[&str], quoting: &Quoting, scratch: &mut Vec<u8>) {
-        if self.words.is_empty() {
-            for word in std::iter::once(&"").chain(words) {
+        let mut scratch = Vec::new();
+        for code in codes {
+            let place = usize::try_from(*code).unwrap_or(usize::MAX);
+            if let Some(ready) = self.texts.get_mut(place).filter(|ready| ready.length == 0) {
                 scratch.clear();
-                quoting.push_text(scratch, word);
-                scratch.extend_from_slice(self.ending);
-                self.words.push(Ready::of(scratch));
+                quoting.push_text(&mut scratch, dictionary.text(*code));
+                scratch.extend_from_slice(ending.text());
+                *ready = Ready::of(&scratch);
             }
         }
     }
+
+    /// Escapes the words, the blank before them.
+    fn words(&mut self, words: &[&str], ending: Ending, quoting: &Quoting) {
+        if self.texts.is_empty() {
+            for word in std::iter::once(&"").chain(words) {
+                let mut scratch = Vec::new();
+                quoting.push_text(&mut scratch, word);
+                scratch.extend_from_slice(ending.text());
+                self.texts.push(Ready::of(&scratch));
+            }
+        }
+    }
+}
+
+/// How the cells of a column are written in one batch.
+enum Way<'b> {
+    /// By code.
+    Codes(&'b [Code]),
+    /// By a word's number.
+    Words(&'b [i64]),
+    /// Text without anything that needs quotes, and on which rows it shows.
+    Clean(&'b TextColumn, Option<&'b [bool]>),
+    /// Instants as the tables have them.
+    Instants(&'b [i64]),
+    /// Durations as the tables have them.
+    Durations(&'b [i64]),
+    /// Each cell by itself.
+    Each,
 }
 
 /// Writes rows as delimited text.
@@ -211,7 +227,10 @@ pub(super) struct DelimitedText<'a> {
     /// Whether instants print as the tables have them.
     plain_dates: bool,
     bom: bool,
-    kept: Vec<Kept<'a>>,
+    /// Behind each column's cells: the delimiter, or the line's end.
+    endings: Vec<Ending>,
+    kept: Vec<Kept>,
+    days: Vec<DayText<'a>>,
     page: Page,
     /// A cell before its quotes, and behind them.
     cell: Vec<u8>,
@@ -221,28 +240,23 @@ pub(super) struct DelimitedText<'a> {
 impl<'a> DelimitedText<'a> {
     /// For so many columns.
     pub(super) fn new(dialect: &CsvDialect, zone: &'a Zone, date_format: &'a str, columns: usize) -> Self {
-        let delimiter: &'static [u8] = match dialect.delimiter {
-            Delimiter::Comma => b",",
-            Delimiter::Tab => b"\t",
-            Delimiter::Pipe => b"|",
-            Delimiter::Semicolon => b";",
+        let delimiter = Ending { bytes: [dialect.delimiter.byte(), 0], length: 1 };
+        let line_end = match dialect.line_ending {
+            LineEnding::Crlf => Ending { bytes: *b"\r\n", length: 2 },
+            LineEnding::Lf => Ending { bytes: [b'\n', 0], length: 1 },
         };
-        let line_end: &'static [u8] = match dialect.line_ending {
-            LineEnding::Crlf => b"\r\n",
-            LineEnding::Lf => b"\n",
-        };
-        let kept = (1..=columns).map(|number| Kept {
-            ending: if number == columns { line_end } else { delimiter },
-            codes: Vec::new(),
-            words: Vec::new(),
-            day: DayText::new(zone),
-        });
+        let mut endings = vec![delimiter; columns];
+        if let Some(last) = endings.last_mut() {
+            *last = line_end;
+        }
         Self {
             quoting: Quoting::new(dialect),
             cells: CellText::new(zone, date_format),
             plain_dates: date_format == DATE_FORMAT,
             bom: dialect.bom,
-            kept: kept.collect(),
+            endings,
+            kept: (0..columns).map(|_| Kept::default()).collect(),
+            days: (0..columns).map(|_| DayText::new(zone)).collect(),
             page: Page::default(),
             cell: Vec::new(),
             scratch: Vec::new(),
@@ -255,23 +269,21 @@ impl<'a> DelimitedText<'a> {
             self.page.add("\u{feff}".as_bytes());
         }
         let begin = self.page.length;
-        for (header, kept) in headers.zip(&self.kept) {
+        for (header, ending) in headers.zip(&self.endings) {
             self.scratch.clear();
             self.quoting.push(&mut self.scratch, b"", header.as_bytes());
-            self.scratch.extend_from_slice(kept.ending);
-            self.page.add(&self.scratch);
+            self.page.add_cell(&self.scratch, *ending);
         }
         self.end_line(begin);
     }
 
     /// A line that is nothing but its end would be no record: its one empty cell is quoted.
     fn end_line(&mut self, begin: usize) {
-        let [kept] = &self.kept[..] else { return };
-        let ending = kept.ending;
-        if self.page.length == begin + ending.len() {
+        let [ending] = self.endings[..] else { return };
+        if self.page.length == begin + usize::from(ending.length) {
             self.page.length = begin;
             self.page.add(b"\"\"");
-            self.page.add(ending);
+            self.page.add(ending.text());
         }
     }
 
@@ -284,11 +296,17 @@ impl<'a> DelimitedText<'a> {
     ) -> io::Result<()> {
         // Files for some recipients are many: they keep nothing.
         let keeps = matches!(rows, Rows::All(_));
-        let clean: Vec<bool> = columns.iter().map(|column| self.is_clean(column)).collect();
+        let ways: Vec<Way<'_>> = (0..)
+            .zip(columns)
+            .map(|(place, column)| if keeps { self.way(place, column) } else { Way::Each })
+            .collect();
         for row in rows {
+            self.page.reserve(columns.len() * WIDE);
             let begin = self.page.length;
-            for (place, (column, clean)) in columns.iter().zip(&clean).enumerate() {
-                if !keeps || !self.quick(place, column, row, *clean) {
+            for (place, way) in ways.iter().enumerate() {
+                if !self.quick(place, way, row)
+                    && let Some(column) = columns.get(place)
+                {
                     self.slow(place, column, row);
                 }
             }
@@ -301,59 +319,31 @@ impl<'a> DelimitedText<'a> {
         Ok(())
     }
 
-    /// Whether no text of a column needs quotes.
-    fn is_clean(&self, column: &Binding<'_>) -> bool {
-        let Binding::Text(Some(texts), _) = column else { return false };
-        !texts.bytes().iter().any(|byte| self.quoting.is_special(*byte))
-    }
-
-    /// Writes a cell from what is kept; false where that cannot be.
-    fn quick(&mut self, place: usize, column: &Binding<'_>, row: usize, clean: bool) -> bool {
-        let Some(kept) = self.kept.get_mut(place) else { return false };
+    /// How a column's cells are written; what is kept for it is made ready.
+    fn way<'b>(&mut self, place: usize, column: &'b Binding<'_>) -> Way<'b> {
+        let Some((kept, ending)) = self.kept.get_mut(place).zip(self.endings.get(place).copied()) else {
+            return Way::Each;
+        };
         match column {
             Binding::Code(codes, dictionary) => {
-                let code = codes.get(row).copied().unwrap_or_default();
-                let Some(ready) = kept.code(code, dictionary, &self.quoting, &mut self.scratch) else {
-                    return false;
-                };
-                self.page.put(ready);
+                kept.codes(codes, dictionary, ending, &self.quoting);
+                Way::Codes(codes)
             }
             Binding::Id(codes, dictionary) => {
-                let code = codes.get(row).copied().unwrap_or_default();
-                let Some(ready) = kept.code(code, dictionary, &self.quoting, &mut self.scratch) else {
-                    return false;
-                };
-                self.page.put(ready);
+                kept.codes(codes, dictionary, ending, &self.quoting);
+                Way::Codes(codes)
             }
             Binding::Word(numbers, words) => {
-                kept.words(words, &self.quoting, &mut self.scratch);
-                // Absent, or no word of ours: the blank.
-                let number = numbers.get(row).and_then(|number| usize::try_from(*number).ok()).unwrap_or(0);
-                let Some(ready) = kept.words.get(number).or(kept.words.first()) else { return false };
-                if !ready.fits() {
-                    return false;
-                }
-                self.page.put(ready);
+                kept.words(words, ending, &self.quoting);
+                Way::Words(numbers)
             }
-            Binding::Text(Some(texts), shown) if clean => {
-                let shows = shown.as_ref().is_none_or(|shown| shown.get(row) == Some(&true));
-                let text = if shows { TextColumn::text(texts, row) } else { "" };
-                if self.quoting.guard && is_formula(text) {
-                    return false;
-                }
-                self.page.add(text.as_bytes());
-                self.page.add(kept.ending);
+            Binding::Text(Some(texts), shown)
+                if !texts.bytes().iter().any(|byte| self.quoting.is_special(*byte)) =>
+            {
+                Way::Clean(texts, shown.as_deref())
             }
-            Binding::Instant(instants, InstantStyle::Local) if self.plain_dates => {
-                let ms = instants.get(row).copied().unwrap_or(NONE);
-                let Some((text, length)) = kept.day.wide(ms, kept.ending) else { return false };
-                self.page.put(&Ready { bytes: text, length });
-            }
-            Binding::Duration(durations, DurationStyle::Clock) => {
-                let ms = durations.get(row).copied().unwrap_or(NONE);
-                let Some((text, length)) = wide_duration(ms, kept.ending) else { return false };
-                self.page.put(&Ready { bytes: text, length });
-            }
+            Binding::Instant(instants, InstantStyle::Local) if self.plain_dates => Way::Instants(instants),
+            Binding::Duration(durations, DurationStyle::Clock) => Way::Durations(durations),
             Binding::Text(..)
             | Binding::Digits(..)
             | Binding::Instant(..)
@@ -362,9 +352,55 @@ impl<'a> DelimitedText<'a> {
             | Binding::Hundredths(_)
             | Binding::Percent(_)
             | Binding::Quotient(..)
-            | Binding::Flag(_) => return false,
+            | Binding::Flag(_) => Way::Each,
         }
-        true
+    }
+
+    /// Writes a cell from what is kept; false where that cannot be.
+    #[inline]
+    fn quick(&mut self, place: usize, way: &Way<'_>, row: usize) -> bool {
+        let ready = match way {
+            Way::Codes(codes) => {
+                let code = codes.get(row).map_or(0, |code| usize::try_from(*code).unwrap_or(usize::MAX));
+                self.kept.get(place).and_then(|kept| kept.texts.get(code)).copied()
+            }
+            Way::Words(numbers) => {
+                // Absent, or no word of ours: the blank.
+                let number = numbers.get(row).and_then(|number| usize::try_from(*number).ok()).unwrap_or(0);
+                let texts = self.kept.get(place).map(|kept| &kept.texts[..]).unwrap_or_default();
+                texts.get(number).or(texts.first()).copied()
+            }
+            Way::Instants(instants) => {
+                let ms = instants.get(row).copied().unwrap_or(NONE);
+                let ending = self.endings.get(place).copied();
+                let wide =
+                    self.days.get_mut(place).zip(ending).and_then(|(day, ending)| day.wide(ms, ending));
+                wide.map(|(bytes, length)| Ready { bytes, length })
+            }
+            Way::Durations(durations) => {
+                let ms = durations.get(row).copied().unwrap_or(NONE);
+                let wide = self.endings.get(place).and_then(|ending| wide_duration(ms, *ending));
+                wide.map(|(bytes, length)| Ready { bytes, length })
+            }
+            Way::Clean(texts, shown) => {
+                let shows = shown.is_none_or(|shown| shown.get(row) == Some(&true));
+                let text = if shows { texts.text(row) } else { "" };
+                if self.quoting.guard && is_formula(text) {
+                    return false;
+                }
+                let Some(ending) = self.endings.get(place) else { return false };
+                self.page.add_cell(text.as_bytes(), *ending);
+                return true;
+            }
+            Way::Each => None,
+        };
+        match ready {
+            Some(ready) if 0 < ready.length && usize::from(ready.length) <= WIDE => {
+                self.page.put(&ready);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Writes any cell.
@@ -386,9 +422,9 @@ impl<'a> DelimitedText<'a> {
                 self.quoting.push(&mut self.scratch, b"", &self.cell);
             }
         }
-        self.page.add(&self.scratch);
-        let ending = self.kept.get(place).map_or(&b""[..], |kept| kept.ending);
-        self.page.add(ending);
+        if let Some(ending) = self.endings.get(place) {
+            self.page.add_cell(&self.scratch, *ending);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::out::{StatusLine, json, say};
 use crate::clock::Stopwatch;
 use crate::domain::units::grouped;
 use crate::store::Store;
-use crate::store::segments::sealed::compact::{Compactor, QUIET, Sealed, examine};
+use crate::store::segments::sealed::compact::{Compactor, GENTLE, QUIET, Sealed, WHOLE, examine};
 
 /// A pause between transactions while a daemon runs: it finds the database free.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -66,7 +66,7 @@ pub(super) fn compact(context: &Context, arguments: &CompactArguments) -> anyhow
 
 /// Seals the hours that end before an instant, telling how far it is.
 pub(super) fn seal(store: &Store, until: i64, served: bool) -> anyhow::Result<Sealed> {
-    let mut compactor = Compactor::open(store, until)?;
+    let mut compactor = Compactor::open(store, until, if served { GENTLE } else { WHOLE })?;
     let line = StatusLine::new();
     while compactor.step()? {
         let sealed = compactor.sealed();

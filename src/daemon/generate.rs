@@ -1,6 +1,6 @@
-//! A run's file: segments → columns → text, in two threads with a short queue between them.
+//! A run's file: segments → columns → text → file, in three threads with short queues between them.
 //!
-//! One thread steps through the store, the other encodes and writes. Memory holds a few batches, however long the
+//! One thread steps through the store, one makes the text, one packs, digests and writes it. Memory holds a few batches, however long the
 //! report is.
 
 use std::cell::RefCell;
@@ -9,13 +9,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio_util::sync::CancellationToken;
 
+use crate::artifacts::behind::Behind;
 use crate::artifacts::encode::{FileSpec, ReportWriter, Witness, Written};
 use crate::artifacts::examine::Examine;
 use crate::artifacts::first_rows::FirstRows;
@@ -293,7 +294,7 @@ fn segment_query<'a>(order: &Order<'a>, rows: SegmentRows, fields: &'a [Field]) 
 /// What was written, what the reading counted, and what was seen on the way.
 pub type Wrote<W> = (Written<W>, ReadCounts, Sights);
 
-/// One thread reads, this one encodes and writes, a short queue between them.
+/// One thread reads, this one makes the text, one writes it.
 fn stream<'a, W: Write + Send + 'a>(
     out: W,
     file: FileSpec<'a>,
@@ -301,22 +302,49 @@ fn stream<'a, W: Write + Send + 'a>(
     progress: &'a Progress,
     read: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> Result<ReadCounts, ReadError> + Send,
 ) -> Result<Wrote<W>, GenerateError> {
-    let mut writer = ReportWriter::begin(out, file).map_err(GenerateError::Write)?;
     let mut watching = Watching::new(order, file, progress);
-    let counts = std::thread::scope(|scope| {
+    let (written, counts) = std::thread::scope(|scope| {
         let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
+        let (behind, writing) = Behind::begin(scope, out);
         let reader = scope.spawn(move || {
             read(&mut |batch| !progress.stop.load(Ordering::Relaxed) && sender.send(batch).is_ok())
         });
-        let mut witnesses = watching.witnesses();
-        for mut batch in batches {
-            writer.write(&mut batch, &mut witnesses).map_err(GenerateError::Write)?;
-            progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
+        let encoded = encode(behind, file, batches, &mut watching.witnesses(), progress, || {
+            Ok(reader.join().map_err(|_| GenerateError::Panicked)??)
+        });
+        // What went wrong with the file itself is why nothing more could be written to it.
+        let out = writing.join().map_err(|_| GenerateError::Panicked)?.map_err(GenerateError::Write);
+        match (encoded, out) {
+            (Err(GenerateError::Write(error)), out) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(out.err().unwrap_or(GenerateError::Write(error)))
+            }
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+            (Ok((Written { rows, clamped, .. }, counts)), Ok(out)) => {
+                Ok((Written { out, rows, clamped }, counts))
+            }
         }
-        Ok::<_, GenerateError>(reader.join().map_err(|_| GenerateError::Panicked)??)
     })?;
-    let written = writer.finish(counts.fit).map_err(GenerateError::Write)?;
     Ok((written, counts, watching.finish()?))
+}
+
+/// Batches → text. The file is let go at the end, so that its thread ends.
+fn encode(
+    out: Behind,
+    file: FileSpec<'_>,
+    batches: Receiver<Batch>,
+    witnesses: &mut [&mut (dyn Witness + '_)],
+    progress: &Progress,
+    read: impl FnOnce() -> Result<ReadCounts, GenerateError>,
+) -> Result<(Written<()>, ReadCounts), GenerateError> {
+    let mut writer = ReportWriter::begin(out, file).map_err(GenerateError::Write)?;
+    for mut batch in batches {
+        writer.write(&mut batch, witnesses).map_err(GenerateError::Write)?;
+        progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
+    }
+    let counts = read()?;
+    let Written { mut out, rows, clamped } = writer.finish(counts.fit).map_err(GenerateError::Write)?;
+    out.flush().map_err(GenerateError::Write)?;
+    Ok((Written { out: (), rows, clamped }, counts))
 }
 
 /// What a job wants to know of its rows besides the file.

@@ -14,7 +14,7 @@ use super::{Core, CoreError};
 use crate::artifacts;
 use crate::chain::chain;
 use crate::store::definitions::{self, StoredDefinition};
-use crate::store::segments::sealed::compact::{Compactor, QUIET};
+use crate::store::segments::sealed::compact::{Compactor, GENTLE, QUIET};
 use crate::store::{StoreError, access, housekeeping, runs, sources};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
@@ -210,7 +210,7 @@ async fn checkpoint(core: &Arc<Core>) -> Result<String, String> {
 async fn compaction(core: &Arc<Core>) -> Result<String, String> {
     let (store, until) = (core.store.clone(), core.now().as_millisecond() - QUIET);
     let sealed = tokio::task::spawn_blocking(move || {
-        let mut compactor = Compactor::open(&store, until)?;
+        let mut compactor = Compactor::open(&store, until, GENTLE)?;
         let sealed = compactor.run(SEALING_LIMIT, SEALING_PAUSE)?;
         compactor.checkpoint()?;
         Ok::<_, StoreError>(sealed)

@@ -1,10 +1,9 @@
-//! Figures of size: import, report, start; whole processes, so that everything counts.
+//! Figures of size, of whole processes: every report in its formats, and the start of the daemon.
 //!
-//! `cargo bench --bench segments -- reports [SEGMENTS]` runs every report, and the detail report in every format.
-//! `cargo bench --bench segments -- [SEGMENTS]` (5,000,000 unless said) makes a contact centre of 30 days, imports it,
-//! runs reports over one day and over 30, and starts the daemon on it. Each line is one process: wall seconds, CPU
-//! seconds (user + sys), peak heap (the highest `RssAnon`, sampled every 10 ms). As a yardstick of the machine, in the
-//! same run: `cp` of the same bytes, and the sqlite3 shell printing the same 27 values of the same rows as CSV.
+//! `cargo bench --bench segments -- [SEGMENTS]` (500,000 unless said) makes a contact centre of 30 days with messages and
+//! login sessions, imports it, runs every report over all of it, the detail report in every format, and starts the daemon
+//! on it. Each line is one process: wall seconds, CPU seconds (user + sys), peak heap (the highest `RssAnon`, sampled every
+//! 10 ms). Other engines stand beside Legwork in the bench `reports`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -15,7 +14,7 @@
     reason = "a benchmark that cannot go on ends"
 )]
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -121,7 +120,7 @@ fn all_reports(folder: &Path, segments: u64) {
 }
 
 fn main() {
-    let segments: u64 = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(5_000_000);
+    let segments: u64 = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(500_000);
     let folder = tempfile::Builder::new().prefix("legwork-bench-").tempdir().unwrap();
     let folder = folder.path();
     fs::create_dir(folder.join("jobs")).unwrap();
@@ -130,75 +129,14 @@ fn main() {
         "[paths]\njobs = \"jobs\"\nstate = \"state\"\nruntime = \"run\"\n",
     )
     .unwrap();
-    if std::env::args().any(|argument| argument == "reports") {
-        all_reports(folder, segments);
-        return;
-    }
-    for (name, to) in [("one-day", "2026-11-11"), ("all-days", "2026-12-01")] {
-        let from = if name == "one-day" { "2026-11-10" } else { "2026-10-31" };
-        let job = format!(
-            "[report]\ntype = \"interaction-details-by-segment\"\ntime_zone = \"America/New_York\"\n\
-             period = {{ from = \"{from}\", to = \"{to}\" }}\n"
-        );
-        fs::write(folder.join(format!("jobs/{name}.toml")), job).unwrap();
-    }
-    let feed = folder.join("centre.csv").display().to_string();
-    let count = segments.to_string();
-    assert!(
-        legwork(folder, &["demo", "--days", "30", "--segments", &count, "--export", &feed])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let lines = csv::Reader::from_path(&feed).unwrap().into_byte_records().count() as u64;
-
-    report("import, CSV", lines, &measure(legwork(folder, &["import", &feed])));
-    assert!(legwork(folder, &["apply"]).status().unwrap().success());
+    all_reports(folder, segments);
     println!(
         "database {:.0} MiB",
         fs::metadata(folder.join("state/legwork.db")).unwrap().len() as f64 / 1_048_576.0
     );
-    for name in ["one-day", "all-days"] {
-        let measured = measure(legwork(folder, &["run", name, "--no-send"]));
-        let artifact = newest(&folder.join("state/artifacts"));
-        let rows = csv::Reader::from_path(&artifact).unwrap().into_byte_records().count() as u64;
-        report(&format!("run, {name}"), rows, &measured);
-        let mut copy = Command::new("cp");
-        copy.arg(&artifact).arg(folder.join("copy"));
-        let copied = measure(copy);
-        println!(
-            "  {:.0} MB; {:.1} times the wall of cp",
-            fs::metadata(&artifact).unwrap().len() as f64 / 1e6,
-            measured.wall / copied.wall
-        );
-    }
-    let peer = measure(sqlite_shell(folder));
-    report("sqlite3 shell, all-days", lines, &peer);
     println!("start to ready: {:.0} ms", start_to_ready(folder));
     println!(
         "binary: {:.1} MiB",
         fs::metadata(env!("CARGO_BIN_EXE_legwork")).unwrap().len() as f64 / 1_048_576.0
     );
-}
-
-fn newest(artifacts: &Path) -> std::path::PathBuf {
-    let mut runs: Vec<_> = fs::read_dir(artifacts).unwrap().map(|run| run.unwrap().path()).collect();
-    runs.sort_by_key(|run| run.file_name().unwrap().to_string_lossy().parse::<u64>().unwrap());
-    fs::read_dir(runs.last().unwrap()).unwrap().next().unwrap().unwrap().path()
-}
-
-fn sqlite_shell(folder: &Path) -> Command {
-    let sql = "select s.interaction_key, s.direction, c.text, s.customer, u.text, q.text, s.queue_entry, s.queue_exit,
-        s.queue_exit - s.queue_entry, a.name, a.custom_name, a.email, s.record_id, s.start_at, s.end_at,
-        s.end_at - s.start_at, s.hold_mute_ms, s.snooze_ms, s.first_response_ms, s.consultants, s.joined_users,
-        k.text, s.in_by, s.in_status, t.text, r.text, d.text
-      from segment s left join term c on c.term_id = s.channel left join term u on u.term_id = s.support
-      left join term q on q.term_id = s.queue left join agent a on a.agent_id = s.agent_id
-      left join term k on k.term_id = s.skills left join term t on t.term_id = s.status
-      left join term r on r.term_id = s.reason left join term d on d.term_id = s.disconnecting_event
-      where s.ended_at is not null order by s.row_start, s.record_id";
-    let mut command = Command::new("sqlite3");
-    command.args(["-readonly", "-csv"]).arg(folder.join("state/legwork.db")).arg(sql);
-    command.stdout(File::create(folder.join("peer.csv")).unwrap());
-    command
 }

@@ -186,7 +186,9 @@ fn a_private_report_is_there_for_its_maker_only() {
     }
     site.post("/reports/anna-s-own/run", &bert, &[]).is(404);
     site.post("/reports/anna-s-own/delete", &bert, &[("confirm", "DELETE")]).is(404);
-    for path in ["/api/v1/runs", "/api/v1/deliveries", "/deliveries", "/api/v1/reports", "/upcoming"] {
+    for path in
+        ["/api/v1/runs", "/api/v1/deliveries", "/deliveries", "/api/v1/reports", "/upcoming", "/metrics"]
+    {
         assert!(!site.get_with(path, &bert).is(200).text().contains("anna-s-own"), "{path}");
     }
 }
@@ -496,8 +498,10 @@ fn refusals_of_the_door_have_their_sections_shape() {
     let port = site.port;
     let guess = move || call(port, "POST", "/login", &[], b"name=jane&password=wrong").status;
     let guesses: Vec<_> = (0..40).map(|_| std::thread::spawn(guess)).collect();
-    let heard = guesses.into_iter().filter(|_| true).map(|one| one.join().unwrap());
-    assert!(heard.filter(|status| *status == 401).count() <= 11);
+    let heard: Vec<u16> = guesses.into_iter().map(|one| one.join().unwrap()).collect();
+    let wrong = heard.iter().filter(|status| **status == 401).count();
+    assert!((1..=11).contains(&wrong), "{heard:?}");
+    assert_eq!(heard.iter().filter(|status| **status == 429).count(), 40 - wrong, "{heard:?}");
     // A stale token's owner is not locked out with them.
     let token = site.token(&["monitor", "--role", "view"]);
     site.get_with("/metrics", &[("X-Auth-Token", &token)]).is(200);

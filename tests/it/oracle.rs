@@ -52,7 +52,7 @@ fn open(centre: &Centre) -> (Legwork, Store) {
 
 /// Seals everything, or a few pieces of it.
 fn seal(store: &Store, most: usize) {
-    let mut compactor = Compactor::open(store, i64::MAX >> 1).unwrap();
+    let mut compactor = Compactor::open(store, i64::MAX >> 1, 7).unwrap();
     for _ in 0..most {
         if !compactor.step().unwrap() {
             return;

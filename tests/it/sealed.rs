@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use legwork::store::segments::sealed::compact::{Compactor, examine};
+use legwork::store::segments::sealed::compact::{Compactor, GENTLE, examine};
 use legwork::store::segments::write::SegmentWriter;
 use legwork::store::{Store, housekeeping};
 
@@ -43,7 +43,7 @@ fn write(writer: &mut SegmentWriter, lines: &str) {
 
 /// Seals a few pieces of the hours before an instant.
 fn seal(store: &Store, until: i64, pieces: u64) {
-    let mut compactor = Compactor::open(store, until).unwrap();
+    let mut compactor = Compactor::open(store, until, GENTLE).unwrap();
     for _ in 0..pieces {
         if !compactor.step().unwrap() {
             break;
@@ -293,7 +293,7 @@ fn a_full_disk_leaves_rows_as_they_were() {
     let store = Store::open(&small.join("legwork.db"), Timestamp::UNIX_EPOCH).unwrap();
     let left = small_left(&small);
     fs::write(small.join("filler"), vec![0; left.saturating_sub(24 << 10)]).unwrap();
-    let mut compactor = Compactor::open(&store, DAY_MS + 24 * HOUR_MS).unwrap();
+    let mut compactor = Compactor::open(&store, DAY_MS + 24 * HOUR_MS, GENTLE).unwrap();
     let failed = compactor.step().unwrap_err();
     assert!(legwork::chain::chain(&failed).contains("full"), "{}", legwork::chain::chain(&failed));
     let rows = "select (select count(*) from segment) || ' ' || (select count(*) from segment_block)";

@@ -14,8 +14,10 @@ use crate::store::{Store, StoreError};
 /// How long after its end an hour is left alone, in milliseconds: most of what comes late has come then.
 pub const QUIET: Millis = 2 * HOUR_MS;
 
-/// Rows that one transaction takes away: it holds the writer for a fraction of the time after which others notice.
-const STEP_ROWS: usize = 2_048;
+/// Rows that one transaction takes away where others write, too: it holds them up for less than they would notice.
+pub const GENTLE: usize = 2_048;
+/// The same where nobody waits.
+pub const WHOLE: usize = BLOCK_ROWS;
 /// How often a piece is packed anew because the segments changed meanwhile, before it is packed inside the transaction.
 const TRIES: u32 = 4;
 
@@ -38,6 +40,8 @@ pub struct Compactor {
     from: Millis,
     /// Hours that begin from here on stay rows.
     until: Millis,
+    /// Rows that one transaction takes away.
+    step: usize,
     sealed: Sealed,
 }
 
@@ -54,8 +58,8 @@ struct Piece {
 }
 
 impl Compactor {
-    /// For segments that begin before `until`; only whole hours are sealed.
-    pub fn open(store: &Store, until: Millis) -> Result<Self, StoreError> {
+    /// For segments that begin before `until`, of which only whole hours are sealed; a transaction takes about `step` rows.
+    pub fn open(store: &Store, until: Millis, step: usize) -> Result<Self, StoreError> {
         let fail = |source| StoreError::Open { path: store.path().to_owned(), source };
         let mut connection = Connection::open(store.path()).map_err(fail)?;
         crate::store::migrate::settle(&mut connection).map_err(fail)?;
@@ -65,7 +69,7 @@ impl Compactor {
             )
             .map_err(fail)?;
         let until = until - until.rem_euclid(HOUR_MS);
-        Ok(Self { connection, from: Millis::MIN, until, sealed: Sealed::default() })
+        Ok(Self { connection, from: Millis::MIN, until, step, sealed: Sealed::default() })
     }
 
     /// Seals the next piece; false when nothing is left. Blocks.
@@ -97,7 +101,7 @@ impl Compactor {
     fn piece(&mut self) -> Result<bool, SealedError> {
         for _ in 0..TRIES {
             let read = self.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            let piece = pack(&read, self.from, self.until)?;
+            let piece = pack(&read, (self.from, self.until), self.step)?;
             drop(read);
             let Some(piece) = piece else { return Ok(false) };
             let watch = Stopwatch::start();
@@ -112,7 +116,7 @@ impl Compactor {
         // Whoever changes segments all the time waits once.
         let watch = Stopwatch::start();
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(piece) = pack(&tx, self.from, self.until)? else { return Ok(false) };
+        let Some(piece) = pack(&tx, (self.from, self.until), self.step)? else { return Ok(false) };
         write(&tx, &piece)?;
         tx.commit()?;
         self.done(&piece, &watch);
@@ -138,7 +142,11 @@ pub(in crate::store) fn note_change(tx: &Transaction<'_>) -> rusqlite::Result<()
 }
 
 /// Packs the first rows that can be sealed, with the block that they belong into.
-fn pack(connection: &Connection, from: Millis, until: Millis) -> Result<Option<Piece>, SealedError> {
+fn pack(
+    connection: &Connection,
+    (from, until): (Millis, Millis),
+    step: usize,
+) -> Result<Option<Piece>, SealedError> {
     let first: Option<Millis> = connection
         .prepare_cached(
             "select row_start from segment where row_start >= ?1 and row_start < ?2 and agent_session_key is null
@@ -148,7 +156,7 @@ fn pack(connection: &Connection, from: Millis, until: Millis) -> Result<Option<P
         .optional()?;
     let Some(first) = first else { return Ok(None) };
     let hour = first - first.rem_euclid(HOUR_MS);
-    let Some((last, rows)) = reach(connection, first, hour + HOUR_MS)? else { return Ok(None) };
+    let Some((last, rows)) = reach(connection, first, hour + HOUR_MS, step)? else { return Ok(None) };
     // Of blocks that the rows lie between or in, the first one; rows from the next one on come later.
     let meets: Option<(i64, Millis)> = connection
         .prepare_cached(
@@ -198,7 +206,12 @@ fn pack(connection: &Connection, from: Millis, until: Millis) -> Result<Option<P
 }
 
 /// The last instant of what one step takes, and how many rows that are: all that begin in one millisecond stay together.
-fn reach(connection: &Connection, first: Millis, end: Millis) -> rusqlite::Result<Option<(Millis, usize)>> {
+fn reach(
+    connection: &Connection,
+    first: Millis,
+    end: Millis,
+    step: usize,
+) -> rusqlite::Result<Option<(Millis, usize)>> {
     let mut statement = connection.prepare_cached(
         "select row_start from segment where row_start >= ?1 and row_start < ?2 and agent_session_key is null
          order by row_start",
@@ -207,7 +220,7 @@ fn reach(connection: &Connection, first: Millis, end: Millis) -> rusqlite::Resul
     let (mut last, mut rows) = (None, 0);
     while let Some(row) = found.next()? {
         let start: Millis = row.get(0)?;
-        if STEP_ROWS <= rows && Some(start) != last {
+        if step <= rows && Some(start) != last {
             break;
         }
         last = Some(start);
