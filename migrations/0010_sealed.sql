@@ -21,6 +21,8 @@ create table segment_block (
     data               blob not null
 ) strict;
 create unique index segment_block_start on segment_block (first_start);
+create index segment_block_end on segment_block (max_end, min_end) where max_end is not null;
+create index segment_block_ended on segment_block (max_ended, min_ended) where max_ended is not null;
 
 -- Rows of a block that are not there any more: what has changed since stands in `segment` again.
 create table segment_gone (
@@ -29,8 +31,11 @@ create table segment_gone (
     primary key (block_id, place)
 ) strict, without rowid;
 
--- Counts the transactions that changed segments: what was read before can be told from what is there now.
+-- What has happened to segments since they were looked at for sealing; one row.
 create table segment_changes (
-    count              integer not null
+    -- Transactions that changed segments: what was read before can be told from what is there now.
+    count              integer not null,
+    -- The least row_start of what is left to look at.
+    from_at            integer not null
 ) strict;
-insert into segment_changes values (0);
+insert into segment_changes values (0, -9223372036854775808);

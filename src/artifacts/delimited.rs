@@ -58,11 +58,17 @@ impl Page {
         }
     }
 
-    fn put(&mut self, ready: &Ready) {
-        self.reserve(WIDE);
-        if let Some(room) = self.bytes.get_mut(self.length..self.length + WIDE) {
-            room.copy_from_slice(&ready.bytes);
-            self.length += usize::from(ready.length);
+    /// Adds a text that was made ready; false where that was not done, or it is too long for it. Room was reserved.
+    #[inline]
+    fn put(&mut self, ready: &Ready) -> bool {
+        let length = usize::from(ready.length);
+        match self.bytes.get_mut(self.length..self.length + WIDE) {
+            Some(room) if 0 < length && length <= WIDE => {
+                room.copy_from_slice(&ready.bytes);
+                self.length += length;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -74,8 +80,9 @@ impl Page {
         }
     }
 
-    fn add_cell(&mut self, text: &[u8], ending: Ending) {
-        self.reserve(text.len() + 2);
+    /// Adds a cell of any length, and room for a line of others behind it.
+    fn add_cell(&mut self, text: &[u8], ending: Ending, behind: usize) {
+        self.reserve(text.len() + 2 + behind);
         if let Some(room) = self.bytes.get_mut(self.length..self.length + text.len() + 2) {
             let (cell, behind) = room.split_at_mut(text.len());
             cell.copy_from_slice(text);
@@ -272,7 +279,7 @@ impl<'a> DelimitedText<'a> {
         for (header, ending) in headers.zip(&self.endings) {
             self.scratch.clear();
             self.quoting.push(&mut self.scratch, b"", header.as_bytes());
-            self.page.add_cell(&self.scratch, *ending);
+            self.page.add_cell(&self.scratch, *ending, self.endings.len() * WIDE);
         }
         self.end_line(begin);
     }
@@ -359,47 +366,44 @@ impl<'a> DelimitedText<'a> {
     /// Writes a cell from what is kept; false where that cannot be.
     #[inline]
     fn quick(&mut self, place: usize, way: &Way<'_>, row: usize) -> bool {
-        let ready = match way {
+        match way {
             Way::Codes(codes) => {
                 let code = codes.get(row).map_or(0, |code| usize::try_from(*code).unwrap_or(usize::MAX));
-                self.kept.get(place).and_then(|kept| kept.texts.get(code)).copied()
+                self.kept
+                    .get(place)
+                    .and_then(|kept| kept.texts.get(code))
+                    .is_some_and(|ready| self.page.put(ready))
             }
             Way::Words(numbers) => {
                 // Absent, or no word of ours: the blank.
                 let number = numbers.get(row).and_then(|number| usize::try_from(*number).ok()).unwrap_or(0);
                 let texts = self.kept.get(place).map(|kept| &kept.texts[..]).unwrap_or_default();
-                texts.get(number).or(texts.first()).copied()
+                texts.get(number).or(texts.first()).is_some_and(|ready| self.page.put(ready))
             }
             Way::Instants(instants) => {
                 let ms = instants.get(row).copied().unwrap_or(NONE);
-                let ending = self.endings.get(place).copied();
-                let wide =
-                    self.days.get_mut(place).zip(ending).and_then(|(day, ending)| day.wide(ms, ending));
-                wide.map(|(bytes, length)| Ready { bytes, length })
+                let (Some(day), Some(ending)) = (self.days.get_mut(place), self.endings.get(place)) else {
+                    return false;
+                };
+                day.wide(ms, *ending).is_some_and(|(bytes, length)| self.page.put(&Ready { bytes, length }))
             }
             Way::Durations(durations) => {
                 let ms = durations.get(row).copied().unwrap_or(NONE);
-                let wide = self.endings.get(place).and_then(|ending| wide_duration(ms, *ending));
-                wide.map(|(bytes, length)| Ready { bytes, length })
+                let Some(ending) = self.endings.get(place) else { return false };
+                wide_duration(ms, *ending)
+                    .is_some_and(|(bytes, length)| self.page.put(&Ready { bytes, length }))
             }
             Way::Clean(texts, shown) => {
                 let shows = shown.is_none_or(|shown| shown.get(row) == Some(&true));
                 let text = if shows { texts.text(row) } else { "" };
-                if self.quoting.guard && is_formula(text) {
-                    return false;
-                }
                 let Some(ending) = self.endings.get(place) else { return false };
-                self.page.add_cell(text.as_bytes(), *ending);
-                return true;
+                let plain = !self.quoting.guard || !is_formula(text);
+                if plain {
+                    self.page.add_cell(text.as_bytes(), *ending, self.endings.len() * WIDE);
+                }
+                plain
             }
-            Way::Each => None,
-        };
-        match ready {
-            Some(ready) if 0 < ready.length && usize::from(ready.length) <= WIDE => {
-                self.page.put(&ready);
-                true
-            }
-            _ => false,
+            Way::Each => false,
         }
     }
 
@@ -423,7 +427,7 @@ impl<'a> DelimitedText<'a> {
             }
         }
         if let Some(ending) = self.endings.get(place) {
-            self.page.add_cell(&self.scratch, *ending);
+            self.page.add_cell(&self.scratch, *ending, self.endings.len() * WIDE);
         }
     }
 }

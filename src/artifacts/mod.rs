@@ -17,8 +17,6 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
 
@@ -57,36 +55,7 @@ pub struct PartFile {
     target: PathBuf,
     digest: Sha256,
     bytes: u64,
-    /// The disk begins while the file still grows: the sync at the end then has little left to wait for.
-    early: Option<Early>,
     named: bool,
-}
-
-/// A long file is handed to the disk each time it has grown by so much.
-const EARLY_EVERY: u64 = 16 << 20;
-
-/// Syncs a file from another thread, whenever it is told to.
-#[derive(Debug)]
-struct Early {
-    grown: SyncSender<()>,
-    thread: JoinHandle<io::Result<()>>,
-}
-
-impl Early {
-    fn begin(file: &File) -> io::Result<Self> {
-        let file = file.try_clone()?;
-        let (grown, told) = sync_channel(1);
-        let thread = std::thread::spawn(move || {
-            // The kernel tells an error once: what this sync hears, the one at the end would not.
-            told.iter().try_for_each(|()| file.sync_data())
-        });
-        Ok(Self { grown, thread })
-    }
-
-    fn end(self) -> io::Result<()> {
-        drop(self.grown);
-        self.thread.join().map_err(|_| io::Error::other("a thread panicked"))?
-    }
 }
 
 impl PartFile {
@@ -105,14 +74,11 @@ impl PartFile {
         options.write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&part).map_err(failed("create", &part))?;
         let target = target.to_owned();
-        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, early: None, named: false })
+        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, named: false })
     }
 
     /// Syncs the file, gives it its name, and syncs the name.
     pub fn finish(mut self) -> Result<Finished, ArtifactError> {
-        if let Some(early) = self.early.take() {
-            early.end().map_err(failed("sync", &self.part))?;
-        }
         self.file.sync_all().map_err(failed("sync", &self.part))?;
         std::fs::rename(&self.part, &self.target).map_err(failed("rename", &self.part))?;
         self.named = true;
@@ -130,17 +96,7 @@ impl Write for PartFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.digest.update(bytes.get(..written).unwrap_or_default());
-        let before = self.bytes;
         self.bytes += u64::try_from(written).unwrap_or(0);
-        if before / EARLY_EVERY < self.bytes / EARLY_EVERY {
-            let early = match self.early.take() {
-                Some(early) => early,
-                None => Early::begin(&self.file)?,
-            };
-            // One that is syncing already finds these bytes the next time; one that has failed says so at the end.
-            early.grown.try_send(()).unwrap_or_default();
-            self.early = Some(early);
-        }
         Ok(written)
     }
 

@@ -69,7 +69,7 @@ pub fn expire_segments(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusql
         params![before_ms, most],
     )?;
     if 0 < removed {
-        note_change(tx)?;
+        note_change(tx, None)?;
     }
     let removed = removed + expire(tx, before_ms, EXPIRED_BLOCKS)?;
     tx.execute("delete from coverage where to_at <= ?1", [before_ms])?;

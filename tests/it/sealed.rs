@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -264,7 +265,8 @@ fn killed_while_it_seals_nothing_is_lost_and_nothing_doubled() {
     let mut state = variable("LEGWORK_TEST_SEED", 1);
     let mut rounds = 0;
     while legwork.ask("select count(*) from segment") != "0" && rounds < 60 {
-        let mut child = legwork.command(&["compact"]).spawn().unwrap();
+        let mut child =
+            legwork.command(&["compact"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         thread::park_timeout(Duration::from_millis(5 + dice(&mut state) % 60));
         drop(child.kill());
         child.wait().unwrap();

@@ -77,7 +77,7 @@ pub fn read(
     let mut blocks = None;
     let mut table = "segment";
     if sealed && query.is_sorted_by_sql() {
-        unseal(&snapshot, Scan::begin(&snapshot, by, query.period(), &all)?)?;
+        unseal(&snapshot, Scan::begin(&snapshot, by, query.period(), &all)?, &query.columns(&all))?;
         table = "(select * from main.segment union all select * from temp.unsealed)";
     } else if sealed {
         blocks = Some(Scan::begin(&snapshot, by, query.period(), &all)?);
@@ -142,6 +142,21 @@ impl SegmentQuery<'_> {
             (false, RowsBy::Start) => By::Start,
             (false, RowsBy::InteractionEnd) => By::InteractionEnd,
         }
+    }
+
+    /// The columns that its statement names.
+    fn columns(&self, conditions: &[Condition]) -> Vec<&'static str> {
+        let own = LEADING.iter().chain(&wait::COLUMNS).filter_map(|column| column.strip_prefix("s."));
+        let fields = self.fields.iter().filter_map(|field| fields::column_of(*field));
+        let tested =
+            conditions.iter().flat_map(|condition| condition.0.iter().flatten().map(|test| test.column));
+        // Whatever else may be sorted by, or tells the rows of a period.
+        let more = ["outcome", "end_at", "interaction_id", "interaction_key", "skill_id", "agent_group_id"];
+        let mut columns: Vec<&str> = own.chain(fields).chain(tested).chain(more).collect();
+        columns.extend(["last", "messages_sent", "channel_type", "leg"]);
+        columns.sort_unstable();
+        columns.dedup();
+        columns
     }
 
     /// Whether the rows come in another order than that of their start, or not all of them are wanted.
@@ -266,19 +281,20 @@ fn before(block: &Block, rows: &[usize], row: &Row<'_>) -> Result<usize, ReadErr
     Ok(run)
 }
 
-/// Copies sealed rows into a table of this connection, under the names of `segment`.
-fn unseal(connection: &Connection, mut scan: Scan<'_>) -> Result<(), ReadError> {
+/// Copies columns of sealed rows into a table of this connection, under the names of `segment`.
+fn unseal(connection: &Connection, mut scan: Scan<'_>, columns: &[&'static str]) -> Result<(), ReadError> {
     connection.execute_batch(
         "drop table if exists temp.unsealed;
          create temp table unsealed as select * from main.segment where 0",
     )?;
-    let places: Vec<String> = (1..=sealed::COLUMNS.len()).map(|at| format!("?{at}")).collect();
-    let sql =
-        format!("insert into temp.unsealed ({}) values ({})", sealed::COLUMNS.join(", "), places.join(", "));
+    let marks: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
+    let sql = format!("insert into temp.unsealed ({}) values ({})", columns.join(", "), marks.join(", "));
+    let places: Vec<usize> =
+        columns.iter().map(|column| sealed::place(column).unwrap_or(usize::MAX)).collect();
     let mut insert: Statement<'_> = connection.prepare(&sql)?;
     while let Some((block, rows)) = scan.next()? {
         for row in rows {
-            let values = (0..sealed::COLUMNS.len()).map(|column| block.value(column, row));
+            let values = places.iter().map(|column| block.value(*column, row));
             insert.execute(params_from_iter(values.collect::<Result<Vec<_>, SealedError>>()?))?;
         }
     }
@@ -364,7 +380,10 @@ fn order(query: &SegmentQuery<'_>) -> String {
 }
 
 /// The start of the newest row.
-pub(super) const NEWEST: &str = "select max(at) from (select max(row_start) as at from segment union all select max(last_start) from segment_block)";
+pub(super) const NEWEST: &str = "
+    select max(at) from (
+        select max(row_start) as at from segment
+        union all select * from (select last_start from segment_block order by first_start desc limit 1))";
 
 fn newest(connection: &Connection) -> rusqlite::Result<Option<Millis>> {
     connection.query_row(NEWEST, [], |row| row.get(0))

@@ -13,7 +13,8 @@ use crate::domain::record::{ChannelType, EndReason, InteractionFields, Millis, P
 use crate::domain::resolve::{self, FromNeighbours, Portion, TransferredBy, Whole};
 
 impl Chunk<'_> {
-    pub(super) fn settle(mut self) -> rusqlite::Result<Tally> {
+    /// Resolves everything that was touched; returns what became of the records, and the least start of the rows written.
+    pub(super) fn settle(mut self) -> rusqlite::Result<(Tally, Option<Millis>)> {
         while let Some(interaction) = self.touched.interactions.pop_front() {
             self.settle_one(&interaction)?;
         }
@@ -21,7 +22,7 @@ impl Chunk<'_> {
             let interaction = row::load_by_id(self.tx, self.finder, interaction_id)?;
             self.settle_one(&interaction)?;
         }
-        Ok(self.tally)
+        Ok((self.tally, self.rows_from))
     }
 
     /// Resolves an interaction and writes what changed of it.
@@ -51,6 +52,7 @@ impl Chunk<'_> {
         };
         let resolved = self.resolve(interaction, terms, ended_at)?;
         for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
+            let start = segment.own.row_start;
             if let Some(known) = &segment.stored {
                 let (own, stored, version) = &**known;
                 if own == &segment.own && stored == resolved && *version == segment.version {
@@ -62,6 +64,7 @@ impl Chunk<'_> {
                 self.take_over(interaction, interaction_id, segment, resolved)?;
                 continue;
             }
+            self.rows_from = Some(self.rows_from.map_or(start, |least| least.min(start)));
             if !self.statements.add_segment(interaction, interaction_id, segment, resolved)? {
                 self.take_over(interaction, interaction_id, segment, resolved)?;
             }
@@ -214,6 +217,8 @@ impl Chunk<'_> {
         }
         self.tally.changed += 1;
         remove_segment(self.tx, sealed, row_start, &segment.key, interaction.account_id)?;
+        let start = segment.own.row_start;
+        self.rows_from = Some(self.rows_from.map_or(start, |least| least.min(start)));
         self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
         let waiting = self.touched.interactions.iter_mut().find(|waiting| waiting.interaction_id == other_id);
         if let Some(waiting) = waiting {

@@ -107,8 +107,9 @@ impl SegmentWriter {
                 let interaction = row::load_by_id(&tx, chunk.finder, *interaction_id)?;
                 chunk.settle_one(&interaction)?;
             }
+            let rows_from = chunk.rows_from;
             drop(chunk);
-            note_change(&tx)?;
+            note_change(&tx, rows_from)?;
             let Some(reached) = ids.last() else {
                 tx.execute("update resolution set rules = ?1", [RULES])?;
                 return tx.commit();
@@ -134,8 +135,8 @@ impl SegmentWriter {
         for record in records {
             chunk.take(record)?;
         }
-        let tally = chunk.settle()?;
-        note_change(&tx)?;
+        let (tally, rows_from) = chunk.settle()?;
+        note_change(&tx, rows_from)?;
         tx.commit()?;
         Ok(tally)
     }
@@ -171,6 +172,8 @@ pub(super) struct Chunk<'a> {
     pub(super) again: Vec<i64>,
     pub(super) tally: Tally,
     pub(super) arrived: Millis,
+    /// The least start of the rows that were written.
+    pub(super) rows_from: Option<Millis>,
 }
 
 impl<'a> Chunk<'a> {
@@ -190,6 +193,7 @@ impl<'a> Chunk<'a> {
             again: Vec::new(),
             tally: Tally::default(),
             arrived,
+            rows_from: None,
         })
     }
 }

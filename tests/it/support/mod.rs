@@ -58,6 +58,16 @@ pub struct Small {
     _turn: MutexGuard<'static, ()>,
 }
 
+impl Drop for Small {
+    fn drop(&mut self) {
+        // The next one finds it empty, also after a test that failed.
+        for name in files(&self.folder) {
+            let path = self.folder.join(name);
+            drop(fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)));
+        }
+    }
+}
+
 impl std::ops::Deref for Small {
     type Target = Path;
 

@@ -69,7 +69,10 @@ impl Compactor {
             )
             .map_err(fail)?;
         let until = until - until.rem_euclid(HOUR_MS);
-        Ok(Self { connection, from: Millis::MIN, until, step, sealed: Sealed::default() })
+        let from = connection
+            .query_row("select from_at from segment_changes", [], |row| row.get(0))
+            .map_err(fail)?;
+        Ok(Self { connection, from, until, step, sealed: Sealed::default() })
     }
 
     /// Seals the next piece; false when nothing is left. Blocks.
@@ -102,8 +105,9 @@ impl Compactor {
         for _ in 0..TRIES {
             let read = self.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
             let piece = pack(&read, (self.from, self.until), self.step)?;
+            let seen = changes(&read)?;
             drop(read);
-            let Some(piece) = piece else { return Ok(false) };
+            let Some(piece) = piece else { return self.looked(seen) };
             let watch = Stopwatch::start();
             let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if changes(&tx)? == piece.changes {
@@ -123,6 +127,16 @@ impl Compactor {
         Ok(true)
     }
 
+    /// Remembers that nothing is left before `until`, unless something came meanwhile.
+    fn looked(&mut self, seen: i64) -> Result<bool, SealedError> {
+        if self.from < self.until {
+            self.connection
+                .prepare_cached("update segment_changes set from_at = ?1 where count = ?2 and from_at < ?1")?
+                .execute(params![self.until, seen])?;
+        }
+        Ok(false)
+    }
+
     fn done(&mut self, piece: &Piece, watch: &Stopwatch) {
         self.from = piece.first;
         self.sealed.rows += u64::try_from(piece.rows).unwrap_or(0);
@@ -136,9 +150,13 @@ fn changes(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("select count from segment_changes")?.query_row([], |row| row.get(0))
 }
 
-/// Notes that segments have changed.
-pub(in crate::store) fn note_change(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    tx.prepare_cached("update segment_changes set count = count + 1")?.execute([]).map(drop)
+/// Notes that segments have changed, and from which start on there are new rows.
+pub(in crate::store) fn note_change(tx: &Transaction<'_>, rows_from: Option<Millis>) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "update segment_changes set count = count + 1, from_at = min(from_at, coalesce(?1, from_at))",
+    )?
+    .execute([rows_from])
+    .map(drop)
 }
 
 /// Packs the first rows that can be sealed, with the block that they belong into.
@@ -264,7 +282,7 @@ fn write(tx: &Transaction<'_>, piece: &Piece) -> rusqlite::Result<()> {
         "delete from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null",
     )?
     .execute(params![piece.first, piece.last])?;
-    note_change(tx)
+    note_change(tx, None)
 }
 
 fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
@@ -287,7 +305,7 @@ pub(in crate::store) fn expire(tx: &Transaction<'_>, before: Millis, most: u32) 
         rows += usize::try_from(*count).unwrap_or(0);
     }
     if !old.is_empty() {
-        note_change(tx)?;
+        note_change(tx, None)?;
     }
     Ok(rows)
 }
@@ -314,7 +332,7 @@ pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreEr
         if drop_damaged {
             store.write_blocking("remove damaged segments", move |tx| {
                 remove(tx, block_id)?;
-                note_change(tx)
+                note_change(tx, None)
             })?;
         }
     }

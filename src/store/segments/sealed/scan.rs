@@ -63,8 +63,10 @@ impl<'c> Scan<'c> {
         conditions: &'c [Condition],
     ) -> rusqlite::Result<Self> {
         let [least, most] = by.bounds();
+        // No block is longer than an hour: the index tells the first one that can reach into a period of starts.
+        let reaches = if by == By::Start { "first_start > ?1 - 3600000 and" } else { "" };
         let sql = format!(
-            "select block_id from segment_block where {least} < ?2 and {most} >= ?1 order by first_start"
+            "select block_id from segment_block where {reaches} {least} < ?2 and {most} >= ?1 order by first_start"
         );
         let waiting = connection
             .prepare(&sql)?
