@@ -315,9 +315,7 @@ fn stream<'a, W: Write + Send + 'a>(
         // What went wrong with the file itself is why nothing more could be written to it.
         let out = writing.join().map_err(|_| GenerateError::Panicked)?.map_err(GenerateError::Write);
         match (encoded, out) {
-            (Err(GenerateError::Write(error)), out) if error.kind() == io::ErrorKind::BrokenPipe => {
-                Err(out.err().unwrap_or(GenerateError::Write(error)))
-            }
+            (Err(GenerateError::Write(_)), Err(of_file)) => Err(of_file),
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),
             (Ok((Written { rows, clamped, .. }, counts)), Ok(out)) => {
                 Ok((Written { out, rows, clamped }, counts))

@@ -13,7 +13,9 @@ use super::planner::{next_instants, plan, replanned};
 use super::{Core, CoreError};
 use crate::artifacts;
 use crate::chain::chain;
+use crate::clock::Stopwatch;
 use crate::store::definitions::{self, StoredDefinition};
+use crate::store::segments::sealed::HOUR_MS;
 use crate::store::segments::sealed::compact::{Compactor, GENTLE, QUIET};
 use crate::store::{StoreError, access, housekeeping, runs, sources};
 
@@ -140,7 +142,9 @@ async fn retention(core: &Arc<Core>) -> Result<String, String> {
     let files = remove_files(core, now).await?;
     let runs_before = before(now, keep.runs);
     let runs = in_steps(core, move |tx| runs::forget(tx, runs_before, REMOVED_AT_ONCE)).await?;
+    // Whole hours: sealed segments go by the block, and no block crosses an hour, so that all go at once.
     let segments_before = before(now, keep.segments).as_millisecond();
+    let segments_before = segments_before - segments_before.rem_euclid(HOUR_MS);
     let segments =
         in_steps(core, move |tx| housekeeping::expire_segments(tx, segments_before, REMOVED_AT_ONCE)).await?;
     let interactions =
@@ -211,12 +215,16 @@ async fn compaction(core: &Arc<Core>) -> Result<String, String> {
     let (store, until) = (core.store.clone(), core.now().as_millisecond() - QUIET);
     let sealed = tokio::task::spawn_blocking(move || {
         let mut compactor = Compactor::open(&store, until, GENTLE)?;
-        let sealed = compactor.run(SEALING_LIMIT, SEALING_PAUSE)?;
+        let watch = Stopwatch::start();
+        while watch.elapsed() < SEALING_LIMIT && compactor.step()? {
+            std::thread::sleep(SEALING_PAUSE);
+        }
+        let sealed = compactor.sealed();
         compactor.checkpoint()?;
         Ok::<_, StoreError>(sealed)
     });
     let sealed = sealed.await.map_err(|error| error.to_string())?.map_err(|error| chain(&error))?;
-    Ok(format!("{} segments sealed, {} ms at the most", sealed.rows, sealed.longest_ms))
+    Ok(format!("{} segments sealed", sealed.rows))
 }
 
 async fn backup(core: &Arc<Core>) -> Result<String, String> {

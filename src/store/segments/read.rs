@@ -63,12 +63,12 @@ pub fn read(
     query: &SegmentQuery<'_>,
     sink: &mut dyn FnMut(Batch) -> bool,
 ) -> Result<ReadCounts, ReadError> {
-    let sealed = scan::any(connection)?;
-    if sealed && query.is_sorted_by_sql() {
+    if query.is_sorted_by_sql() {
         // What is sorted otherwise than the blocks are is sorted by SQLite, which spills to disk: they are rows for it.
         connection.execute_batch("pragma query_only = off; pragma temp_store = file")?;
     }
     let snapshot = connection.unchecked_transaction()?;
+    let sealed = scan::any(&snapshot)?;
     let own = query.source.map(|source| filters::of_source(&snapshot, source)).transpose()?;
     let mut all = vec![rows(query.rows)];
     all.extend(filters::of_segments(&snapshot, query.filters)?);
@@ -115,7 +115,13 @@ pub fn read(
         Ok(u64::try_from(count).unwrap_or(0))
     };
     if query.limit.is_some() || 0 < query.offset {
-        counts.fit = count(&format!("select count(*) from {from}"))?;
+        // A segment is a row or sealed: what SQLite counts table by table, it need not put together first.
+        let tables: &[&str] =
+            if table == "segment" { &["segment"] } else { &["main.segment", "temp.unsealed"] };
+        counts.fit = 0;
+        for table in tables {
+            counts.fit += count(&format!("select count(*) from {}", source(query, table, &conditions)))?;
+        }
     }
     if query.rows_by == RowsBy::InteractionEnd && ended_only {
         let inside = "s.row_start >= ?1 and s.row_start < ?2 and s.ended_at is null";

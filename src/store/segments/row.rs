@@ -204,7 +204,7 @@ const OWN: [&str; 7] =
     ["row_start", "participant", "queue_entry", "agent_id", "start_at", "end_at", "end_reason"];
 
 /// Every column of a segment in the order in which rows are read.
-static SEGMENT_COLUMNS: LazyLock<String> = LazyLock::new(|| {
+pub(super) static SEGMENT_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     let columns: Vec<&str> = ["record_id"]
         .into_iter()
         .chain(OWN)
@@ -588,14 +588,4 @@ pub(super) fn remove_segment(
     tx.prepare_cached("delete from segment where row_start = ?1 and record_id = ?2 and account_id = ?3")?
         .execute(params![row_start, key, account_id])?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{SEGMENT_COLUMNS, sealed};
-
-    #[test]
-    fn blocks_have_the_columns_in_the_order_of_rows() {
-        assert_eq!(sealed::COLUMNS.join(", "), format!("{}, interaction_key", *SEGMENT_COLUMNS));
-    }
 }

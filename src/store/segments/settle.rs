@@ -226,8 +226,11 @@ impl Chunk<'_> {
             waiting.segments.retain(|own| own.key != segment.key);
             return Ok(());
         }
-        let other = row::load_by_id(self.tx, self.finder, other_id)?;
-        self.settle_one(&other)
+        // Retention may have removed the other one before its segment.
+        match row::load_by_id(self.tx, self.finder, other_id).optional()? {
+            Some(other) => self.settle_one(&other),
+            None => Ok(()),
+        }
     }
 }
 

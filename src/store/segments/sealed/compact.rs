@@ -1,13 +1,10 @@
 //! Closed hours into blocks, a piece at a time: what is packed is read beside the writer, and only writing it and taking
 //! the rows away holds the database.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::block::{Head, Packed, Rows, head};
+use super::block::{Packed, Rows, head};
 use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError};
-use crate::clock::Stopwatch;
 use crate::domain::record::Millis;
 use crate::store::{Store, StoreError};
 
@@ -28,16 +25,18 @@ pub struct Sealed {
     pub rows: u64,
     /// Transactions.
     pub steps: u64,
-    /// The longest of them, in milliseconds.
-    pub longest_ms: u64,
 }
 
 /// Seals segments, through a connection of its own.
 #[derive(Debug)]
 pub struct Compactor {
     connection: Connection,
-    /// Behind which hours nothing is left to do.
+    /// Before which start nothing is left to do.
     from: Millis,
+    /// The state of the segments that this is true of.
+    known: i64,
+    /// Damage that was met, and passed by: it must not keep later hours from being sealed.
+    damaged: Option<SealedError>,
     /// Hours that begin from here on stay rows.
     until: Millis,
     /// Rows that one transaction takes away.
@@ -69,10 +68,8 @@ impl Compactor {
             )
             .map_err(fail)?;
         let until = until - until.rem_euclid(HOUR_MS);
-        let from = connection
-            .query_row("select from_at from segment_changes", [], |row| row.get(0))
-            .map_err(fail)?;
-        Ok(Self { connection, from, until, step, sealed: Sealed::default() })
+        let (known, from) = left(&connection).map_err(fail)?;
+        Ok(Self { connection, from, known, damaged: None, until, step, sealed: Sealed::default() })
     }
 
     /// Seals the next piece; false when nothing is left. Blocks.
@@ -86,15 +83,6 @@ impl Compactor {
         self.sealed
     }
 
-    /// Seals what is closed for as long as that, with a pause after each piece. Blocks.
-    pub fn run(&mut self, limit: Duration, pause: Duration) -> Result<Sealed, StoreError> {
-        let watch = Stopwatch::start();
-        while watch.elapsed() < limit && self.step()? {
-            std::thread::sleep(pause);
-        }
-        Ok(self.sealed)
-    }
-
     /// Copies the write-ahead log back as far as readers allow.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         let checkpoint = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
@@ -104,46 +92,85 @@ impl Compactor {
     fn piece(&mut self) -> Result<bool, SealedError> {
         for _ in 0..TRIES {
             let read = self.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            let piece = pack(&read, (self.from, self.until), self.step)?;
-            let seen = changes(&read)?;
+            let (seen, from) = left(&read)?;
+            if seen != self.known && self.damaged.is_none() {
+                // Somebody wrote meanwhile, perhaps before what was looked at.
+                self.from = from;
+            }
+            self.known = seen;
+            let packed = pack(&read, (self.from, self.until), self.step);
             drop(read);
-            let Some(piece) = piece else { return self.looked(seen) };
-            let watch = Stopwatch::start();
+            let piece = match packed {
+                Err(damage @ SealedError::Damaged { .. }) => return self.pass_by(damage),
+                packed => packed?,
+            };
+            let Some(piece) = piece else { return self.looked() };
             let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if changes(&tx)? == piece.changes {
                 write(&tx, &piece)?;
                 tx.commit()?;
-                self.done(&piece, &watch);
+                self.done(&piece);
                 return Ok(true);
             }
         }
         // Whoever changes segments all the time waits once.
-        let watch = Stopwatch::start();
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Some(piece) = pack(&tx, (self.from, self.until), self.step)? else { return Ok(false) };
         write(&tx, &piece)?;
         tx.commit()?;
-        self.done(&piece, &watch);
+        self.done(&piece);
         Ok(true)
     }
 
-    /// Remembers that nothing is left before `until`, unless something came meanwhile.
-    fn looked(&mut self, seen: i64) -> Result<bool, SealedError> {
-        if self.from < self.until {
-            self.connection
-                .prepare_cached("update segment_changes set from_at = ?1 where count = ?2 and from_at < ?1")?
-                .execute(params![self.until, seen])?;
+    /// Remembers that nothing is left before `until`, unless something came meanwhile; tells of damage at the end.
+    fn looked(&mut self) -> Result<bool, SealedError> {
+        if let Some(damage) = self.damaged.take() {
+            return Err(damage);
         }
+        self.connection
+            .prepare_cached("update segment_changes set from_at = ?1 where count = ?2 and from_at < ?1")?
+            .execute(params![self.until, self.known])?;
         Ok(false)
     }
 
-    fn done(&mut self, piece: &Piece, watch: &Stopwatch) {
+    /// Goes on behind the hour of a damaged block.
+    fn pass_by(&mut self, damage: SealedError) -> Result<bool, SealedError> {
+        let first = first_row(&self.connection, self.from, self.until)?;
+        self.damaged.get_or_insert(damage);
+        match first {
+            Some(first) => {
+                self.from = first - first.rem_euclid(HOUR_MS) + HOUR_MS;
+                Ok(true)
+            }
+            None => self.looked(),
+        }
+    }
+
+    fn done(&mut self, piece: &Piece) {
         self.from = piece.first;
+        // What was written just now changed nothing for what is left.
+        self.known = piece.changes + 1;
         self.sealed.rows += u64::try_from(piece.rows).unwrap_or(0);
         self.sealed.steps += 1;
-        let took = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.sealed.longest_ms = self.sealed.longest_ms.max(took);
     }
+}
+
+/// The state of the segments, and the least start that is left to look at.
+fn left(connection: &Connection) -> rusqlite::Result<(i64, Millis)> {
+    connection
+        .prepare_cached("select count, from_at from segment_changes")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The start of the first row that can be sealed.
+fn first_row(connection: &Connection, from: Millis, until: Millis) -> rusqlite::Result<Option<Millis>> {
+    connection
+        .prepare_cached(
+            "select row_start from segment where row_start >= ?1 and row_start < ?2 and agent_session_key is null
+             order by row_start limit 1",
+        )?
+        .query_row(params![from, until], |row| row.get(0))
+        .optional()
 }
 
 fn changes(connection: &Connection) -> rusqlite::Result<i64> {
@@ -165,23 +192,17 @@ fn pack(
     (from, until): (Millis, Millis),
     step: usize,
 ) -> Result<Option<Piece>, SealedError> {
-    let first: Option<Millis> = connection
-        .prepare_cached(
-            "select row_start from segment where row_start >= ?1 and row_start < ?2 and agent_session_key is null
-             order by row_start limit 1",
-        )?
-        .query_row(params![from, until], |row| row.get(0))
-        .optional()?;
+    let first = first_row(connection, from, until)?;
     let Some(first) = first else { return Ok(None) };
     let hour = first - first.rem_euclid(HOUR_MS);
     let Some((last, rows)) = reach(connection, first, hour + HOUR_MS, step)? else { return Ok(None) };
     // Of blocks that the rows lie between or in, the first one; rows from the next one on come later.
     let meets: Option<(i64, Millis)> = connection
         .prepare_cached(
-            "select block_id, last_start from segment_block where first_start <= ?2 and last_start >= ?1
-             order by first_start limit 1",
+            "select block_id, last_start from segment_block
+             where first_start >= ?3 and first_start <= ?2 and last_start >= ?1 order by first_start limit 1",
         )?
-        .query_row(params![first, last], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![first, last, hour], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let before = || -> rusqlite::Result<Option<i64>> {
         connection
@@ -294,7 +315,8 @@ fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
 /// Removes the blocks that end before an instant, up to so many; returns the rows that they had.
 pub(in crate::store) fn expire(tx: &Transaction<'_>, before: Millis, most: u32) -> rusqlite::Result<usize> {
     let mut statement = tx.prepare_cached(
-        "select block_id, rows from segment_block where last_start < ?1 order by first_start limit ?2",
+        "select block_id, rows from segment_block where first_start < ?1 and last_start < ?1
+         order by first_start limit ?2",
     )?;
     let old: Vec<(i64, i64)> = statement
         .query_map(params![before, most], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -312,14 +334,15 @@ pub(in crate::store) fn expire(tx: &Transaction<'_>, before: Millis, most: u32) 
 
 /// Looks at every block; the ones that are damaged are named, and removed where that is asked for. Blocks.
 pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreError> {
-    let heads = store.read_blocking("read the sealed segments", |connection| {
-        let sql = format!("select {} from segment_block order by first_start", Head::COLUMNS);
-        connection.prepare(&sql)?.query_map([], Head::of)?.collect::<rusqlite::Result<Vec<_>>>()
+    let ids: Vec<i64> = store.read_blocking("read the sealed segments", |connection| {
+        let mut statement = connection.prepare("select block_id from segment_block order by first_start")?;
+        statement.query_map([], |row| row.get(0))?.collect()
     })?;
     let mut damaged = Vec::new();
-    for head in heads {
-        let block_id = head.block_id;
+    for block_id in ids {
         let looked = store.read_blocking("look at sealed segments", |connection| {
+            // Compaction may have replaced it meanwhile.
+            let Some(head) = head(connection, block_id)? else { return Ok(None) };
             let looked = head.open(connection).and_then(|block| Rows::new().push_block(&block));
             match looked {
                 Ok(()) => Ok(None),
@@ -331,10 +354,32 @@ pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreEr
         damaged.push(words);
         if drop_damaged {
             store.write_blocking("remove damaged segments", move |tx| {
+                uncover(tx, block_id)?;
                 remove(tx, block_id)?;
                 note_change(tx, None)
             })?;
         }
     }
     Ok(damaged)
+}
+
+/// Takes the span of a block out of what is declared whole: a report over it must not look complete.
+fn uncover(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
+    let (from, to): (Millis, Millis) = tx.query_row(
+        "select first_start, last_start + 1 from segment_block where block_id = ?1",
+        [block_id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    tx.execute(
+        "insert into coverage (account_id, from_at, to_at)
+         select account_id, ?2, to_at from coverage where from_at < ?1 and to_at > ?2",
+        [from, to],
+    )?;
+    tx.execute("delete from coverage where from_at >= ?1 and to_at <= ?2", [from, to])?;
+    tx.execute("update coverage set to_at = ?1 where from_at < ?1 and to_at > ?1", [from])?;
+    tx.execute(
+        "update coverage set from_at = ?2 where from_at >= ?1 and from_at < ?2 and to_at > ?2",
+        [from, to],
+    )?;
+    Ok(())
 }

@@ -4,9 +4,9 @@
 //! sealed one gone and a row of the new one, in one transaction; the next compaction takes both into a new block. So no
 //! reader compares versions, and a snapshot has each segment once.
 //!
-//! Layout, format {FORMAT}: up to [`BLOCK_ROWS`] rows in report order (`row_start`, `record_id`, `account_id`), cut where
-//! `row_start` changes and at each hour, so that blocks never overlap. `directory` has an entry of [`column::ENTRY`] bytes
-//! for each column that is not absent in all rows: its number in [`COLUMNS`], coding, place in `data`, least and greatest
+//! Layout, format 1: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where
+//! `row_start` changes and at each hour, so that blocks never overlap. `directory` has an entry of 37 bytes
+//! for each column that is not absent in all rows: its number in `COLUMNS`, coding, place in `data`, least and greatest
 //! number, and the CRC-32 of its bytes. `keys` has the CRC-32 of each row's account and id, for look-ups by id. All numbers
 //! are little-endian.
 //!
@@ -25,7 +25,7 @@ pub(super) const FORMAT: i64 = 1;
 const BLOCK_ROWS: usize = 8_192;
 
 /// No block reaches over the end of an hour.
-const HOUR_MS: i64 = 3_600_000;
+pub const HOUR_MS: i64 = 3_600_000;
 
 /// The columns of a segment. Their places are written into blocks: they never change, new ones come last.
 pub(super) const COLUMNS: [&str; 82] = [
@@ -166,5 +166,16 @@ impl From<SealedError> for rusqlite::Error {
                 Self::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(damaged))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::COLUMNS;
+    use crate::store::segments::row::SEGMENT_COLUMNS;
+
+    #[test]
+    fn blocks_have_the_columns_in_the_order_of_rows() {
+        assert_eq!(COLUMNS.join(", "), format!("{}, interaction_key", *SEGMENT_COLUMNS));
     }
 }

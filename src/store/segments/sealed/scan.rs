@@ -64,9 +64,11 @@ impl<'c> Scan<'c> {
     ) -> rusqlite::Result<Self> {
         let [least, most] = by.bounds();
         // No block is longer than an hour: the index tells the first one that can reach into a period of starts.
+        // Sorted behind the look-up of other bounds: else SQLite would walk through all blocks in order.
+        let order = if by == By::Start { "first_start" } else { "+first_start" };
         let reaches = if by == By::Start { "first_start > ?1 - 3600000 and" } else { "" };
         let sql = format!(
-            "select block_id from segment_block where {reaches} {least} < ?2 and {most} >= ?1 order by first_start"
+            "select block_id from segment_block where {reaches} {least} < ?2 and {most} >= ?1 order by {order}"
         );
         let waiting = connection
             .prepare(&sql)?
