@@ -59,7 +59,7 @@ def offset(ms, unit):
     return f"(CASE WHEN {ms} < {CHANGE} THEN {-14400 * unit} ELSE {-18000 * unit} END)"
 
 
-def raw(quote="'"):
+def raw():
     kinds = ",".join(f"'{column}':'{'BIGINT' if column in NUMBERS else 'VARCHAR'}'" for column in COLUMNS)
     return f"read_csv('raw.csv', header=true, auto_detect=false, delim=',', quote='\"', escape='\"', columns={{{kinds}}})"
 
