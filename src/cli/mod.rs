@@ -223,7 +223,7 @@ enum Command {
     Import(import::ImportArguments),
     /// Seal the segments of closed hours into column blocks now; the daemon does it by itself.
     #[command(
-        after_help = "Examples:\n  legwork compact\n  legwork compact --check\n\nReports over sealed hours are several times faster, and take a fraction of the space."
+        after_help = "Examples:\n  legwork compact\n  legwork compact --check\n\nAn hour is sealed two hours after its end; with --now as soon as it has ended."
     )]
     Compact(compact::CompactArguments),
     /// List the vendors of the config: how far each is collected, its last failure, login and what is left of its budget.

@@ -1,7 +1,7 @@
 """The detail report in other engines, each run a process of its own with two threads.
 
   peers.py ingest STORE            STORE: parquet duckdb chdb; reads raw.csv in the current folder
-  peers.py run ENGINE REPORT OUT   ENGINE: duckdb polars chdb datafusion pandas; REPORT: one-day some-queues everything
+  peers.py run ENGINE REPORT OUT   ENGINE: duckdb polars chdb datafusion; REPORT: one-day some-queues everything
   peers.py same OUT OURS           whether two files say the same, quotes and line ends aside
 
 `run` prints `own SECONDS`: its own clock, after the start of the interpreter and its imports."""
@@ -151,24 +151,6 @@ def run_chdb(report, out):
     opened.query(statement(report, "s.segment", instant, duration) + f" INTO OUTFILE '{out}' TRUNCATE FORMAT CSVWithNames "
                  "SETTINGS max_threads=2, format_csv_null_representation='', output_format_csv_crlf_end_of_line=1")
     opened.close()
-    return begun
-
-
-def run_pandas(report, out):
-    import pandas as pd
-    begun = time.perf_counter()
-    low, high = DAY if report == "one-day" else ALL
-    filters = [("row_start", ">=", low), ("row_start", "<", high)]
-    if report != "everything":
-        filters.append(("queue_name", "in", QUEUES))
-    frame = pd.read_parquet("segments.parquet", filters=filters, dtype_backend="pyarrow").sort_values(["row_start", "id"])
-
-    def cell(column, kind):
-        value = frame[column]
-        if kind == "instant":
-            return pd.to_datetime(value.astype("Int64"), unit="ms", utc=True).dt.tz_convert("America/New_York").dt.strftime(FORMAT)
-        return pd.to_datetime(value.astype("Int64"), unit="ms").dt.strftime("%H:%M:%S") if kind == "duration" else value
-    pd.DataFrame({header: cell(column, kind) for header, column, kind in REPORT}).to_csv(out, index=False)
     return begun
 
 

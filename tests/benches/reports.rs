@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench reports -- [SEGMENTS] [PYTHON]` (5,000,000 unless said) makes a contact centre of 30 days, puts it
 //! into Legwork and into each peer, and runs the same reports in pairs A B A B: one local day of 20 queues, 30 days of 20
-//! queues, 30 days of all. PYTHON is an interpreter with duckdb, polars, chdb, datafusion and pandas; without it only
+//! queues, 30 days of all. PYTHON is an interpreter with duckdb, polars, chdb and datafusion; without it only
 //! Legwork runs. All outputs are compared after normalising quotes and line ends. `dd` writes the same bytes as the yardstick
 //! of the disk. Figures are medians: wall seconds, CPU seconds (user + sys), peak heap (the highest `RssAnon`, sampled every
 //! 2 ms). Every output is left to the page cache but Legwork's, which is synced and has its SHA-256.
@@ -16,17 +16,19 @@
     clippy::cast_sign_loss,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
-    unreachable_pub,
     reason = "a benchmark that cannot go on ends"
 )]
 
 #[path = "shared/feed.rs"]
 mod feed;
+#[path = "shared/measured.rs"]
+mod measured;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+
+use measured::{Measured, legwork, measure};
 
 const QUEUES: [&str; 20] = [
     "Sales_Queue_US",
@@ -51,45 +53,6 @@ const QUEUES: [&str; 20] = [
     "Support_Queue_JP",
 ];
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Measured {
-    wall: f64,
-    cpu: f64,
-    heap_mib: f64,
-    /// The peer's own clock after its start.
-    own: f64,
-}
-
-fn cpu_of_children() -> f64 {
-    // Fields 16 and 17 of /proc/self/stat: time of children that were waited for, in ticks of 10 ms.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    (fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap()) / 100.0
-}
-
-fn measure(command: &mut Command) -> Measured {
-    // What others left to the page cache is not this one's to wait for.
-    assert!(Command::new("sync").status().unwrap().success());
-    let before = cpu_of_children();
-    let begun = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut heap = 0.0_f64;
-    while child.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<f64>().ok());
-        heap = heap.max(kib.unwrap_or(0.0) / 1024.0);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let wall = begun.elapsed().as_secs_f64();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let own = said.lines().find_map(|line| line.strip_prefix("own ")).and_then(|text| text.parse().ok());
-    Measured { wall, cpu: cpu_of_children() - before, heap_mib: heap, own: own.unwrap_or(wall) }
-}
-
 fn median(mut all: Vec<Measured>) -> Measured {
     let middle = |values: &mut Vec<f64>| {
         values.sort_by(f64::total_cmp);
@@ -99,12 +62,6 @@ fn median(mut all: Vec<Measured>) -> Measured {
     let (wall, cpu, own) = (of(|m| m.wall), of(|m| m.cpu), of(|m| m.own));
     all.sort_by(|a, b| a.heap_mib.total_cmp(&b.heap_mib));
     Measured { wall, cpu, own, heap_mib: all.last().unwrap().heap_mib }
-}
-
-fn legwork(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_legwork"));
-    command.arg("--config").arg(folder.join("legwork.toml")).args(arguments);
-    command
 }
 
 fn newest(folder: &Path) -> PathBuf {

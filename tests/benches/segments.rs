@@ -3,7 +3,7 @@
 //! `cargo bench --bench segments -- [SEGMENTS]` (500,000 unless said) makes a contact centre of 30 days with messages and
 //! login sessions, imports it, runs every report over all of it, the detail report in every format, and starts the daemon
 //! on it. Each line is one process: wall seconds, CPU seconds (user + sys), peak heap (the highest `RssAnon`, sampled every
-//! 10 ms). Other engines stand beside Legwork in the bench `reports`.
+//! 2 ms). Other engines stand beside Legwork in the bench `reports`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -14,41 +14,15 @@
     reason = "a benchmark that cannot go on ends"
 )]
 
+#[path = "shared/measured.rs"]
+mod measured;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Instant;
 
-struct Measured {
-    wall: f64,
-    cpu: f64,
-    heap_mib: f64,
-}
-
-fn cpu_of_children() -> f64 {
-    // Fields 16 and 17 of /proc/self/stat: time of children that were waited for, in ticks of 10 ms.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    (fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap()) / 100.0
-}
-
-fn measure(mut command: Command) -> Measured {
-    let before = cpu_of_children();
-    let begun = Instant::now();
-    let mut child = command.spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut heap = 0.0_f64;
-    while child.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<f64>().ok());
-        heap = heap.max(kib.unwrap_or(0.0) / 1024.0);
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let wall = begun.elapsed().as_secs_f64();
-    assert!(child.wait().unwrap().success());
-    Measured { wall, cpu: cpu_of_children() - before, heap_mib: heap }
-}
+use measured::{Measured, legwork, measure};
 
 fn report(what: &str, rows: u64, measured: &Measured) {
     println!(
@@ -58,13 +32,6 @@ fn report(what: &str, rows: u64, measured: &Measured) {
         rows as f64 / measured.wall,
         measured.heap_mib
     );
-}
-
-fn legwork(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_legwork"));
-    command.arg("--config").arg(folder.join("legwork.toml")).args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    command
 }
 
 /// Milliseconds until the daemon says READY, by the socket that systemd would listen on.
@@ -94,7 +61,7 @@ fn all_reports(folder: &Path, segments: u64) {
     let export = legwork(folder, &["demo", "--days", "30", "--segments", &count, "--export", &feed]).status();
     assert!(export.unwrap().success());
     let lines = fs::read(&feed).unwrap().split(|byte| *byte == b'\n').count() as u64;
-    report("import, NDJSON (lines)", lines, &measure(legwork(folder, &["import", &feed])));
+    report("import, NDJSON (lines)", lines, &measure(&mut legwork(folder, &["import", &feed])));
     let details = "interaction-details-by-segment";
     let mut jobs: Vec<(&str, &str)> =
         legwork::reports::CATALOGUE.iter().map(|report| (report.name, "csv")).collect();
@@ -110,7 +77,7 @@ fn all_reports(folder: &Path, segments: u64) {
     }
     assert!(legwork(folder, &["apply"]).status().unwrap().success());
     for (name, format) in &jobs {
-        let measured = measure(legwork(folder, &["run", &format!("{name}-{format}"), "--no-send"]));
+        let measured = measure(&mut legwork(folder, &["run", &format!("{name}-{format}"), "--no-send"]));
         let text =
             legwork(folder, &["-o", "json", "runs", "-n", "1"]).stdout(Stdio::piped()).output().unwrap();
         let runs: serde_json::Value = serde_json::from_slice(&text.stdout).unwrap();

@@ -142,7 +142,7 @@ fn in_whatever_order_segments_come_change_and_are_sealed_reports_say_what_is_kno
                 }
             }
             let to = DAY_MS + 6 * HOUR_MS;
-            let seed = format!("LEGWORK_TEST_ROUNDS, round {round}, step {step}");
+            let seed = format!("round {round}, step {step}");
             assert_eq!(
                 reported(&store, &legwork, kept_from, to, ""),
                 expected(&model, kept_from, to, None),

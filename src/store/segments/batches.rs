@@ -90,18 +90,17 @@ impl<'c> Reading<'c> {
 
     /// Adds rows of a block, a column at a time.
     pub(super) fn push_sealed(&mut self, block: &Block, rows: &[usize]) -> Result<(), SealedError> {
-        let column = |name| sealed::place(name).unwrap_or(usize::MAX);
         let mut agents = Vec::new();
         if self.agents {
             let (participants, ids) =
-                (block.numbers(column("participant"))?, block.numbers(column("agent_id"))?);
+                (block.numbers(sealed::at::PARTICIPANT)?, block.numbers(sealed::at::AGENT)?);
             for row in rows {
                 let bot = participants.get(*row) == Some(&3);
                 agents.push(self.codes.agent(&mut self.batch, known(ids, *row), bot)?);
             }
         }
         for (place, field) in self.fields.iter().enumerate() {
-            let at = fields::column_of(*field).map_or(usize::MAX, column);
+            let at = fields::column_of(*field).and_then(sealed::place).unwrap_or(usize::MAX);
             match field.kind() {
                 FieldKind::Text => {
                     let Some(Data::Text(texts)) = self.batch.column_mut(place) else { continue };
@@ -154,7 +153,7 @@ impl<'c> Reading<'c> {
             return Ok(());
         }
         if field == Field::TransferredInBy {
-            let by_agents = block.numbers(sealed::place("in_by_agent").unwrap_or(usize::MAX))?;
+            let by_agents = block.numbers(sealed::at::IN_BY_AGENT)?;
             for row in rows {
                 out.push(match known(by_agents, *row) {
                     Some(agent_id) => codes.agent_term(batch, agent_id)?,

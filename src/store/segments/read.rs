@@ -190,7 +190,7 @@ impl Passing<'_, '_> {
         while let Some((block, mut wanted)) = self.blocks.as_mut().map(Scan::next).transpose()?.flatten() {
             if self.ended_only {
                 let all = wanted.len();
-                let ended = block.numbers(sealed::place("ended_at").unwrap_or(usize::MAX))?;
+                let ended = block.numbers(sealed::at::ENDED)?;
                 wanted.retain(|row| crate::domain::batch::known(ended, *row).is_some());
                 self.counts.left_out += u64::try_from(all - wanted.len()).unwrap_or(0);
             }
@@ -270,15 +270,15 @@ impl Passing<'_, '_> {
 /// How many of a block's rows come before a row.
 fn before(block: &Block, rows: &[usize], row: &Row<'_>) -> Result<usize, ReadError> {
     let start: Millis = row.get(ROW_START)?;
-    let starts = block.numbers(sealed::place("row_start").unwrap_or(usize::MAX))?;
+    let starts = block.numbers(sealed::at::ROW_START)?;
     if rows.last().is_some_and(|last| starts.get(*last).is_some_and(|at| *at < start)) {
         return Ok(rows.len());
     }
     let own = (start, row.get_ref(ROW_START + 1)?.as_str().unwrap_or_default(), row.get::<_, i64>(ACCOUNT)?);
     let mut run = 0;
     for at in rows {
-        let key = block.text(sealed::place("record_id").unwrap_or(usize::MAX), *at)?.unwrap_or_default();
-        let account = block.number(sealed::place("account_id").unwrap_or(usize::MAX), *at)?;
+        let key = block.text(sealed::at::RECORD_ID, *at)?.unwrap_or_default();
+        let account = block.number(sealed::at::ACCOUNT, *at)?;
         if own <= (starts.get(*at).copied().unwrap_or(Millis::MIN), key, account.unwrap_or(0)) {
             break;
         }

@@ -89,7 +89,7 @@ fn instant(ms: Option<i64>) -> String {
 }
 
 /// Writes a feed of so many segments as CSV, in the flat form: each line has what is known of its conversation.
-pub fn write(path: &Path, segments: u64) {
+pub(crate) fn write(path: &Path, segments: u64) {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
     writeln!(out, "{HEADER}").unwrap();
     let mut dice = Dice(20_261_015);

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::column::{ENTRY, Entry, Texts, of_numbers, of_texts};
-use super::{COLUMNS, FORMAT, SealedError, is_text, place};
+use super::{COLUMNS, FORMAT, SealedError, at, is_text};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
@@ -236,10 +236,9 @@ impl Rows {
 
     /// The rows in report order, by their places here.
     pub(super) fn ordered(&self) -> Vec<usize> {
-        let (start, account) = (place("row_start").unwrap_or(0), place("account_id").unwrap_or(0));
         let mut rows: Vec<usize> = (0..self.count).collect();
         rows.sort_by(|a, b| {
-            let of = |row: usize| (self.number(start, row), self.key(row), self.number(account, row));
+            let of = |row: usize| (self.start(row), self.key(row), self.number(at::ACCOUNT, row));
             of(*a).cmp(&of(*b))
         });
         rows
@@ -247,7 +246,7 @@ impl Rows {
 
     /// A row's start.
     pub(super) fn start(&self, row: usize) -> Millis {
-        self.number(place("row_start").unwrap_or(0), row)
+        self.number(at::ROW_START, row)
     }
 
     /// Packs some of the rows, in this order.
@@ -268,24 +267,21 @@ impl Rows {
             stored.entry.write(&mut directory);
             data.append(&mut stored.bytes);
         }
-        let column = |name| place(name).unwrap_or(0);
-        let (end, outcome, ended, account) =
-            (column("end_at"), column("outcome"), column("ended_at"), column("account_id"));
         let bounds = |values: &mut dyn Iterator<Item = i64>| {
             values.filter(|value| *value != NONE).fold(None, |bounds: Option<(i64, i64)>, value| {
                 Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
             })
         };
-        let closed = rows.iter().filter(|row| self.number(outcome, **row) != NONE);
+        let closed = rows.iter().filter(|row| self.number(at::OUTCOME, **row) != NONE);
         Packed {
             first_start: rows.first().map_or(0, |row| self.start(*row)),
             last_start: rows.last().map_or(0, |row| self.start(*row)),
             rows: rows.len(),
-            closed: bounds(&mut closed.map(|row| self.number(end, *row))),
-            ended: bounds(&mut rows.iter().map(|row| self.number(ended, *row))),
+            closed: bounds(&mut closed.map(|row| self.number(at::END, *row))),
+            ended: bounds(&mut rows.iter().map(|row| self.number(at::ENDED, *row))),
             keys: rows
                 .iter()
-                .flat_map(|row| key_hash(self.number(account, *row), self.key(*row)).to_le_bytes())
+                .flat_map(|row| key_hash(self.number(at::ACCOUNT, *row), self.key(*row)).to_le_bytes())
                 .collect(),
             directory,
             data,

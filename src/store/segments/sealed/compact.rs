@@ -106,7 +106,7 @@ impl Compactor {
             };
             let Some(piece) = piece else { return self.looked() };
             let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            if changes(&tx)? == piece.changes {
+            if left(&tx)?.0 == piece.changes {
                 write(&tx, &piece)?;
                 tx.commit()?;
                 self.done(&piece);
@@ -173,10 +173,6 @@ fn first_row(connection: &Connection, from: Millis, until: Millis) -> rusqlite::
         .optional()
 }
 
-fn changes(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.prepare_cached("select count from segment_changes")?.query_row([], |row| row.get(0))
-}
-
 /// Notes that segments have changed, and from which start on there are new rows.
 pub(in crate::store) fn note_change(tx: &Transaction<'_>, rows_from: Option<Millis>) -> rusqlite::Result<()> {
     tx.prepare_cached(
@@ -241,7 +237,7 @@ fn pack(
     }
     let rows = all.count - sealed;
     let blocks = cut(&all).iter().map(|rows| all.pack(rows)).collect();
-    Ok(Some(Piece { changes: changes(connection)?, replaces, blocks, first, last, rows }))
+    Ok(Some(Piece { changes: left(connection)?.0, replaces, blocks, first, last, rows }))
 }
 
 /// The last instant of what one step takes, and how many rows that are: all that begin in one millisecond stay together.

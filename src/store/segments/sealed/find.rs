@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::block::{Block, Head, head, key_hash};
-use super::{SealedError, place};
+use super::{SealedError, at};
 use crate::domain::record::Millis;
 
 /// Blocks that stay unpacked: records come in the order of time, more or less.
@@ -29,17 +29,17 @@ pub(in crate::store::segments) struct Found {
 impl Found {
     /// Whose it is.
     pub(in crate::store::segments) fn interaction_id(&self) -> Result<Option<i64>, SealedError> {
-        self.number(column("interaction_id"))
+        self.number(at::INTERACTION)
     }
 
     /// When it begins.
     pub(in crate::store::segments) fn row_start(&self) -> Result<Option<Millis>, SealedError> {
-        self.number(column("row_start"))
+        self.number(at::ROW_START)
     }
 
     /// Its version.
     pub(in crate::store::segments) fn version(&self) -> Result<Option<Millis>, SealedError> {
-        self.number(column("version"))
+        self.number(at::VERSION)
     }
 
     /// A number of it.
@@ -91,14 +91,14 @@ impl Finder {
             .optional()?;
         let Some((block_id, _)) = block.filter(|(_, last)| row_start <= *last) else { return Ok(None) };
         let block = self.block(tx, block_id)?;
-        let starts = block.numbers(column("row_start"))?;
+        let starts = block.numbers(at::ROW_START)?;
         let from = starts.partition_point(|start| *start < row_start);
         for (row, start) in starts.iter().enumerate().skip(from) {
             if *start != row_start {
                 break;
             }
-            if block.text(column("record_id"), row)? == Some(record_id)
-                && block.number(column("account_id"), row)? == Some(account_id)
+            if block.text(at::RECORD_ID, row)? == Some(record_id)
+                && block.number(at::ACCOUNT, row)? == Some(account_id)
             {
                 return there(tx, SealedAt { block_id, row }, &block);
             }
@@ -126,8 +126,8 @@ impl Finder {
             }
             let block = self.block(tx, block_id)?;
             for row in 0..block.rows() {
-                if block.text(column("record_id"), row)? == Some(record_id)
-                    && block.number(column("account_id"), row)? == Some(account_id)
+                if block.text(at::RECORD_ID, row)? == Some(record_id)
+                    && block.number(at::ACCOUNT, row)? == Some(account_id)
                     && let Some(found) = there(tx, SealedAt { block_id, row }, &block)?
                 {
                     return Ok(Some(found));
@@ -151,10 +151,6 @@ impl Finder {
         self.blocks.truncate(BLOCKS_KEPT);
         Ok(block)
     }
-}
-
-fn column(name: &str) -> usize {
-    place(name).unwrap_or(usize::MAX)
 }
 
 /// The segment, if it has not gone: an unpacked block may be older than that.

@@ -133,8 +133,55 @@ pub(super) fn place(column: &str) -> Option<usize> {
     COLUMNS.iter().position(|known| *known == column)
 }
 
+/// Whether each of them is a text: asked of every cell.
+const IS_TEXT: [bool; COLUMNS.len()] = {
+    let mut texts = [false; COLUMNS.len()];
+    let mut at = 0;
+    #[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
+    while at < TEXTS.len() {
+        texts[known(TEXTS[at])] = true;
+        at += 1;
+    }
+    texts
+};
+
 fn is_text(place: usize) -> bool {
-    COLUMNS.get(place).is_some_and(|column| TEXTS.contains(column))
+    IS_TEXT.get(place) == Some(&true)
+}
+
+/// The place of a column that is there; a name that is none does not compile.
+#[expect(clippy::indexing_slicing, clippy::panic, reason = "checked when it is compiled")]
+const fn known(column: &str) -> usize {
+    let mut place = 0;
+    while place < COLUMNS.len() {
+        let (one, other) = (COLUMNS[place].as_bytes(), column.as_bytes());
+        let mut at = 0;
+        while at < one.len() && at < other.len() && one[at] == other[at] {
+            at += 1;
+        }
+        if at == one.len() && at == other.len() {
+            return place;
+        }
+        place += 1;
+    }
+    panic!("no such column");
+}
+
+/// Places of the columns that the tier itself looks at.
+pub(super) mod at {
+    use super::known;
+
+    pub(in crate::store::segments) const RECORD_ID: usize = known("record_id");
+    pub(in crate::store::segments) const ROW_START: usize = known("row_start");
+    pub(in crate::store::segments) const ACCOUNT: usize = known("account_id");
+    pub(in crate::store::segments) const INTERACTION: usize = known("interaction_id");
+    pub(in crate::store::segments) const VERSION: usize = known("version");
+    pub(in crate::store::segments) const PARTICIPANT: usize = known("participant");
+    pub(in crate::store::segments) const AGENT: usize = known("agent_id");
+    pub(in crate::store::segments) const IN_BY_AGENT: usize = known("in_by_agent");
+    pub(in crate::store::segments) const END: usize = known("end_at");
+    pub(in crate::store::segments) const ENDED: usize = known("ended_at");
+    pub(in crate::store::segments) const OUTCOME: usize = known("outcome");
 }
 
 /// Why sealed segments cannot be had.
