@@ -7,14 +7,12 @@ use clap::Subcommand;
 use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
-use crate::domain::access::Role;
+use crate::domain::access::{Role, check_password, check_user_name};
 use crate::store::access::{self, ApiToken, Audited};
 use crate::web;
 
 /// The name of whoever works at the shell, in the audit.
 const SHELL: &str = "shell";
-/// A shorter password is no secret.
-const PASSWORD_MIN: usize = 12;
 
 /// What `user` does.
 #[derive(Debug, Subcommand)]
@@ -74,10 +72,9 @@ pub(super) fn user(context: &Context, command: &UserCommand) -> anyhow::Result<E
     let now = context.now();
     match command {
         UserCommand::Add { name, role, by_proxy } => {
-            check_name(name)?;
-            // A hash that no password has: only the proxy opens.
+            check_user_name(name).map_err(|error| told(Exit::Wrong, error))?;
             let hash = if *by_proxy {
-                "!".to_owned()
+                access::NO_PASSWORD.to_owned()
             } else {
                 web::password_hash(&password()?).map_err(|error| told(Exit::Failed, error))?
             };
@@ -131,7 +128,7 @@ pub(super) fn token(context: &Context, command: &TokenCommand) -> anyhow::Result
     let now = context.now();
     match command {
         TokenCommand::Add { name, role, account } => {
-            check_name(name)?;
+            check_user_name(name).map_err(|error| told(Exit::Wrong, error))?;
             let (value, digest) = web::new_token()?;
             let token = ApiToken {
                 name: name.clone(),
@@ -193,15 +190,6 @@ fn line(now: jiff::Timestamp, action: &str, subject: &str, detail: Option<String
     Audited { at: now, who: SHELL.to_owned(), action: action.to_owned(), subject: subject.to_owned(), detail }
 }
 
-fn check_name(name: &str) -> anyhow::Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-    if name.is_empty() || 100 < name.len() || !name.chars().all(plain) {
-        let help = format!("the name `{name}` is none; use letters, digits, `-`, `_`, `.` and `@`");
-        return Err(told(Exit::Wrong, help));
-    }
-    Ok(())
-}
-
 /// The first line of standard input: a password as an argument would stand in the process list.
 fn password() -> anyhow::Result<String> {
     let input = std::io::stdin();
@@ -211,8 +199,6 @@ fn password() -> anyhow::Result<String> {
     let mut line = String::new();
     input.lock().read_line(&mut line)?;
     let password = line.trim_end_matches(['\r', '\n']);
-    if password.chars().count() < PASSWORD_MIN {
-        return Err(told(Exit::Wrong, format!("the password is shorter than {PASSWORD_MIN} characters")));
-    }
+    check_password(password).map_err(|error| told(Exit::Wrong, error))?;
     Ok(password.to_owned())
 }

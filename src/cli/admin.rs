@@ -12,9 +12,7 @@ use super::out::say;
 
 pub(super) fn backup(context: &Context, file: Option<PathBuf>) -> anyhow::Result<Exit> {
     let (config, store) = context.store()?;
-    let target = file.unwrap_or_else(|| {
-        config.backups().join(format!("legwork-{}.db", context.now().strftime("%Y%m%dT%H%M%SZ")))
-    });
+    let target = file.unwrap_or_else(|| config.backup_of(context.now()));
     store.backup(&target)?;
     say!("{}", target.display())?;
     Ok(Exit::Done)

@@ -3,24 +3,14 @@
 use std::sync::Arc;
 
 use super::context::{Context, runtime};
-use super::exit::{Exit, told};
+use super::exit::Exit;
 use super::out::{json, say};
 use crate::daemon::ask::{self, definition};
-use crate::daemon::loader::{Allowed, Changes, compare, read_folder, refuse_past, take_up};
-use crate::store::definitions;
+use crate::daemon::loader::{Allowed, Changes, look, take_up};
 
 fn print(changes: &Changes, json_wanted: bool) -> anyhow::Result<()> {
     if json_wanted {
-        let problems: Vec<_> = changes
-            .problems
-            .iter()
-            .map(|p| serde_json::json!({ "file": p.file, "problem": p.problem }))
-            .collect();
-        return json(&serde_json::json!({
-            "added": changes.added, "changed": changes.changed, "revived": changes.revived,
-            "moved": changes.moved, "retired": changes.retired,
-            "retiring_refused": changes.retiring_refused, "problems": problems,
-        }));
+        return json(changes);
     }
     let lists = [
         ("+", "new", &changes.added),
@@ -49,12 +39,7 @@ fn print(changes: &Changes, json_wanted: bool) -> anyhow::Result<()> {
 }
 
 pub(super) fn plan(context: &Context) -> anyhow::Result<Exit> {
-    let core = context.core()?;
-    let stored = core.store.read_blocking("read the definitions", definitions::all)?;
-    let folder = read_folder(&core.config.jobs, &core.referable())
-        .map_err(|error| told(Exit::Failed, format!("read `{}`: {error}", core.config.jobs.display())))?;
-    let mut changes = compare(&folder, &stored);
-    refuse_past(&core, &folder, &stored, &mut changes);
+    let changes = look(&context.core()?)?;
     print(&changes, context.json)?;
     Ok(if !changes.problems.is_empty() {
         Exit::Wrong

@@ -5,20 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, instant, runtime};
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
 use crate::daemon::Core;
-use crate::daemon::collect::{Come, feed_of, work_off};
+use crate::daemon::ask;
+use crate::daemon::collect::{Come, work_off};
 use crate::daemon::listing::ListedSource;
-use crate::domain::nearest::nearest;
 use crate::domain::period::Period;
-use crate::domain::source::STORE;
 use crate::domain::units::{grouped, spoken};
-use crate::sources::Source;
 use crate::store::sources::{self, CollectRequest, Collection};
 
 /// Cells of a whole bar.
@@ -28,13 +26,13 @@ const BAR: u64 = 30;
 #[derive(Debug, Args)]
 pub(super) struct CollectArguments {
     /// The source.
-    name: String,
+    pub(super) name: String,
     /// First instant inside, in RFC 3339; a day ago when absent.
     #[arg(long)]
-    from: Option<String>,
+    pub(super) from: Option<String>,
     /// First instant outside, in RFC 3339; now when absent.
     #[arg(long)]
-    to: Option<String>,
+    pub(super) to: Option<String>,
 }
 
 pub(super) fn list(context: &Context) -> anyhow::Result<Exit> {
@@ -82,38 +80,35 @@ fn cells(source: &ListedSource, feed: &Collection, now: Timestamp) -> Vec<String
 
 pub(super) fn collect(context: &Context, arguments: &CollectArguments) -> anyhow::Result<Exit> {
     let core = Arc::new(context.core()?);
-    let source = find(&core, &arguments.name)?;
-    feed_of(&source).map_err(|error| told(Exit::Wrong, error.to_string()))?;
-    let span = span(arguments, context.now())?;
-    let name = source.name.clone();
+    let span =
+        |text: &Option<String>, argument| text.as_deref().map(|text| instant(argument, text)).transpose();
+    let span = (span(&arguments.from, "--from")?, span(&arguments.to, "--to")?);
     let lock = Context::lock_unless_served(&core.config)?;
-    let id = core.store.write_blocking("ask for a span", move |tx| sources::ask_for(tx, &name, span))?;
-    let bar = Bar { span, shown: std::io::stderr().is_terminal() };
+    let request = ask::collect(&core, &arguments.name, span)?;
+    let id = request.collect_request_id;
+    let bar =
+        Bar { span: Period { start: request.from, end: request.to }, shown: std::io::stderr().is_terminal() };
     if lock.is_some() {
-        let read =
-            core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
-        if let Some(request) = read {
-            let stop = CancellationToken::new();
-            let mut told = |come: Come| bar.show(come);
-            runtime()?.block_on(async {
-                let interrupted = async {
-                    // Without a way to hear it the signal ends the process as ever.
-                    if tokio::signal::ctrl_c().await.is_ok() {
-                        stop.cancel();
-                    }
-                    std::future::pending::<()>().await;
-                };
-                tokio::select! {
-                    () = work_off(&core, &request, stop.clone(), &mut told) => {}
-                    () = interrupted => {}
+        let stop = CancellationToken::new();
+        let mut told = |come: Come| bar.show(come);
+        runtime()?.block_on(async {
+            let interrupted = async {
+                // Without a way to hear it the signal ends the process as ever.
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    stop.cancel();
                 }
-            });
-            if stop.is_cancelled() {
-                let words = "interrupted";
-                core.store.write_blocking("end what was asked for", move |tx| {
-                    sources::end_request(tx, id, Some(words))
-                })?;
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = work_off(&core, &request, stop.clone(), &mut told) => {}
+                () = interrupted => {}
             }
+        });
+        if stop.is_cancelled() {
+            let words = "interrupted";
+            core.store.write_blocking("end what was asked for", move |tx| {
+                sources::end_request(tx, id, Some(words))
+            })?;
         }
     } else {
         Context::wake(&core.config);
@@ -133,35 +128,6 @@ pub(super) fn collect(context: &Context, arguments: &CollectArguments) -> anyhow
         }
     }
     Ok(if ended.failure.is_none() { Exit::Done } else { Exit::Failed })
-}
-
-fn find(core: &Core, name: &str) -> anyhow::Result<Arc<Source>> {
-    if let Some(source) = core.sources.get(name) {
-        return Ok(source.clone());
-    }
-    let help = match nearest(name, core.sources.all().map(|source| source.name.as_str())) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if name == STORE => "the store is what others are collected into".to_owned(),
-        None => "`legwork sources` lists them".to_owned(),
-    };
-    Err(told(Exit::NotFound, format!("there is no source `{name}` to collect; {help}")))
-}
-
-fn span(arguments: &CollectArguments, now: Timestamp) -> anyhow::Result<Period> {
-    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
-    let end = arguments.to.as_deref().map_or(Ok(whole(now)), |text| instant("--to", text))?;
-    let day = SignedDuration::from_hours(24);
-    let start = match arguments.from.as_deref() {
-        Some(text) => instant("--from", text)?,
-        None => end.checked_sub(day)?,
-    };
-    if end <= start {
-        return Err(told(Exit::Wrong, "--to is not after --from"));
-    }
-    if now < end {
-        return Err(told(Exit::Wrong, "--to lies in the future; leave it out to collect up to now"));
-    }
-    Ok(Period { start, end })
 }
 
 /// Follows what the daemon does.

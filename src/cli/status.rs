@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
+use crate::daemon::advice::{held_file, never_due, what_next};
 use crate::daemon::ask::definition;
 use crate::daemon::listing::{Listed, Verdict};
 use crate::daemon::{Core, completeness, control};
@@ -218,9 +219,7 @@ pub(super) fn why(context: &Context, name: &str) -> anyhow::Result<Exit> {
             .store
             .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?
             .next_at;
-        let next = next
-            .map_or_else(|| "it has no schedule".to_owned(), |at| format!("it is due at {}", rfc3339(at)));
-        say!("{name} has never been due; {next}\n\nnext: legwork run {name}")?;
+        say!("{}", never_due(name, next))?;
         Ok(Exit::Done)
     }
 }
@@ -234,11 +233,12 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
         None => Vec::new(),
     };
     let exit = exit_of(found, &sent);
+    let stored = definition(&core.store, &found.name)?;
+    let next = what_next(found, &sent, stored.state);
     if context.json {
-        json(&serde_json::json!({ "occurrence": found, "deliveries": sent }))?;
+        json(&serde_json::json!({ "occurrence": found, "deliveries": sent, "next": next }))?;
         return Ok(exit);
     }
-    let stored = definition(&core.store, &found.name)?;
     let report = core.parse(&stored.name, &stored.text).map(|definition| definition.report).ok();
     let zone = report.as_ref().map_or_else(Zone::utc, |report| report.zone.clone());
     say!("{}  version {}", found.name, found.version)?;
@@ -279,12 +279,6 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
         let state = core.config.state.display();
         say!("\nno daemon runs on `{state}`: nothing goes on; start it: systemctl start legwork")?;
     }
-    let next = what_next(found, &sent);
-    let next = match stored.state {
-        DefinitionState::Paused => format!("{next}; its schedules are paused: legwork resume {}", found.name),
-        DefinitionState::Retired => format!("{next}; it is retired: its job file is gone"),
-        DefinitionState::Active => next,
-    };
     say!("\nnext: {next}")?;
     Ok(exit)
 }
@@ -370,37 +364,5 @@ fn exit_of(found: &ToldOccurrence, sent: &[ToldDelivery]) -> Exit {
         Exit::Later
     } else {
         Exit::Done
-    }
-}
-
-/// Whether a check holds the file.
-fn held_file(found: &ToldOccurrence) -> bool {
-    found.run.as_ref().and_then(|run| run.file.as_ref()).is_some_and(|file| file.verdict == "held")
-}
-
-fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {
-    let name = &found.name;
-    let any = |state| sent.iter().any(|delivery| delivery.state == state);
-    let period = format!("--period {}..{}", rfc3339(found.period_start), rfc3339(found.period_end));
-    let run = found.run.as_ref().map_or(0, |run| run.run_id);
-    match found.state.as_str() {
-        "failed" => format!("mend what the run says, then: legwork run {name} {period}"),
-        "skipped" => format!("legwork run {name} {period}"),
-        "due" if found.retry_at.is_some() => {
-            format!("wait for the next try, or: legwork run {name} {period}")
-        }
-        "due" | "running" => "wait; the daemon is at it".to_owned(),
-        _ if held_file(found) => format!(
-            "look at the file; if it is right: legwork release {run}; if not: legwork discard {run} --reason …, or mend \
-             the data and: legwork rerun {run}"
-        ),
-        _ if any("held") => "say whom it is for, with the command that stands beside it".to_owned(),
-        _ if any("unknown") => format!(
-            "ask the recipient whether it arrived (the Message-ID is in `legwork -o json why {name}`); if it did: \
-             legwork discard {run} --reason arrived; if not: legwork release {run}"
-        ),
-        _ if any("failed") => format!("mend what the far end says, then: legwork deliver {run}"),
-        _ if any("pending") => "wait; the next attempt is planned".to_owned(),
-        _ => "nothing to do".to_owned(),
     }
 }

@@ -298,6 +298,11 @@ impl Config {
         self.state.join("backups")
     }
 
+    /// The copy of the database that is made at an instant.
+    pub fn backup_of(&self, now: jiff::Timestamp) -> PathBuf {
+        self.backups().join(format!("legwork-{}.db", now.strftime("%Y%m%dT%H%M%SZ")))
+    }
+
     /// The key that signs links and forms of the page.
     pub fn web_key(&self) -> PathBuf {
         self.state.join("web.key")

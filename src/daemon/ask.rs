@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::collect::feed_of;
 use super::loader::newly_past;
 use super::planner::{self, by_hand, next_instants};
 use super::{Core, CoreError, prepare};
@@ -13,10 +14,12 @@ use crate::domain::address::Address;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::nearest::nearest;
 use crate::domain::period::{Period, PeriodError, PeriodRule};
+use crate::domain::source::STORE;
 use crate::store::answers::{self, NOBODY, Which};
 use crate::store::definitions::{self, DefinitionState, Revision, StoredDefinition};
 use crate::store::deliveries::{NewDelivery, ToldDelivery};
 use crate::store::occurrences::{self, ManualRequest};
+use crate::store::sources::{self, CollectRequest};
 use crate::store::{Store, StoreError, overview, shelf};
 
 /// Why something was not done.
@@ -240,6 +243,43 @@ fn clash(connection: &rusqlite::Connection, draft: &Draft) -> rusqlite::Result<O
         None if !draft.new => Some(format!("there is no report `{name}` any more")),
         _ => None,
     })
+}
+
+/// Asks for a span of a source's rows in the store: a day up to now unless it says otherwise, its end exclusive.
+pub fn collect(
+    core: &Core,
+    name: &str,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+) -> Result<CollectRequest, AskError> {
+    let Some(source) = core.sources.get(name) else {
+        let help = match nearest(name, core.sources.all().map(|source| source.name.as_str())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if name == STORE => "the store is what others are collected into".to_owned(),
+            None => "`legwork sources` lists them".to_owned(),
+        };
+        return Err(AskError::NotFound(format!("there is no source `{name}` to collect; {help}")));
+    };
+    feed_of(source).map_err(|error| AskError::Wrong(error.to_string()))?;
+    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
+    let now = core.now();
+    let end = to.unwrap_or_else(|| whole(now));
+    let start = from.unwrap_or_else(|| end.checked_sub(SignedDuration::from_hours(24)).unwrap_or(end));
+    if end <= start {
+        return Err(AskError::Wrong("the span's end is not after its beginning".to_owned()));
+    }
+    if now < end {
+        let wrong = "the span's end lies in the future; leave it out to collect up to now";
+        return Err(AskError::Wrong(wrong.to_owned()));
+    }
+    let (name, span) = (source.name.clone(), Period { start, end });
+    let id = core.store.write_blocking("ask for a span", move |tx| sources::ask_for(tx, &name, span))?;
+    collect_request(core, id)
+}
+
+/// What became of a span that was asked for.
+pub fn collect_request(core: &Core, id: i64) -> Result<CollectRequest, AskError> {
+    let found = core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
+    found.ok_or_else(|| AskError::NotFound(format!("nobody asked for a span {id}")))
 }
 
 /// Stops a definition's schedules; false when they are stopped already.

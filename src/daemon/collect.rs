@@ -410,7 +410,7 @@ pub async fn work_off(
 }
 
 /// What a source collects: as the config says, else the first that it can.
-pub fn feed_of(source: &Source) -> Result<Feed, SourceError> {
+pub(super) fn feed_of(source: &Source) -> Result<Feed, SourceError> {
     let said = source.config.collect.as_ref().map(|collect| collect.feed);
     let feed = said.or_else(|| source.config.kind().feeds().first().copied());
     match feed {

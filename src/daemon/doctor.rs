@@ -10,16 +10,15 @@ use super::alerts::{State, messages};
 use super::timer::Timer;
 use super::{Core, CoreError, Wake};
 use crate::chain::chain;
-use crate::destinations::examine::folder;
+use crate::destinations::examine::{Health, folder};
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::source::STORE;
 use crate::secret::SecretError;
 use crate::sources::SourceError;
 use crate::store::alerts::{self, Condition};
+use crate::store::definitions::{self, DefinitionState};
 use crate::store::deliveries::add_notice;
 use crate::store::{occurrences, sources};
-
-pub use crate::destinations::examine::Health;
 
 /// The kind of alert.
 pub(super) const AHEAD: &str = "ahead";
@@ -43,10 +42,52 @@ const GREETING_MAX: std::time::Duration = std::time::Duration::from_mins(1);
 type Way = (String, String);
 
 /// Something that was looked at: its kind, its name, and how it is.
-pub type Found = (String, String, Health);
+type Found = (String, String, Health);
 
-/// Looks at the state folder, the secrets, and every destination.
-pub async fn examine(core: &Core, definitions: &[Definition]) -> Vec<Found> {
+/// Something that was looked at.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+pub struct Examined {
+    /// state, secret, source, or a kind of destination.
+    pub kind: String,
+    /// Its name in the config, or a folder.
+    pub target: String,
+    /// ok, warn or BAD.
+    pub state: &'static str,
+    /// What was seen.
+    pub words: String,
+}
+
+impl Examined {
+    /// Whether nothing would go out here.
+    pub fn is_bad(&self) -> bool {
+        self.state == BAD
+    }
+}
+
+const BAD: &str = "BAD";
+
+/// Looks at the state folder, the secrets, and every destination of the config and of the definitions in force.
+pub async fn examine(core: &Arc<Core>) -> Result<Vec<Examined>, CoreError> {
+    let reading = core.clone();
+    let read = move |connection: &rusqlite::Connection| {
+        let stored = definitions::all(connection)?;
+        let active = stored.iter().filter(|stored| stored.state != DefinitionState::Retired);
+        Ok(active.filter_map(|stored| reading.parse(&stored.name, &stored.text).ok()).collect::<Vec<_>>())
+    };
+    let definitions = core.store.read("read the definitions", read).await;
+    let definitions = definitions.map_err(CoreError::store("read the definitions"))?;
+    let told = |(kind, target, health)| {
+        let (state, words) = match health {
+            Health::Good(words) => ("ok", words),
+            Health::Warning(words) => ("warn", words),
+            Health::Bad(words) => (BAD, words),
+        };
+        Examined { kind, target, state, words }
+    };
+    Ok(look(core, &definitions).await.into_iter().map(told).collect())
+}
+
+async fn look(core: &Core, definitions: &[Definition]) -> Vec<Found> {
     let state = &core.config.state;
     let mut found = vec![("state".to_owned(), state.display().to_string(), folder(state))];
     for (key, secret) in core.config.secrets() {

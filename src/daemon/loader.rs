@@ -18,6 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::ask::AskError;
 use super::planner::{named, next_instants, plan, replanned};
 use super::prepare::notice;
 use super::{Core, CoreError, Wake};
@@ -118,7 +119,7 @@ fn refuse_twice(folder: &mut Folder) {
 }
 
 /// What taking up a folder would change.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, schemars::JsonSchema)]
 pub struct Changes {
     /// New definitions, by name.
     pub added: Vec<String>,
@@ -208,8 +209,19 @@ pub struct Allowed {
     pub past: bool,
 }
 
+/// What taking up the jobs folder would change. Blocks.
+pub fn look(core: &Core) -> Result<Changes, AskError> {
+    let stored = core.store.read_blocking("read the definitions", definitions::all)?;
+    let jobs = &core.config.jobs;
+    let folder = read_folder(jobs, &core.referable())
+        .map_err(|error| AskError::Later(format!("read `{}`: {error}", jobs.display())))?;
+    let mut changes = compare(&folder, &stored);
+    refuse_past(core, &folder, &stored, &mut changes);
+    Ok(changes)
+}
+
 /// Takes files out of the changes whose `once` is past.
-pub fn refuse_past(core: &Core, folder: &Folder, stored: &[StoredDefinition], changes: &mut Changes) {
+fn refuse_past(core: &Core, folder: &Folder, stored: &[StoredDefinition], changes: &mut Changes) {
     let now = core.now();
     for job in &folder.jobs {
         let Some(definition) = &job.parsed.definition else { continue };

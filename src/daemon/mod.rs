@@ -10,9 +10,11 @@
 //! start. Order: planner, runner and courier stop taking work; then running work is waited for; then connections are
 //! closed; then the store.
 
+pub mod advice;
 mod alerts;
 mod as_asked;
 pub mod ask;
+pub mod backfill;
 mod changes;
 pub mod collect;
 pub mod control;
@@ -22,6 +24,7 @@ mod dispatcher;
 pub mod doctor;
 pub mod generate;
 pub mod housekeeping;
+pub mod import;
 mod lateness;
 pub mod listing;
 pub mod loader;

@@ -4,12 +4,17 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ask::AskError;
 use super::dispatcher::{Decision, Due, decide};
 use super::planner::named;
 use super::{Core, Rules};
 use crate::domain::definition::Definition;
+use crate::domain::instant::parse_instant;
 use crate::domain::period::Period;
 use crate::domain::schedule::Overlap;
+use crate::domain::text::local;
+use crate::domain::units;
+use crate::store::definitions::{DefinitionState, StoredDefinition};
 
 /// The span, and what goes wrong in it.
 #[derive(Debug, Clone)]
@@ -24,27 +29,161 @@ pub struct Plot {
     pub run_takes: SignedDuration,
 }
 
+impl Plot {
+    /// Out of words: instants, spans as FROM..TO, a duration.
+    pub fn read(
+        (from, to): (&str, &str),
+        down: &[String],
+        run_takes: Option<&str>,
+    ) -> Result<Self, AskError> {
+        let wrong = |what: &str, error: &dyn std::fmt::Display| AskError::Wrong(format!("{what}: {error}"));
+        let instant = |what: &str, text: &str| {
+            let ms = parse_instant(text.trim()).map_err(|error| wrong(what, &error))?;
+            Timestamp::from_millisecond(ms).map_err(|error| wrong(what, &error))
+        };
+        let plot = Self {
+            from: instant("from", from)?,
+            to: instant("to", to)?,
+            down: down
+                .iter()
+                .map(|text| {
+                    let help = format!("write `{text}` as FROM..TO");
+                    let (from, to) = text.split_once("..").ok_or_else(|| wrong("down", &help))?;
+                    Ok((instant("down", from)?, instant("down", to)?))
+                })
+                .collect::<Result<_, AskError>>()?,
+            run_takes: match run_takes {
+                Some(text) => units::duration(text).map_err(|error| wrong("run_takes", &error))?,
+                None => SignedDuration::ZERO,
+            }
+            .max(SignedDuration::ZERO),
+        };
+        if plot.to <= plot.from {
+            let help = "it is not after from; it is the first instant outside";
+            return Err(wrong("to", &help));
+        }
+        Ok(plot)
+    }
+}
+
 /// An instant and what becomes of it.
 #[derive(Debug, Clone)]
-pub struct Simulated {
+struct Simulated {
+    /// The instant.
+    nominal_at: Timestamp,
+    /// Which schedule names it.
+    ordinal: usize,
+    /// When it is handed over: when it falls due, or when the daemon is back.
+    handed_over_at: Timestamp,
+    /// How much later that is than it fell due.
+    late: SignedDuration,
+    /// The period of data.
+    period: Period,
+    /// The rule that skips it; `None` when it runs.
+    skipped: Option<&'static str>,
+    /// What a clock change did to it.
+    note: Option<String>,
+}
+
+/// An instant as commands and the API tell it.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Simulated")]
+pub struct ToldSimulated {
+    /// The definition.
+    pub name: String,
     /// The instant.
     pub nominal_at: Timestamp,
-    /// Which schedule names it.
-    pub ordinal: usize,
+    /// The same in the schedule's zone.
+    pub local: String,
+    /// That zone.
+    pub time_zone: String,
     /// When it is handed over: when it falls due, or when the daemon is back.
     pub handed_over_at: Timestamp,
-    /// How much later that is than it fell due.
-    pub late: SignedDuration,
-    /// The period of data.
-    pub period: Period,
-    /// The rule that skips it; `None` when it runs.
+    /// First instant of the period of data.
+    pub period_start: Timestamp,
+    /// First instant behind it.
+    pub period_end: Timestamp,
+    /// The rule that skips it; null when it runs.
     pub skipped: Option<&'static str>,
+    /// How much later it is handed over than it fell due.
+    pub late_seconds: i64,
     /// What a clock change did to it.
     pub note: Option<String>,
 }
 
+impl ToldSimulated {
+    /// Whether it is not as on any other day.
+    pub fn is_odd(&self) -> bool {
+        self.skipped.is_some() || 0 < self.late_seconds || self.note.is_some()
+    }
+}
+
+/// What became of all instants.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, schemars::JsonSchema)]
+pub struct Counts {
+    /// Those that run.
+    pub run: u64,
+    /// Of them, those that run late.
+    pub late: u64,
+    /// Those that a rule skips.
+    pub skipped: u64,
+    /// Those that a clock change moves or repeats.
+    pub moved: u64,
+}
+
+/// What schedules would do.
+#[derive(Debug, Default, serde::Serialize, schemars::JsonSchema)]
+pub struct Outlook {
+    /// In the order in which they are handed over.
+    pub occurrences: Vec<ToldSimulated>,
+    /// How many there are of each kind.
+    pub counts: Counts,
+}
+
+/// What several definitions would do; of those only that are active. `most` is how many instants there may be. Blocks.
+pub fn outlook(
+    core: &Core,
+    stored: &[StoredDefinition],
+    plot: &Plot,
+    most: usize,
+) -> Result<Outlook, AskError> {
+    let mut outlook = Outlook::default();
+    for stored in stored.iter().filter(|stored| stored.state == DefinitionState::Active) {
+        let parsed = core.parse(&stored.name, &stored.text)?;
+        if most < outlook.occurrences.len() {
+            let help = "ask for a shorter span, or name definitions";
+            return Err(AskError::Wrong(format!("there are more than {most} instants in the span; {help}")));
+        }
+        for simulated in simulate(core, &parsed, plot) {
+            let Some(schedule) = parsed.schedules.get(simulated.ordinal) else { continue };
+            let counts = &mut outlook.counts;
+            if simulated.skipped.is_some() {
+                counts.skipped += 1;
+            } else {
+                counts.run += 1;
+                counts.late += u64::from(simulated.late.is_positive());
+            }
+            counts.moved += u64::from(simulated.note.is_some());
+            outlook.occurrences.push(ToldSimulated {
+                name: stored.name.clone(),
+                nominal_at: simulated.nominal_at,
+                local: local(simulated.nominal_at, &schedule.zone),
+                time_zone: schedule.zone.name().to_owned(),
+                handed_over_at: simulated.handed_over_at,
+                period_start: simulated.period.start,
+                period_end: simulated.period.end,
+                skipped: simulated.skipped,
+                late_seconds: simulated.late.as_secs(),
+                note: simulated.note,
+            });
+        }
+    }
+    outlook.occurrences.sort_by_key(|simulated| simulated.handed_over_at);
+    Ok(outlook)
+}
+
 /// What one definition would do, in the order in which its occurrences are handed over.
-pub fn simulate(core: &Core, definition: &Definition, plot: &Plot) -> Vec<Simulated> {
+fn simulate(core: &Core, definition: &Definition, plot: &Plot) -> Vec<Simulated> {
     let mut each: Vec<(Simulated, Due)> = Vec::new();
     let mut named_already: HashSet<Timestamp> = HashSet::new();
     for (ordinal, schedule) in definition.schedules.iter().enumerate() {

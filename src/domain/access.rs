@@ -58,3 +58,23 @@ impl std::fmt::Display for Role {
         f.write_str(self.name())
     }
 }
+
+/// A shorter password is no secret.
+const PASSWORD_MIN: usize = 12;
+
+/// Whether a user or token may be called so. `Err` says what would be right.
+pub fn check_user_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    if name.is_empty() || 100 < name.len() || !name.chars().all(plain) {
+        return Err(format!("the name `{name}` is none; use letters, digits, `-`, `_`, `.` and `@`"));
+    }
+    Ok(())
+}
+
+/// Whether a password is one. `Err` says what would be right.
+pub fn check_password(password: &str) -> Result<(), String> {
+    if password.chars().count() < PASSWORD_MIN {
+        return Err(format!("the password is shorter than {PASSWORD_MIN} characters"));
+    }
+    Ok(())
+}

@@ -23,6 +23,9 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
+/// A hash that no password has: only the proxy opens.
+pub const NO_PASSWORD: &str = "!";
+
 fn role(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Role> {
     // The table admits no other words.
     Ok(row.get::<_, String>(column)?.parse().unwrap_or(Role::View))

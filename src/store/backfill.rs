@@ -40,20 +40,33 @@ pub fn begin(tx: &Transaction<'_>, backfill: &Backfill, now: Timestamp) -> rusql
     Ok(tx.last_insert_rowid())
 }
 
-/// Puts an instant into the run queue: its occurrence again, over its stored period, or a new one. One that this backfill
-/// has had already, or that waits or works for another reason, is left alone.
-pub fn add(tx: &Transaction<'_>, backfill_id: i64, new: &NewOccurrence, send: bool) -> rusqlite::Result<()> {
+/// Whether this backfill has had an instant already.
+pub fn has_had(connection: &Connection, backfill_id: i64, new: &NewOccurrence) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "select exists (select 1 from occurrence
+                            where definition_id = ?1 and nominal_at = ?2 and backfill_id = ?3)",
+        )?
+        .query_row(params![new.definition_id, stamp(new.nominal_at), backfill_id], |row| row.get(0))
+}
+
+/// Puts an instant into the run queue: its occurrence again, over its stored period, or a new one. One that waits or works
+/// for another reason is left alone: false then.
+pub fn add(
+    tx: &Transaction<'_>,
+    backfill_id: i64,
+    new: &NewOccurrence,
+    send: bool,
+) -> rusqlite::Result<bool> {
     let known: Option<(i64, bool)> = tx
         .prepare_cached(
-            "select occurrence_id, state in ('done', 'failed', 'skipped') and backfill_id is not ?3
+            "select occurrence_id, state in ('done', 'failed', 'skipped')
              from occurrence where definition_id = ?1 and nominal_at = ?2",
         )?
-        .query_row(params![new.definition_id, stamp(new.nominal_at), backfill_id], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(params![new.definition_id, stamp(new.nominal_at)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match known {
-        Some((_, false)) => {}
+        Some((_, false)) => return Ok(false),
         Some((occurrence_id, true)) => {
             tx.prepare_cached(
                 "update occurrence
@@ -81,7 +94,7 @@ pub fn add(tx: &Transaction<'_>, backfill_id: i64, new: &NewOccurrence, send: bo
             ])?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Ends a backfill.
@@ -91,7 +104,7 @@ pub fn end(tx: &Transaction<'_>, backfill_id: i64, now: Timestamp) -> rusqlite::
 }
 
 /// How far a backfill is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Progress {
     /// Occurrences that wait or run.
     pub open: i64,

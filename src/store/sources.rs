@@ -165,7 +165,7 @@ pub fn whole_until(connection: &Connection, source: &str, feed: Feed) -> rusqlit
 }
 
 /// A span that a person asked for.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct CollectRequest {
     /// Its key.
     pub collect_request_id: i64,

@@ -5,21 +5,18 @@ use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Shared;
-use super::access::{Who, new_token};
+use super::access::Who;
 use super::refused::Refused;
-use crate::daemon::Core;
 use crate::daemon::ask::{self, AskError, Asked, Draft, RunWish};
-use crate::domain::access::Role;
-use crate::domain::address::Address;
+use crate::daemon::{Core, backfill};
 use crate::domain::coming::coming;
 use crate::domain::definition::Definition;
 use crate::domain::zone::Zone;
-use crate::store::access::{self, ApiToken};
 use crate::store::definitions::{self, DefinitionState};
 use crate::store::files::{self, KeptFile};
-use crate::store::mailing_lists;
 use crate::store::overview::{self, ToldOccurrence};
 use crate::store::shelf::{self, ListQuery, Shelved};
+use crate::store::sources::CollectRequest;
 use crate::tomlfile::{Problem, Severity};
 
 /// Coming instants of a report that are shown.
@@ -113,6 +110,41 @@ pub(super) async fn run(site: &Shared, who: &Who, name: &str, wish: RunWish) -> 
     Ok(done)
 }
 
+/// Puts the next instants of a span into the run queue.
+pub(super) async fn backfill(
+    site: &Shared,
+    who: &Who,
+    name: &str,
+    (span, send): ((String, String), bool),
+) -> Result<backfill::State, Refused> {
+    let (asker, asked) = (who.clone(), name.to_owned());
+    let detail = format!("{} to {}", span.0, span.1);
+    let done = site.block(move |core| {
+        let stored = seen(core, &asker, &asked)?.stored;
+        let parsed = core.parse(&stored.name, &stored.text)?;
+        let asked = backfill::asked(&stored, &parsed, (&span.0, &span.1), send, core.now())?;
+        Ok(backfill::advance(core, &asked)?.1)
+    });
+    let done = done.await?;
+    site.wake.all();
+    site.note(who, "backfill", name, Some(detail)).await;
+    Ok(done)
+}
+
+/// Asks for a span of a source's rows.
+pub(super) async fn collect(
+    site: &Shared,
+    who: &Who,
+    name: &str,
+    span: (Option<Timestamp>, Option<Timestamp>),
+) -> Result<CollectRequest, Refused> {
+    let asked = name.to_owned();
+    let request = site.block(move |core| ask::collect(core, &asked, span)).await?;
+    site.wake.all();
+    site.note(who, "collect", name, Some(format!("{} to {}", request.from, request.to))).await;
+    Ok(request)
+}
+
 /// Stops a report's schedules.
 pub(super) async fn pause(site: &Shared, who: &Who, name: &str) -> Result<(), Refused> {
     let (asker, asked) = (who.clone(), name.to_owned());
@@ -162,6 +194,17 @@ pub(super) async fn end(site: &Shared, who: &Who, name: &str) -> Result<(), Refu
     site.wake.all();
     site.note(who, "delete", name, None).await;
     Ok(())
+}
+
+/// Marks a report for whoever asks, or takes the mark away.
+pub(super) async fn favour(site: &Shared, who: &Who, name: &str, wanted: bool) -> Result<(), Refused> {
+    let (asker, asked) = (who.clone(), name.to_owned());
+    let done = site.block(move |core| {
+        let (id, name) = (seen(core, &asker, &asked)?.stored.definition_id, asker.name);
+        let mark = move |tx: &rusqlite::Transaction<'_>| shelf::set_favourite(tx, &name, id, wanted);
+        Ok(core.store.write_blocking("mark a report", mark)?)
+    });
+    done.await
 }
 
 /// Does what somebody answers about a run.
@@ -235,82 +278,4 @@ pub(super) async fn download(
     let detail = format!("run {}, {} bytes, sha256 {}", file.run_id, file.bytes, file.sha256);
     site.note(who, "download", &file.name, Some(detail)).await;
     Ok(response)
-}
-
-/// Makes, changes or, without addresses, removes a mailing list.
-pub(super) async fn set_list(
-    site: &Shared,
-    who: &Who,
-    name: &str,
-    addresses: &[String],
-) -> Result<(), Refused> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || 100 < name.len() || !name.chars().all(plain) {
-        return Err(Refused::wrong("name the list with letters, digits, `-`, `_` and `.`"));
-    }
-    if site.core.config.lists.contains_key(name) {
-        let cure = format!("`{name}` is a list of the config; change it there, or take another name");
-        return Err(Refused::wrong(cure));
-    }
-    let parsed = addresses.iter().map(|text| {
-        let parsed: Result<Address, String> = text.trim().parse();
-        parsed
-            .map(|address| address.to_string())
-            .map_err(|error| Refused::wrong(format!("`{text}`: {error}")))
-    });
-    let parsed: Vec<String> = parsed.collect::<Result<_, _>>()?;
-    let detail = format!("{} addresses", parsed.len());
-    let (asker, listed, now) = (who.clone(), name.to_owned(), site.core.now());
-    site.block(move |core| {
-        if parsed.is_empty() {
-            let used = core
-                .store
-                .read_blocking("look who uses a list", |c| mailing_lists::uses(c, asker.eyes(), &listed))?;
-            if !used.is_empty() {
-                let cure = format!("`{listed}` is used by {}; change them first", used.join(", "));
-                return Err(AskError::Wrong(cure));
-            }
-        }
-        let write =
-            move |tx: &rusqlite::Transaction<'_>| mailing_lists::set(tx, &listed, &parsed, &asker.name, now);
-        core.store.write_blocking("write a mailing list", write)?;
-        core.refresh_lists().map_err(AskError::from)
-    })
-    .await?;
-    site.note(who, "change list", name, Some(detail)).await;
-    Ok(())
-}
-
-/// Makes a token, which is shown to whoever asks and never again. `Err` with a status of 409 where the name is taken.
-pub(super) async fn make_token(
-    site: &Shared,
-    who: &Who,
-    name: &str,
-    role: Role,
-    accounts: Option<Vec<String>>,
-) -> Result<String, Refused> {
-    if accounts.as_ref().is_some_and(Vec::is_empty) {
-        let cure =
-            "a token that is kept to no account reads nothing; name accounts, or leave them out for all";
-        return Err(Refused::wrong(cure));
-    }
-    if name.trim().is_empty() || 100 < name.len() {
-        return Err(Refused::wrong("give the token a name of at most 100 bytes"));
-    }
-    let token = ApiToken {
-        name: name.to_owned(),
-        role,
-        accounts,
-        created_by: who.name.clone(),
-        created_at: site.core.now(),
-        seen_at: None,
-    };
-    let (value, digest) = new_token().map_err(Refused::broken)?;
-    let add = move |tx: &rusqlite::Transaction<'_>| access::add_token(tx, &token, &digest);
-    if !site.core.store.write("keep a token", add).await.map_err(AskError::from)? {
-        let taken = format!("there is a token `{name}` already; remove it, or take another name");
-        return Err(Refused::new(StatusCode::CONFLICT, taken));
-    }
-    site.note(who, "make token", name, Some(format!("role {role}"))).await;
-    Ok(value)
 }

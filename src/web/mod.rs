@@ -20,6 +20,7 @@ mod guard;
 mod login;
 mod operations;
 mod pages;
+mod people;
 mod refused;
 mod serve;
 mod view;
@@ -93,6 +94,8 @@ struct Site {
     streams: Arc<Semaphore>,
     /// Reports that are made for a request.
     immediate: Arc<Semaphore>,
+    /// Imports; a second one would only wait for the first.
+    imports: Arc<Semaphore>,
     /// Cancelled when the daemon stops: streams end.
     stop: CancellationToken,
     /// Work that outlives a request's own future.
@@ -169,6 +172,7 @@ pub async fn serve(listening: Listening, core: Arc<Core>, wake: Wake, stop: Canc
         logins: Logins::default(),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         immediate: Arc::new(Semaphore::new(IMMEDIATE_MAX)),
+        imports: Arc::new(Semaphore::new(1)),
         stop: stop.clone(),
         work: TaskTracker::new(),
         views: view::Views::new(),

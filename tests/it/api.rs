@@ -177,6 +177,9 @@ fn pages_of_a_list_follow_each_other() {
 fn everything_that_the_document_allows_is_answered_as_it_says() {
     let site = site();
     site.legwork.run(&["run", "daily"]).ok();
+    // With a token from the beginning: the first user that is made closes the door for everybody without one.
+    site.user("jane", "admin");
+    let token = format!("Authorization: Bearer {}", site.token(&["explorer", "--role", "admin"]));
     let url = format!("http://127.0.0.1:{}/api/v1/openapi.json", site.port);
     let examples = variable("LEGWORK_TEST_ROUNDS", 12).to_string();
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
@@ -184,7 +187,7 @@ fn everything_that_the_document_allows_is_answered_as_it_says() {
     let asked = Command::new(python())
         .args(["-m", "schemathesis.cli", "run", &url, "--max-examples", &examples, "--checks", checks])
         // A stream has no end to wait for.
-        .args(["--exclude-path", "/api/v1/events", "--no-color", "--continue-on-failure"])
+        .args(["--header", &token, "--exclude-path", "/api/v1/events", "--no-color", "--continue-on-failure"])
         .current_dir(site.legwork.folder.path())
         .env("HOME", site.legwork.folder.path())
         .output()
@@ -230,7 +233,7 @@ fn the_shipped_description_is_the_programs() {
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
     // Each operation says which role it needs; the sources hold as many as the document.
-    let code = fs::read_to_string(root().join("src/web/api/mod.rs")).unwrap();
+    let code = fs::read_to_string(root().join("src/web/api/operations.rs")).unwrap();
     let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(operations, code.matches("Operation::").count());
     for path in paths.values().flat_map(|path| path.as_object().unwrap().values()) {
@@ -316,10 +319,98 @@ fn the_command_line_asks_a_daemon_elsewhere() {
     assert_eq!(run(&token, &["export", "daily"]).ok(), site.legwork.run(&["export", "daily"]).ok());
     assert!(run(&token, &["run", "nowhere"]).fails(3).contains("there is no report `nowhere`"));
     assert!(run(&token, &["pause", "daily"]).fails(2).contains("this needs the role edit"));
-    assert!(run(&token, &["import", "x"]).fails(2).contains("works on the host itself"));
+    assert!(run(&token, &["user", "list"]).fails(2).contains("works on the host itself"));
     let json = run(&token, &["-o", "json", "list"]).ok();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()[0]["name"], "daily");
     assert!(!elsewhere.path("state").exists(), "nothing is opened here");
+}
+
+#[test]
+fn what_takes_its_time_elsewhere_is_followed_to_its_end() {
+    let site = site();
+    let elsewhere = Legwork::new("");
+    let url = format!("http://127.0.0.1:{}", site.port);
+    let run = |arguments: &[&str]| elsewhere.run(&[&["--server", &url], arguments].concat());
+    assert!(run(&["why", "daily"]).ok().contains("next: legwork run daily"));
+    site.legwork.job("weekly", &job("\"yesterday\"", "[[schedule]]\ncron = \"0 6 * * Mon\"\n"));
+    assert!(run(&["plan"]).fails(4).contains("+ weekly"));
+    assert!(run(&["apply"]).ok().contains("+ weekly"));
+    run(&["plan"]).ok();
+    let span = ["--from", "2026-05-04", "--to", "2026-06-01"];
+    let made = run(&[&["backfill", "weekly"], &span[..]].concat()).ok();
+    assert_eq!(made, "4 made, 0 failed, of 4 instants\n");
+    assert_eq!(site.legwork.ask("select count(*) from artifact"), "4");
+    let odd = [
+        "--from",
+        "2026-05-04T00:00Z",
+        "--to",
+        "2026-06-01T00:00Z",
+        "--down",
+        "2026-05-04T00:00Z..2026-05-05T00:00Z",
+    ];
+    let simulated = run(&[&["simulate", "weekly", "--odd"], &odd[..]].concat()).ok();
+    assert_eq!(simulated.lines().count(), 2, "a header, and the one that is late\n{simulated}");
+    assert!(run(&["next", "weekly", "-n", "2"]).ok().contains("weekly"));
+    let here = site.legwork.run(&["-o", "json", "why", "weekly"]).ok();
+    let there = run(&["-o", "json", "why", "weekly"]).ok();
+    assert_eq!(here, there, "the same words");
+    let file = elsewhere.path("more.ndjson");
+    fs::write(&file, format!("{}not json\n", segment("s2", "2026-06-10T09:00:00Z"))).unwrap();
+    let file = file.to_str().unwrap();
+    let told = run(&["import", "--strict", file]).fails(2);
+    assert!(told.contains("nothing imported") && told.contains("line 2"), "{told}");
+    let told = run(&["import", file]).fails(1);
+    assert!(told.contains("1 new") && told.contains("! line 2"), "{told}");
+    assert_eq!(site.legwork.ask("select count(*) from segment"), "2");
+    assert!(run(&["doctor"]).ok().contains("state"));
+    run(&["backup"]).ok();
+    assert_eq!(fs::read_dir(site.legwork.path("state/backups")).unwrap().count(), 1);
+    assert!(run(&["collect", "nobody"]).fails(3).contains("there is no source `nobody`"));
+}
+
+#[test]
+fn records_come_in_over_the_api() {
+    let site = site();
+    let csv =
+        "id,interaction_id,participant,start,end\na,i,agent,2026-06-10T10:00:00Z,2026-06-10T10:05:00Z\n";
+    let path = "/api/v1/import?kind=segment&covers=2026-06-10T00:00Z..2026-06-11T00:00Z";
+    let done = site.send("POST", path, &[("Content-Type", "text/csv")], csv);
+    let columns = done.text();
+    let done = done.is(200).json();
+    assert_eq!((&done["lines"], &done["bad"]), (&1.into(), &0.into()), "{columns}");
+    assert_eq!(site.legwork.ask("select count(*) from coverage"), "1");
+    for wrong in ["kind=horse", "strict=perhaps", "covers=now"] {
+        site.send("POST", &format!("/api/v1/import?{wrong}"), &[], csv).is(400);
+    }
+    site.send("POST", "/api/v1/import", &[], "no,header\n").is(400);
+    assert_eq!(site.legwork.ask("select count(*) from audit where action = 'import'"), "1");
+}
+
+#[test]
+fn people_are_made_and_removed_over_the_api() {
+    let site = site();
+    site.send("PUT", "/api/v1/reports/daily/favourite", &[], "").is(204);
+    let marked = site.get("/api/v1/reports?view=favourites").is(200).json();
+    assert_eq!(marked["reports"][0]["name"], "daily");
+    site.send("DELETE", "/api/v1/reports/daily/favourite", &[], "").is(204);
+    assert!(site.get("/api/v1/reports?view=favourites").json()["reports"].as_array().unwrap().is_empty());
+    let token = site.token(&["root", "--role", "admin"]);
+    let bearer = format!("Bearer {token}");
+    let as_admin = [JSON, ("Authorization", bearer.as_str())];
+    let put = |name: &str, body: &str| site.send("PUT", &format!("/api/v1/users/{name}"), &as_admin, body);
+    put("anna", "{\"role\":\"view\",\"password\":\"short\"}").is(400);
+    put("anna", "{\"role\":\"view\",\"password\":\"long enough it is\"}").is(204);
+    site.get("/api/v1/reports").is(401);
+    let users = site.get_with("/api/v1/users", &as_admin).is(200);
+    assert!(!users.text().contains("argon2"), "a hash is nobody's business");
+    assert_eq!(users.json()["users"][0]["role"], "view");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    site.send("POST", "/login", &[form], "name=anna&password=long+enough+it+is").is(303);
+    site.send("DELETE", "/api/v1/users/anna", &as_admin, "").is(204);
+    site.send("DELETE", "/api/v1/users/anna", &as_admin, "").is(404);
+    site.send("DELETE", "/api/v1/tokens/nobody", &as_admin, "").is(404);
+    site.send("DELETE", "/api/v1/tokens/root", &as_admin, "").is(204);
+    assert_eq!(site.legwork.ask("select count(*) from api_token"), "0");
 }
 
 #[test]

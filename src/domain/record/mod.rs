@@ -155,3 +155,18 @@ impl Record {
 pub(super) fn required(field: &str, value: &str) -> Result<(), String> {
     if value.is_empty() { Err(format!("`{field}` is empty")) } else { Ok(()) }
 }
+
+impl CoverageRecord {
+    /// Out of a span FROM..TO in RFC 3339, TO exclusive. `Err` says what would be right.
+    pub fn of_span(text: &str, source: Option<&str>, account: Option<&str>) -> Result<Self, String> {
+        let (from, to) = text.split_once("..").ok_or("write FROM..TO")?;
+        let record = Self {
+            source: source.map(Into::into),
+            account: account.map(Into::into),
+            from: super::instant::parse_instant(from.trim())?,
+            to: super::instant::parse_instant(to.trim())?,
+        };
+        Record::Coverage(record.clone()).validate()?;
+        Ok(record)
+    }
+}

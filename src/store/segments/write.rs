@@ -22,7 +22,7 @@ use crate::domain::resolve;
 use crate::store::StoreError;
 
 /// What an import did with its records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Tally {
     /// Keys that were new.
     pub added: u64,

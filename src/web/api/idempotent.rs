@@ -18,8 +18,9 @@ use crate::web::refused::Refused;
 
 /// How long an answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// Makes tokens.
-const TOKENS: &str = "/api/v1/tokens";
+/// Makes tokens: one is shown once, so its answer is not kept, and a second request makes a second token, or finds the name
+/// taken. Imports: a second one finds its records there already, and bodies are larger than what is kept here.
+const NOT_KEPT: [&str; 2] = ["/api/v1/tokens", "/api/v1/import"];
 /// A longer key is none.
 const KEY_MAX: usize = 200;
 
@@ -31,8 +32,7 @@ pub(super) async fn idempotent(
     next: Next,
 ) -> Response {
     let key = request.headers().get("idempotency-key").filter(|_| !request.method().is_safe()).cloned();
-    // A token is shown once: its answer is not kept, so a second request makes a second token, or finds the name taken.
-    let kept = request.uri().path() != TOKENS;
+    let kept = !NOT_KEPT.contains(&request.uri().path());
     let (Some(key), Some(who), true) = (key, asker.0, kept) else { return next.run(request).await };
     let key = key.to_str().unwrap_or_default().to_owned();
     let shared = site.clone();

@@ -21,11 +21,20 @@ pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) schema: Value,
     pub(super) about: String,
+    pub(super) needed: bool,
 }
 
 impl Parameter {
     pub(super) fn query(name: &'static str, schema: Value, about: String) -> Self {
-        Self { place: Place::Query, name, schema, about }
+        Self { place: Place::Query, name, schema, about, needed: false }
+    }
+
+    pub(super) fn path(name: &'static str, schema: Value, about: String) -> Self {
+        Self { place: Place::Path, name, schema, about, needed: true }
+    }
+
+    pub(super) fn needed(self) -> Self {
+        Self { needed: true, ..self }
     }
 }
 
@@ -44,6 +53,14 @@ enum Gives {
     Events,
 }
 
+/// What an operation takes.
+#[derive(Debug, Clone, Copy)]
+enum Takes {
+    Nothing,
+    Json(Schema),
+    Records,
+}
+
 /// An operation.
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
@@ -53,13 +70,22 @@ pub(super) struct Operation {
     id: &'static str,
     about: &'static str,
     parameters: Vec<Parameter>,
-    takes: Option<Schema>,
+    takes: Takes,
     gives: Gives,
 }
 
 impl Operation {
     fn new(method: Method, path: &'static str, role: Role, id: &'static str, about: &'static str) -> Self {
-        Self { method, path, role, id, about, parameters: Vec::new(), takes: None, gives: Gives::Nothing }
+        Self {
+            method,
+            path,
+            role,
+            id,
+            about,
+            parameters: Vec::new(),
+            takes: Takes::Nothing,
+            gives: Gives::Nothing,
+        }
     }
 
     pub(super) fn get(path: &'static str, role: Role, id: &'static str, about: &'static str) -> Self {
@@ -84,7 +110,12 @@ impl Operation {
     }
 
     pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
-        self.takes = Some(schema_of::<T>);
+        self.takes = Takes::Json(schema_of::<T>);
+        self
+    }
+
+    pub(super) fn takes_records(mut self) -> Self {
+        self.takes = Takes::Records;
         self
     }
 
@@ -114,7 +145,7 @@ impl Operation {
             json!({
                 "name": parameter.name,
                 "in": if path { "path" } else { "query" },
-                "required": path,
+                "required": parameter.needed,
                 "description": parameter.about,
                 "schema": parameter.schema,
             })
@@ -161,10 +192,16 @@ impl Operation {
             "parameters": parameters,
             "responses": responses,
         });
-        if let (Some(takes), Some(told)) = (self.takes, told.as_object_mut()) {
-            let schema = takes(generator);
-            let body = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
-            told.insert("requestBody".to_owned(), body);
+        let body = match self.takes {
+            Takes::Nothing => None,
+            Takes::Json(schema) => Some(json!({ "application/json": { "schema": schema(generator) } })),
+            Takes::Records => {
+                let text = json!({ "schema": { "type": "string" } });
+                Some(json!({ "application/x-ndjson": text, "text/csv": text }))
+            }
+        };
+        if let (Some(content), Some(told)) = (body, told.as_object_mut()) {
+            told.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
         }
         told
     }

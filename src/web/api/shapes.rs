@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::daemon::doctor::Examined;
 use crate::daemon::listing::{ListedMailingList, ListedSource, Verdict};
 use crate::domain::access::Role;
 use crate::store::access::{ApiToken, Audited};
 use crate::store::answers::ListedDelivery;
 use crate::store::deliveries::ToldDelivery;
 use crate::store::overview::ToldOccurrence;
+use crate::store::segments::write::Tally;
 
 /// A report in the list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -144,6 +146,40 @@ pub(super) struct Asked {
     pub(super) waits_already: bool,
 }
 
+/// What happened to a report's last occurrence.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Why {
+    /// The last occurrence; null where it was never due.
+    pub(super) occurrence: Option<ToldOccurrence>,
+    /// The deliveries of its newest run.
+    pub(super) deliveries: Vec<ToldDelivery>,
+    /// What a person can do next.
+    pub(super) next: String,
+}
+
+/// A span of the past that is to be made, or made again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BackfillWish {
+    /// First instant or local date inside.
+    pub(super) from: String,
+    /// First instant or local date outside.
+    pub(super) to: String,
+    /// Deliver the files, too; else they are only kept.
+    #[serde(default)]
+    pub(super) send: bool,
+}
+
+/// A span of a vendor's rows.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SpanWish {
+    /// First instant inside; a day before the end when absent.
+    pub(super) from: Option<Timestamp>,
+    /// First instant outside; now when absent.
+    pub(super) to: Option<Timestamp>,
+}
+
 /// Runs with what became of them.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Runs {
@@ -158,6 +194,8 @@ pub(super) struct Occurrence {
     pub(super) occurrence: ToldOccurrence,
     /// The run's deliveries.
     pub(super) deliveries: Vec<ToldDelivery>,
+    /// What a person can do next.
+    pub(super) next: String,
 }
 
 /// Deliveries.
@@ -247,6 +285,88 @@ pub(super) struct ShownToken {
     pub(super) name: String,
     /// What a program shows.
     pub(super) token: String,
+}
+
+/// Somebody who logs in.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Person {
+    /// Their name.
+    pub(super) name: String,
+    /// What they may do.
+    pub(super) role: Role,
+    /// Since when they are known.
+    pub(super) created_at: Timestamp,
+}
+
+/// The users.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Users {
+    /// By name.
+    pub(super) users: Vec<Person>,
+}
+
+/// A user to be made or changed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewUser {
+    /// What they may do.
+    pub(super) role: Role,
+    /// 12 characters or more. Absent, the proxy of the config logs them in.
+    #[schemars(length(min = 12, max = 1000))]
+    pub(super) password: Option<String>,
+}
+
+/// What was looked at.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Health {
+    /// Whether everything would go out.
+    pub(super) good: bool,
+    /// The state folder, each secret, each destination and each source.
+    pub(super) examined: Vec<Examined>,
+}
+
+/// How the jobs folder may be taken up.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApplyWish {
+    /// Also when it retires more than half of the definitions.
+    #[serde(default)]
+    pub(super) allow_retire: bool,
+    /// Run at once what a `once` names that is past.
+    #[serde(default)]
+    pub(super) now: bool,
+}
+
+/// A copy of the database.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Copied {
+    /// The file on the daemon's host.
+    pub(super) file: String,
+}
+
+/// A line that is no record.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RejectedLine {
+    /// The line, counted from 1.
+    pub(super) line: u64,
+    /// What is wrong and what would be right.
+    pub(super) reason: String,
+    /// The beginning of the line.
+    pub(super) text: String,
+}
+
+/// What came of an import.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ImportDone {
+    /// Lines that were read.
+    pub(super) lines: u64,
+    /// Of them, those that are no records.
+    pub(super) bad: u64,
+    /// What became of the others.
+    #[serde(flatten)]
+    pub(super) tally: Tally,
+    /// The first hundred of the bad ones.
+    pub(super) bad_lines: Vec<RejectedLine>,
 }
 
 /// Who did what.

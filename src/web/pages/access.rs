@@ -12,9 +12,9 @@ use crate::domain::access::Role;
 use crate::store::access;
 use crate::web::Shared;
 use crate::web::access::{By, COOKIE, Who};
-use crate::web::acts;
 use crate::web::fields::{self, Fields};
 use crate::web::guard::Asker;
+use crate::web::people;
 use crate::web::refused::Refused;
 use crate::web::serve::Peer;
 use crate::web::view::values;
@@ -138,19 +138,18 @@ pub(super) async fn change(
     let fields = site.own_form(&who, request).await?;
     let name = fields.get("name").to_owned();
     if fields.get("do") == "remove-token" {
-        let removed = name.clone();
-        let remove = move |tx: &rusqlite::Transaction<'_>| access::remove_token(tx, &removed);
-        if site.core.store.write("remove a token", remove).await.map_err(AskError::from)? {
-            site.note(&who, "remove token", &name, None).await;
-        }
-        return Ok(to("/access"));
+        return match people::remove_token(&site, &who, &name).await {
+            // Gone is what was wanted.
+            Err(refused) if refused.status != StatusCode::NOT_FOUND => Err(refused),
+            _ => Ok(to("/access")),
+        };
     }
     let role: Role = fields.get("role").parse().map_err(Refused::wrong)?;
     let words = fields.get("accounts").split([',', ' ']).filter(|one| !one.is_empty());
     // A field that is left empty means all of them.
     let accounts: Vec<String> = words.map(ToOwned::to_owned).collect();
     let accounts = Some(accounts).filter(|accounts| !accounts.is_empty());
-    let token = match acts::make_token(&site, &who, &name, role, accounts).await {
+    let token = match people::make_token(&site, &who, &name, role, accounts).await {
         Ok(token) => token,
         Err(refused) if refused.status.is_client_error() => {
             return page(&site, &who, None, Some(refused.detail)).await;

@@ -10,8 +10,8 @@ use super::to;
 use crate::daemon::listing::ListedMailingList;
 use crate::web::Shared;
 use crate::web::access::Who;
-use crate::web::acts;
 use crate::web::fields::Fields;
+use crate::web::people;
 use crate::web::refused::Refused;
 use crate::web::view::values;
 
@@ -51,7 +51,7 @@ pub(super) async fn change(
             Some(&format!("there is a list `{name}` already; change it above")),
         );
     }
-    match acts::set_list(&site, &who, name, &addresses).await {
+    match people::set_list(&site, &who, name, &addresses).await {
         Err(refused) if refused.status == StatusCode::BAD_REQUEST => {
             return page(&site, &who, &fields, Some(&refused.detail));
         }

@@ -15,7 +15,6 @@ use crate::domain::text::rfc3339;
 use crate::domain::zone::Zone;
 use crate::store::definitions::DefinitionState;
 use crate::store::overview::{self, ToldOccurrence};
-use crate::store::shelf;
 use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::acts::{self, COMING, seen};
@@ -213,12 +212,6 @@ pub(super) async fn favourite(
 ) -> Result<Response, Refused> {
     let wanted = Fields::of_query(&request).get("on") == "1";
     let fields = site.own_form(&who, request).await?;
-    let (asker, asked) = (who.clone(), name.clone());
-    site.block(move |core| {
-        let (id, name) = (seen(core, &asker, &asked)?.stored.definition_id, asker.name);
-        let mark = move |tx: &rusqlite::Transaction<'_>| shelf::set_favourite(tx, &name, id, wanted);
-        Ok(core.store.write_blocking("mark a report", mark)?)
-    })
-    .await?;
+    acts::favour(&site, &who, &name, wanted).await?;
     Ok(answered(&fields, &name))
 }

@@ -5,13 +5,14 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::{Answer, OfSite, limit, wanted};
-use crate::daemon::Core;
 use crate::daemon::ask::AskError;
+use crate::daemon::{Core, advice};
 use crate::store::answers;
 use crate::store::deliveries;
 use crate::store::overview::{self, ToldOccurrence};
+use crate::web::access::Who;
 use crate::web::acts::{self, seen, seen_run};
-use crate::web::api::shapes::{Deliveries, Occurrence, Runs};
+use crate::web::api::shapes::{Deliveries, Occurrence, Runs, Why};
 use crate::web::api::{Caller, answer};
 use crate::web::fields::Fields;
 
@@ -52,13 +53,15 @@ pub(in crate::web::api) async fn runs(
     answer(StatusCode::OK, &runs.await?)
 }
 
-/// An occurrence with its deliveries. Blocks.
-fn told(core: &Core, occurrence: ToldOccurrence) -> Result<Occurrence, AskError> {
+/// An occurrence of a report that somebody may see, with its deliveries. Blocks.
+fn told(core: &Core, who: &Who, occurrence: ToldOccurrence) -> Result<Occurrence, AskError> {
+    let state = seen(core, who, &occurrence.name)?.stored.state;
     let run_id = occurrence.run.as_ref().map(|run| run.run_id);
     let deliveries = core.store.read_blocking("read the deliveries", |connection| {
         run_id.map_or(Ok(Vec::new()), |run_id| deliveries::of_run(connection, run_id))
     })?;
-    Ok(Occurrence { occurrence, deliveries })
+    let next = advice::what_next(&occurrence, &deliveries, state);
+    Ok(Occurrence { occurrence, deliveries, next })
 }
 
 pub(in crate::web::api) async fn run_of(
@@ -66,7 +69,7 @@ pub(in crate::web::api) async fn run_of(
     axum::Extension(who): Caller,
     Path(run_id): Path<i64>,
 ) -> Answer {
-    let found = site.block(move |core| told(core, seen_run(core, &who, run_id)?));
+    let found = site.block(move |core| told(core, &who, seen_run(core, &who, run_id)?));
     answer(StatusCode::OK, &found.await?)
 }
 
@@ -80,8 +83,28 @@ pub(in crate::web::api) async fn occurrence(
         let found =
             core.store.read_blocking("read an occurrence", |c| overview::occurrence(c, occurrence_id))?;
         let found = found.ok_or_else(absent)?;
-        seen(core, &who, &found.name).map_err(|error| error.or_absent(absent()))?;
-        told(core, found)
+        told(core, &who, found).map_err(|error| error.or_absent(absent()))
+    });
+    answer(StatusCode::OK, &found.await?)
+}
+
+pub(in crate::web::api) async fn why(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    Path(name): Path<String>,
+) -> Answer {
+    let found = site.block(move |core| {
+        let stored = seen(core, &who, &name)?.stored;
+        let (last, newest) = core.store.read_blocking("read the last occurrence", |c| {
+            let last = overview::occurrences(c, who.eyes(), Some(&name), 1)?;
+            Ok((last, overview::newest(c, stored.definition_id)?))
+        })?;
+        let Some(last) = last.into_iter().next() else {
+            let next = advice::never_due(&name, newest.next_at);
+            return Ok(Why { occurrence: None, deliveries: Vec::new(), next });
+        };
+        let Occurrence { occurrence, deliveries, next } = told(core, &who, last)?;
+        Ok(Why { occurrence: Some(occurrence), deliveries, next })
     });
     answer(StatusCode::OK, &found.await?)
 }

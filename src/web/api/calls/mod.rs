@@ -2,6 +2,8 @@
 
 pub(super) mod answers;
 pub(super) mod history;
+pub(super) mod host;
+pub(super) mod import;
 pub(super) mod people;
 pub(super) mod reports;
 pub(super) mod surroundings;

@@ -16,7 +16,7 @@ use crate::web::Shared;
 use crate::web::access::Who;
 use crate::web::acts::{self, seen};
 use crate::web::api::shapes::{
-    Asked, Checked, Draft, NewReport, Report, ReportPage, ReportWhole, RunWish, Text,
+    Asked, BackfillWish, Checked, Draft, NewReport, Report, ReportPage, ReportWhole, RunWish, Text,
 };
 use crate::web::api::{Caller, answer};
 use crate::web::fields::Fields;
@@ -200,4 +200,35 @@ pub(in crate::web::api) async fn resume(
 ) -> Answer {
     acts::resume(&site, &who, &name).await?;
     Ok(nothing())
+}
+
+pub(in crate::web::api) async fn favour(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    Path(name): Path<String>,
+) -> Answer {
+    acts::favour(&site, &who, &name, true).await?;
+    Ok(nothing())
+}
+
+pub(in crate::web::api) async fn unfavour(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    Path(name): Path<String>,
+) -> Answer {
+    acts::favour(&site, &who, &name, false).await?;
+    Ok(nothing())
+}
+
+pub(in crate::web::api) async fn backfill(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    Path(name): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let wish: BackfillWish = json(request).await?;
+    answer(
+        StatusCode::ACCEPTED,
+        &acts::backfill(&site, &who, &name, ((wish.from, wish.to), wish.send)).await?,
+    )
 }

@@ -1,14 +1,15 @@
 //! What is due, the vendors, and the reports that can be made.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 
-use super::{Answer, OfSite, limit};
+use super::{Answer, OfSite, json_or_default, limit};
+use crate::daemon::ask;
 use crate::daemon::listing::ListedSource;
 use crate::reports::CATALOGUE;
-use crate::web::acts::due;
-use crate::web::api::shapes::{Coming, Sources, Type, Types, Upcoming};
+use crate::web::acts::{self, due};
+use crate::web::api::shapes::{Coming, Sources, SpanWish, Type, Types, Upcoming};
 use crate::web::api::{Caller, answer};
 use crate::web::fields::Fields;
 
@@ -33,6 +34,24 @@ pub(in crate::web::api) async fn upcoming(
 pub(in crate::web::api) async fn sources(State(site): OfSite, axum::Extension(_): Caller) -> Answer {
     let found = site.block(|core| Ok(Sources { sources: ListedSource::all(core)? }));
     answer(StatusCode::OK, &found.await?)
+}
+
+pub(in crate::web::api) async fn collect(
+    State(site): OfSite,
+    axum::Extension(who): Caller,
+    Path(name): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let wish: SpanWish = json_or_default(request).await?;
+    answer(StatusCode::ACCEPTED, &acts::collect(&site, &who, &name, (wish.from, wish.to)).await?)
+}
+
+pub(in crate::web::api) async fn collection(
+    State(site): OfSite,
+    axum::Extension(_): Caller,
+    Path(id): Path<i64>,
+) -> Answer {
+    answer(StatusCode::OK, &site.block(move |core| ask::collect_request(core, id)).await?)
 }
 
 pub(in crate::web::api) async fn types(axum::Extension(_): Caller) -> Answer {

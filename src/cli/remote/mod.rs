@@ -3,24 +3,22 @@
 //! What is asked for is done there; what is printed are the API's own words, as a table for people and as JSON for
 //! programs. The token comes from `$LEGWORK_TOKEN`: as an argument it would stand in the process list.
 
+mod longer;
+
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::deliveries::exit_of_states;
 use super::exit::{Exit, told};
-use super::out::{StatusLine, json as print_json, say, table};
-use super::run::RunArguments;
+use super::out::{json as print_json, say, table};
+use super::simulate::SimulateArguments;
 use super::{Command, context};
 use crate::network::escaped;
 use crate::secret::environment;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
-/// How often a run is looked at while it goes on.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
 /// A daemon elsewhere.
 struct Remote {
     base: String,
@@ -97,6 +95,19 @@ impl Remote {
                     &[("SOURCE", "/name"), ("KIND", "/kind"), ("ACCOUNT", "/account"), ("LEFT", "/left")],
                 )
             }
+            Command::Why { name } => self.why(name).await,
+            Command::Next { name, count } => self.next(name.as_deref(), *count).await,
+            Command::Simulate(arguments) => self.simulate(arguments).await,
+            Command::Doctor => self.doctor().await,
+            Command::Plan => {
+                let changes = self.get("/plan").await?;
+                let exit = self.tell_changes(&changes)?;
+                let lists = ["added", "changed", "revived", "moved", "retired"];
+                let pending = |list: &&str| {
+                    at(&changes, &format!("/{list}")).as_array().is_some_and(|all| !all.is_empty())
+                };
+                Ok(if exit == Exit::Done && lists.iter().any(pending) { Exit::Pending } else { exit })
+            }
             _ => self.act_on(command).await,
         }
     }
@@ -129,21 +140,126 @@ impl Remote {
                 let body = json!({ "reason": reason, "only": which.only() });
                 self.act(&format!("/runs/{}/discard", which.run()), &body).await
             }
+            Command::Backfill(arguments) => self.backfill(arguments).await,
+            Command::Collect(arguments) => self.collect(arguments).await,
+            Command::Import(arguments) => self.import(arguments).await,
+            Command::Apply { allow_retire, now } => {
+                let body = json!({ "allow_retire": allow_retire, "now": now });
+                self.tell_changes(&self.post("/apply", &body).await?)
+            }
+            Command::Backup { file: None } => {
+                let copied = self.post("/backup", &Value::Null).await?;
+                say!("{} on that host", words(at(&copied, "/file")))?;
+                Ok(Exit::Done)
+            }
             _ => Err(told(
                 Exit::Wrong,
-                "this command works on the host itself; with --server there are list, show, export, runs, deliveries, \
-                 sources, run, rerun, pause, resume, deliver, release, resend and discard",
+                "this command works on the host itself; with --server there are list, show, why, next, simulate, export, \
+                 runs, deliveries, sources, doctor, plan, apply, run, rerun, backfill, pause, resume, deliver, release, \
+                 resend, discard, import, collect and backup",
             )),
         }
     }
 
+    async fn simulate(&self, arguments: &SimulateArguments) -> anyhow::Result<Exit> {
+        let mut query = vec![("from", arguments.from.as_str()), ("to", &arguments.to)];
+        query.extend(arguments.names.iter().map(|name| ("name", name.as_str())));
+        query.extend(arguments.down.iter().map(|down| ("down", down.as_str())));
+        query.push(("run_takes", &arguments.run_takes));
+        let query: Vec<String> =
+            query.iter().map(|(name, value)| format!("{name}={}", part(value))).collect();
+        let mut found = self.get(&format!("/simulate?{}", query.join("&"))).await?;
+        let usual = |one: &Value| {
+            at(one, "/skipped").is_null() && at(one, "/note").is_null() && *at(one, "/late_seconds") == 0
+        };
+        if let Some(all) = found.pointer_mut("/occurrences").and_then(Value::as_array_mut)
+            && arguments.odd
+        {
+            all.retain(|one| !usual(one));
+        }
+        if self.json {
+            print_json(&found)?;
+            return Ok(Exit::Done);
+        }
+        let columns = [
+            ("NOMINAL", "/local"),
+            ("ZONE", "/time_zone"),
+            ("NAME", "/name"),
+            ("SKIPPED BY", "/skipped"),
+            ("LATE (s)", "/late_seconds"),
+            ("NOTE", "/note"),
+        ];
+        self.rows(at(&found, "/occurrences"), &columns)
+    }
+
+    async fn doctor(&self) -> anyhow::Result<Exit> {
+        let found = self.post("/doctor", &Value::Null).await?;
+        let columns = [("STATE", "/state"), ("KIND", "/kind"), ("TARGET", "/target"), ("WORDS", "/words")];
+        self.rows(at(&found, "/examined"), &columns)?;
+        Ok(if *at(&found, "/good") == true { Exit::Done } else { Exit::Failed })
+    }
+
+    async fn why(&self, name: &str) -> anyhow::Result<Exit> {
+        let found = self.get(&format!("/reports/{}/why", part(name))).await?;
+        if self.json {
+            print_json(&found)?;
+            return Ok(Exit::Done);
+        }
+        if !at(&found, "/occurrence").is_null() {
+            tell(&found)?;
+        }
+        say!("\nnext: {}", words(at(&found, "/next")))?;
+        Ok(Exit::Done)
+    }
+
+    async fn next(&self, name: Option<&str>, count: u32) -> anyhow::Result<Exit> {
+        let columns =
+            [("NEXT DUE (UTC)", "/at"), ("ZONE", "/time_zone"), ("NAME", "/name"), ("NOTE", "/note")];
+        let Some(name) = name else {
+            let found = self.get("/upcoming?limit=2000").await?;
+            return self.rows(at(&found, "/upcoming"), &columns);
+        };
+        let mut found = self.get(&format!("/reports/{}", part(name))).await?;
+        if let Some(coming) = found.pointer_mut("/coming").and_then(Value::as_array_mut) {
+            coming.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+        self.rows(at(&found, "/coming"), &columns)
+    }
+
+    fn tell_changes(&self, changes: &Value) -> anyhow::Result<Exit> {
+        let problems = at(changes, "/problems").as_array().is_some_and(|all| !all.is_empty());
+        let refused = *at(changes, "/retiring_refused") == true;
+        if self.json {
+            print_json(changes)?;
+        } else {
+            for (sign, list) in
+                [("+", "added"), ("~", "changed"), ("^", "revived"), (">", "moved"), ("-", "retired")]
+            {
+                for name in at(changes, &format!("/{list}")).as_array().into_iter().flatten() {
+                    say!("{sign} {}  {list}", words(name))?;
+                }
+            }
+            for problem in at(changes, "/problems").as_array().into_iter().flatten() {
+                say!("! {}", words(at(problem, "/problem")))?;
+            }
+            if refused {
+                say!("! more than half of the definitions would retire: none does")?;
+            }
+        }
+        Ok(if problems || refused { Exit::Wrong } else { Exit::Done })
+    }
+
     async fn ask(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
         let mut request = self.client.request(method, format!("{}/api/v1{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
         if !body.is_null() {
             request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        self.send(request).await
+    }
+
+    async fn send(&self, mut request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         let failed = |error: reqwest::Error| {
             let error = anyhow::Error::new(error.without_url());
@@ -238,53 +354,6 @@ impl Remote {
         table(&headers, &rows)?;
         Ok(Exit::Done)
     }
-
-    async fn run(&self, arguments: &RunArguments) -> anyhow::Result<Exit> {
-        let body =
-            json!({ "period": arguments.period(), "to": arguments.to(), "no_send": arguments.no_send() });
-        let asked = self.post(&format!("/reports/{}/run", part(arguments.name())), &body).await?;
-        self.follow(&asked).await
-    }
-
-    /// Waits for a run's end and its first attempts, and tells how it went.
-    async fn follow(&self, asked: &Value) -> anyhow::Result<Exit> {
-        let path = format!("/occurrences/{}", at(asked, "/occurrence_id"));
-        let line = StatusLine::new();
-        loop {
-            let found = self.get(&path).await?;
-            let state = words(at(&found, "/occurrence/state"));
-            // The first attempt counts once it has ended.
-            let ended = |attempt: &Value| !at(attempt, "/ended_at").is_null();
-            let tried =
-                |one: &Value| at(one, "/attempts").as_array().is_some_and(|all| all.iter().any(ended));
-            let untried = |one: &Value| at(one, "/state") == "pending" && !tried(one);
-            let open = at(&found, "/deliveries").as_array().is_some_and(|all| all.iter().any(untried));
-            if matches!(state.as_str(), "done" | "failed" | "skipped") && !open {
-                line.clear();
-                if self.json {
-                    print_json(&found)?;
-                } else {
-                    tell(&found)?;
-                }
-                return Ok(exit_of_run(&found));
-            }
-            line.show(&format!("{state} …"));
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-}
-
-/// The same code as that of a run on this host.
-fn exit_of_run(found: &Value) -> Exit {
-    let run = at(found, "/occurrence/run");
-    if at(found, "/occurrence/state") != "done" || !at(run, "/error").is_null() {
-        return Exit::Failed;
-    }
-    if at(run, "/file/verdict") == "held" {
-        return Exit::Held;
-    }
-    let sent = at(found, "/deliveries").as_array().into_iter().flatten();
-    exit_of_states(sent.filter_map(|one| at(one, "/state").as_str()))
 }
 
 fn exit_of(status: StatusCode) -> Exit {

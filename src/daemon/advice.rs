@@ -1,0 +1,55 @@
+//! What a person can do about an occurrence, in words to type.
+
+use crate::domain::text::rfc3339;
+use crate::store::definitions::DefinitionState;
+use crate::store::deliveries::ToldDelivery;
+use crate::store::overview::ToldOccurrence;
+
+/// Whether a check holds the file.
+pub fn held_file(found: &ToldOccurrence) -> bool {
+    found.run.as_ref().and_then(|run| run.file.as_ref()).is_some_and(|file| file.verdict == "held")
+}
+
+/// What to do next about an occurrence of a definition that is in a state.
+pub fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery], state: DefinitionState) -> String {
+    let next = of_occurrence(found, sent);
+    match state {
+        DefinitionState::Paused => format!("{next}; its schedules are paused: legwork resume {}", found.name),
+        DefinitionState::Retired => format!("{next}; it is retired: its job file is gone"),
+        DefinitionState::Active => next,
+    }
+}
+
+/// What to do next about a definition that was never due.
+pub fn never_due(name: &str, next_at: Option<jiff::Timestamp>) -> String {
+    let next =
+        next_at.map_or_else(|| "it has no schedule".to_owned(), |at| format!("it is due at {}", rfc3339(at)));
+    format!("{name} has never been due; {next}\n\nnext: legwork run {name}")
+}
+
+fn of_occurrence(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {
+    let name = &found.name;
+    let any = |state| sent.iter().any(|delivery| delivery.state == state);
+    let period = format!("--period {}..{}", rfc3339(found.period_start), rfc3339(found.period_end));
+    let run = found.run.as_ref().map_or(0, |run| run.run_id);
+    match found.state.as_str() {
+        "failed" => format!("mend what the run says, then: legwork run {name} {period}"),
+        "skipped" => format!("legwork run {name} {period}"),
+        "due" if found.retry_at.is_some() => {
+            format!("wait for the next try, or: legwork run {name} {period}")
+        }
+        "due" | "running" => "wait; the daemon is at it".to_owned(),
+        _ if held_file(found) => format!(
+            "look at the file; if it is right: legwork release {run}; if not: legwork discard {run} --reason …, or mend \
+             the data and: legwork rerun {run}"
+        ),
+        _ if any("held") => "say whom it is for, with the command that stands beside it".to_owned(),
+        _ if any("unknown") => format!(
+            "ask the recipient whether it arrived (the Message-ID is in `legwork -o json why {name}`); if it did: \
+             legwork discard {run} --reason arrived; if not: legwork release {run}"
+        ),
+        _ if any("failed") => format!("mend what the far end says, then: legwork deliver {run}"),
+        _ if any("pending") => "wait; the next attempt is planned".to_owned(),
+        _ => "nothing to do".to_owned(),
+    }
+}

@@ -1,0 +1,231 @@
+//! Records out of a text into the segment store: one thread parses while another writes.
+//!
+//! Transactions are short, and pause where a daemon works beside them: it finds the database free.
+
+use std::io::{BufRead, BufReader, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
+
+use crate::clock::Stopwatch;
+use crate::domain::record::{CoverageRecord, Record};
+use crate::import::{self, BadLine, CsvKind, ImportError, Line};
+use crate::store::segments::write::{SegmentWriter, Tally};
+use crate::store::{Store, StoreError};
+
+/// How long one transaction should hold the writer: well below the 50 ms after which a daemon would notice.
+const HOLD: Duration = Duration::from_millis(20);
+/// Lines of a transaction: the first one's, and the bounds of those that follow.
+const LINES: (usize, usize, usize) = (500, 50, 8_000);
+/// A pause between transactions while a daemon runs.
+const PAUSE: Duration = Duration::from_millis(2);
+/// Transactions between two checkpoints.
+const CHECKPOINT_EVERY: u64 = 64;
+/// Lines that travel together from the parsing thread.
+const PACK: usize = 512;
+/// Packs that wait between the threads.
+const PACKS: usize = 8;
+/// What is read at once.
+const BUFFER: usize = 1 << 20;
+
+/// Why an import ended early; what was written before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportFailure {
+    /// The text cannot be read, or its header fits no kind.
+    #[error(transparent)]
+    Text(#[from] ImportError),
+    /// The store does not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A bad line could not be kept.
+    #[error("keep a bad line")]
+    Rejects(#[source] std::io::Error),
+    /// A thread is gone.
+    #[error("reading the records panicked")]
+    Panicked,
+}
+
+/// Whoever hears how an import goes.
+pub trait Heard {
+    /// A line that is no record.
+    fn bad(&mut self, line: &BadLine) -> std::io::Result<()>;
+    /// So many lines have been written.
+    fn lines(&mut self, lines: u64);
+}
+
+/// What came of an import.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+pub struct Imported {
+    /// Lines that were read.
+    pub lines: u64,
+    /// Of them, those that are no records.
+    pub bad: u64,
+    /// What became of the others.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// The longest time that the database was held.
+    pub longest_transaction_ms: u64,
+}
+
+/// The text of an input that may be gzip.
+pub fn text(raw: impl Read + Send + 'static) -> std::io::Result<Box<dyn BufRead + Send>> {
+    let mut buffered = BufReader::with_capacity(BUFFER, raw);
+    let gzip = buffered.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if gzip {
+        Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(buffered)))
+    } else {
+        Box::new(buffered)
+    })
+}
+
+/// Reads everything and writes nothing; returns how many lines are bad.
+pub fn inspect(
+    mut text: Box<dyn BufRead + Send>,
+    kind: Option<CsvKind>,
+    heard: &mut dyn Heard,
+) -> Result<u64, ImportFailure> {
+    let (mut bad, mut kept) = (0, Ok(()));
+    import::read(&mut text, kind, &mut |line| {
+        if let Line::Bad(line) = line {
+            bad += 1;
+            kept = heard.bad(&line);
+        }
+        kept.is_ok()
+    })?;
+    kept.map_err(ImportFailure::Rejects)?;
+    Ok(bad)
+}
+
+/// An import of one or more texts.
+#[derive(Debug)]
+pub struct Import {
+    writer: SegmentWriter,
+    pause: Duration,
+    arrived: i64,
+    imported: Imported,
+    /// Lines of the next transaction.
+    lines: usize,
+    transactions: u64,
+}
+
+impl Import {
+    /// Begins one; `served` when a daemon works beside it.
+    pub fn begin(store: &Store, now: Timestamp, served: bool) -> Result<Self, StoreError> {
+        Ok(Self {
+            writer: SegmentWriter::open(store)?,
+            pause: if served { PAUSE } else { Duration::ZERO },
+            arrived: now.as_millisecond(),
+            imported: Imported::default(),
+            lines: LINES.0,
+            transactions: 0,
+        })
+    }
+
+    /// Writes the records of a text. Blocks.
+    pub fn take(
+        &mut self,
+        text: Box<dyn BufRead + Send>,
+        kind: Option<CsvKind>,
+        heard: &mut dyn Heard,
+    ) -> Result<(), ImportFailure> {
+        std::thread::scope(|scope| {
+            let (sender, packs) = sync_channel::<Vec<Line>>(PACKS);
+            // Records go back to the thread that made them to be dropped there: memory that is given back by another
+            // thread than took it makes both wait for each other.
+            let (spent, returned) = sync_channel::<Vec<Record>>(PACKS);
+            let parsing = scope.spawn(move || parse(text, kind, &sender, &returned));
+            let written = self.write_all(&packs, &spent, heard);
+            drop((packs, spent));
+            let parsed = parsing.join().map_err(|_| ImportFailure::Panicked)?;
+            written?;
+            Ok(parsed?)
+        })
+    }
+
+    /// Declares a span as whole, unless lines are missing.
+    pub fn cover(&mut self, covered: &CoverageRecord) -> Result<(), StoreError> {
+        if self.imported.bad == 0 { self.writer.cover(covered) } else { Ok(()) }
+    }
+
+    /// Ends it: from here on it outlasts a power cut.
+    pub fn finish(self) -> Result<Imported, StoreError> {
+        self.writer.finish()?;
+        Ok(self.imported)
+    }
+
+    fn write_all(
+        &mut self,
+        packs: &Receiver<Vec<Line>>,
+        spent: &SyncSender<Vec<Record>>,
+        heard: &mut dyn Heard,
+    ) -> Result<(), ImportFailure> {
+        let mut records = Vec::with_capacity(self.lines);
+        for pack in packs {
+            for line in pack {
+                self.imported.lines += 1;
+                match line {
+                    Line::Good(record, _) => records.push(record),
+                    Line::Bad(bad) => {
+                        self.imported.bad += 1;
+                        heard.bad(&bad).map_err(ImportFailure::Rejects)?;
+                    }
+                }
+                if self.lines <= records.len() {
+                    self.write(&records)?;
+                    heard.lines(self.imported.lines);
+                    // Full or gone, the other end does not matter: then they are dropped here.
+                    drop(spent.try_send(std::mem::take(&mut records)));
+                }
+            }
+        }
+        if !records.is_empty() {
+            self.write(&records)?;
+        }
+        Ok(())
+    }
+
+    /// One transaction; the next one's size follows from how long this one took.
+    fn write(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        let watch = Stopwatch::start();
+        self.transactions += 1;
+        self.imported.tally.add(self.writer.write(records, self.arrived)?);
+        let took = watch.elapsed();
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.imported.longest_transaction_ms = self.imported.longest_transaction_ms.max(took_ms);
+        let (_, least, most) = LINES;
+        let fitting = u128::try_from(records.len()).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
+        // Half way each time, so that one slow sync does not make the next transactions tiny.
+        let fitting = usize::try_from(fitting).unwrap_or(most);
+        self.lines = usize::midpoint(self.lines, fitting).clamp(least, most);
+        if self.transactions.is_multiple_of(CHECKPOINT_EVERY) {
+            self.writer.checkpoint()?;
+        }
+        if !self.pause.is_zero() {
+            std::thread::sleep(self.pause);
+        }
+        Ok(())
+    }
+}
+
+fn parse(
+    mut text: Box<dyn BufRead + Send>,
+    kind: Option<CsvKind>,
+    packs: &SyncSender<Vec<Line>>,
+    returned: &Receiver<Vec<Record>>,
+) -> Result<(), ImportError> {
+    let mut pack = Vec::with_capacity(PACK);
+    import::read(&mut text, kind, &mut |line| {
+        pack.push(line);
+        if pack.len() == PACK {
+            returned.try_iter().for_each(drop);
+        }
+        pack.len() < PACK || packs.send(std::mem::replace(&mut pack, Vec::with_capacity(PACK))).is_ok()
+    })?;
+    if !pack.is_empty() {
+        // The other side ends early only after an error of its own, which is told there.
+        packs.send(pack).unwrap_or_default();
+    }
+    Ok(())
+}
