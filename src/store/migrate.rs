@@ -10,7 +10,7 @@ use super::segments::write::SegmentWriter;
 use super::{BUSY_LIMIT, StoreError};
 
 /// Numbered files, forward only. A shipped one never changes: a test holds its digest.
-pub(super) const MIGRATIONS: [(&str, &str); 10] = [
+pub(super) const MIGRATIONS: [(&str, &str); 11] = [
     ("0001_ledger.sql", include_str!("../../migrations/0001_ledger.sql")),
     ("0002_segments.sql", include_str!("../../migrations/0002_segments.sql")),
     ("0003_event_model.sql", include_str!("../../migrations/0003_event_model.sql")),
@@ -21,12 +21,13 @@ pub(super) const MIGRATIONS: [(&str, &str); 10] = [
     ("0008_faces.sql", include_str!("../../migrations/0008_faces.sql")),
     ("0009_looks.sql", include_str!("../../migrations/0009_looks.sql")),
     ("0010_sealed.sql", include_str!("../../migrations/0010_sealed.sql")),
+    ("0011_folded.sql", include_str!("../../migrations/0011_folded.sql")),
 ];
 
 /// The version that this program knows: the number of migrations.
-pub const VERSION: i64 = 10;
+pub const VERSION: i64 = 11;
 
-const _: () = assert!(MIGRATIONS.len() == 10, "VERSION counts the migrations");
+const _: () = assert!(MIGRATIONS.len() == 11, "VERSION counts the migrations");
 
 /// Opens for writing; makes the file and brings it up to date after a copy of it was made.
 pub(super) fn open(path: &Path, now: Timestamp) -> Result<Connection, StoreError> {

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::codes::agent_name;
 use super::conditions::{Condition, Test};
+use super::fold;
 use super::names::role;
 use super::sealed::SealedError;
 use crate::domain::nearest::nearest;
@@ -113,6 +114,9 @@ fn codes(
         let before = found.len();
         for code in statement.query_map([value], |row| row.get::<_, i64>(0))? {
             found.push(code?);
+        }
+        if key == FilterKey::Conversations {
+            found.extend(fold::numbers_of(connection, value)?);
         }
         if found.len() == before && unseen == Unseen::Wrong {
             let known: Vec<String> =

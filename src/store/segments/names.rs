@@ -37,6 +37,7 @@ pub(super) mod role {
 pub(super) struct Names {
     accounts: HashMap<String, HashMap<String, i64, RandomState>, RandomState>,
     terms: HashMap<Text, Term, RandomState>,
+    texts: HashMap<i64, Text, RandomState>,
     agents: HashMap<i64, HashMap<Box<str>, KnownAgent, RandomState>, RandomState>,
 }
 
@@ -183,6 +184,22 @@ impl Names {
         }
         self.terms.insert(text.into(), term);
         Ok(Some(term.code))
+    }
+
+    /// The text of a code.
+    pub(super) fn text(&mut self, tx: &Transaction<'_>, code: i64) -> rusqlite::Result<Option<Text>> {
+        if let Some(text) = self.texts.get(&code) {
+            return Ok(Some(text.clone()));
+        }
+        let found: Option<Text> = tx
+            .prepare_cached("select text from term where term_id = ?1")?
+            .query_row([code], |row| row.get(0))
+            .optional()?;
+        if TERMS_KEPT <= self.texts.len() {
+            self.texts.clear();
+        }
+        self.texts.extend(found.clone().map(|text| (code, text)));
+        Ok(found)
     }
 
     /// The code of a list, each value once, `|` between.

@@ -78,7 +78,7 @@ pub fn read(
     let mut table = "segment";
     if sealed && query.is_sorted_by_sql() {
         unseal(&snapshot, Scan::begin(&snapshot, by, query.period(), &all)?, &query.columns(&all))?;
-        table = "(select * from main.segment union all select * from temp.unsealed)";
+        table = BOTH;
     } else if sealed {
         blocks = Some(Scan::begin(&snapshot, by, query.period(), &all)?);
     }
@@ -116,8 +116,7 @@ pub fn read(
     };
     if query.limit.is_some() || 0 < query.offset {
         // A segment is a row or sealed: what SQLite counts table by table, it need not put together first.
-        let tables: &[&str] =
-            if table == "segment" { &["segment"] } else { &["main.segment", "temp.unsealed"] };
+        let tables: &[&str] = if table == "segment" { &["segment"] } else { &["main.segment", UNSEALED] };
         counts.fit = 0;
         for table in tables {
             counts.fit += count(&format!("select count(*) from {}", source(query, table, &conditions)))?;
@@ -344,6 +343,10 @@ fn rows(rows: SegmentRows) -> Condition {
     }
 }
 
+/// Rows, and sealed ones that were copied.
+const BOTH: &str = "(select * from main.segment union all select * from temp.unsealed)";
+const UNSEALED: &str = "temp.unsealed";
+
 fn source(query: &SegmentQuery<'_>, table: &str, conditions: &str) -> String {
     if query.rows.closed() {
         return format!(
@@ -352,13 +355,22 @@ fn source(query: &SegmentQuery<'_>, table: &str, conditions: &str) -> String {
     }
     match query.rows_by {
         RowsBy::Start => format!("{table} s where s.row_start >= ?1 and s.row_start < ?2{conditions}"),
-        // The cross joins fix the order: interactions of the period first, then their rows.
-        RowsBy::InteractionEnd => format!(
-            "interaction i cross join json_each(i.segments) j
-             cross join {table} s on s.row_start = j.value ->> 0 and s.record_id = j.value ->> 1
-                  and s.account_id = i.account_id and s.interaction_id = i.interaction_id
-             where i.ended_at >= ?1 and i.ended_at < ?2{conditions}"
-        ),
+        RowsBy::InteractionEnd => {
+            // The cross joins fix the order: interactions of the period first, then their rows.
+            let of_rows = "interaction i cross join json_each(i.segments) j
+                           cross join main.segment s on s.row_start = j.value ->> 0 and s.record_id = j.value ->> 1
+                                and s.account_id = i.account_id and s.interaction_id = i.interaction_id
+                           where i.ended_at >= ?1 and i.ended_at < ?2";
+            // A sealed one's interaction may be folded; what was copied is of the period anyway.
+            let copied = "temp.unsealed s where s.ended_at >= ?1 and s.ended_at < ?2";
+            match table {
+                UNSEALED => format!("{copied}{conditions}"),
+                BOTH => format!(
+                    "(select s.* from {of_rows} union all select s.* from {copied}) s where true{conditions}"
+                ),
+                _ => format!("{of_rows}{conditions}"),
+            }
+        }
     }
 }
 

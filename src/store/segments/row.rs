@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 use rusqlite::types::ToSql;
 use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, params};
 
+use super::fold::unfold;
+use super::names::Names;
 use super::sealed;
-use super::sealed::find::{Finder, Found, SealedAt, take_out};
+use super::sealed::find::{Finder, Found, SealedAt};
 use super::words::{
     CHANNEL_TYPES, DIRECTIONS, END_REASONS, OPENERS, PARTICIPANTS, START_REASONS, code_of, word_of,
 };
@@ -150,7 +152,7 @@ pub(super) struct Segment {
 }
 
 /// A stored segment's columns, in the order of [`SEGMENT_COLUMNS`], which is that of blocks.
-trait Cells {
+pub(super) trait Cells {
     fn number(&self, at: usize) -> rusqlite::Result<Option<i64>>;
     fn text(&self, at: usize) -> rusqlite::Result<Option<Text>>;
 }
@@ -183,6 +185,8 @@ pub(super) struct Interaction {
     pub(super) key: Text,
     pub(super) version: Millis,
     pub(super) fields: InteractionFields,
+    /// Whether it has no row: its sealed segments say everything of it.
+    pub(super) folded: bool,
     /// What the database holds: its fields and its resolved end.
     pub(super) stored: Option<Box<(InteractionFields, Option<Millis>, Millis)>>,
     /// Where the segments stand, as stored: a JSON list of [`row_start`, `record_id`].
@@ -191,6 +195,19 @@ pub(super) struct Interaction {
 }
 
 impl Interaction {
+    /// When it ended: as said; else, where a disconnecting event was said, at the latest of its instants: nothing
+    /// disconnects what goes on.
+    pub(super) fn ended_at(&self) -> Option<Millis> {
+        let latest = |segment: &Segment| {
+            let own = &segment.own;
+            [own.end, own.start, own.carried(QUEUE_EXIT), own.queue_entry].into_iter().flatten().max()
+        };
+        self.fields.interaction_end.or_else(|| {
+            self.fields.disconnecting_event.as_ref()?;
+            self.segments.iter().filter_map(latest).max()
+        })
+    }
+
     /// Where the segments stand now.
     pub(super) fn places_now(&self) -> String {
         let places: Vec<(Millis, &str)> = self.segments.iter().map(|s| (s.own.row_start, &*s.key)).collect();
@@ -294,7 +311,7 @@ pub(super) struct InteractionTerms {
     pub(super) integration_source: Option<i64>,
 }
 
-fn segment(row: &impl Cells, sealed: Option<SealedAt>) -> rusqlite::Result<Segment> {
+pub(super) fn segment(row: &impl Cells, sealed: Option<SealedAt>) -> rusqlite::Result<Segment> {
     let mut at = 0;
     let mut next = || {
         at += 1;
@@ -367,31 +384,33 @@ impl<'a> Statements<'a> {
     /// The interaction with its segments, or `None` when the store has none of this key.
     pub(super) fn load(
         &mut self,
-        finder: &mut Finder,
+        (finder, names): (&mut Finder, &mut Names),
         account_id: i64,
-        key: &str,
+        key: &Text,
     ) -> rusqlite::Result<Option<Interaction>> {
         let found: Option<i64> =
             self.find.query_row(params![key, account_id], |row| row.get(0)).optional()?;
-        found.map(|interaction_id| load_by_id(self.tx, finder, interaction_id)).transpose()
+        match found {
+            Some(interaction_id) => load_by_id(self.tx, finder, interaction_id).map(Some),
+            None => unfold(self.tx, (finder, names), account_id, key),
+        }
     }
 
-    /// Writes an interaction's fields: a new row, or over the old one.
+    /// Writes an interaction's fields: a row of this number, or over the old one.
     pub(super) fn write_interaction(
         &mut self,
-        interaction: &Interaction,
+        (interaction_id, interaction): (i64, &Interaction),
         terms: InteractionTerms,
         ended_at: Option<Millis>,
         places: &str,
-    ) -> rusqlite::Result<i64> {
+    ) -> rusqlite::Result<()> {
         let f = &interaction.fields;
         let direction = code_of(&DIRECTIONS, f.direction);
         let channel_type = code_of(&CHANNEL_TYPES, f.channel_type);
         let opened_by = code_of(&OPENERS, f.opened_by);
         let (session_tags, user_tags) = (tags(&f.session_tags), tags(&f.user_tags));
-        let id = interaction.stored.as_ref().map(|_| interaction.interaction_id);
         let values: [&dyn ToSql; INTERACTION.len()] = [
-            &id,
+            &interaction_id,
             &interaction.account_id,
             &interaction.key,
             &interaction.version,
@@ -421,12 +440,12 @@ impl<'a> Statements<'a> {
             &session_tags,
             &user_tags,
         ];
-        if let Some(id) = id {
+        if interaction.stored.is_some() && !interaction.folded {
             self.tx.prepare_cached(&CHANGE_INTERACTION)?.execute(values.as_slice())?;
-            return Ok(id);
+        } else {
+            self.add_interaction.execute(values.as_slice())?;
         }
-        self.add_interaction.execute(values.as_slice())?;
-        Ok(self.tx.last_insert_rowid())
+        Ok(())
     }
 
     /// Adds a segment's row; false when the key is taken, by a row of another interaction.
@@ -534,6 +553,7 @@ pub(super) fn load_by_id(
             key: row.get(1)?,
             version,
             fields: fields.clone(),
+            folded: false,
             stored: Some(Box::new((fields, row.get(18)?, version))),
             places: row.get(19)?,
             segments: Vec::new(),
@@ -567,23 +587,30 @@ fn sealed_segment(
     segment(&found, Some(found.at)).map(Some)
 }
 
-/// Reserves an interaction's key.
-pub(super) fn add_interaction(tx: &Transaction<'_>, account_id: i64, key: &str) -> rusqlite::Result<i64> {
-    tx.prepare_cached("insert into interaction (account_id, record_id, version) values (?1, ?2, 0)")?
-        .execute(params![account_id, key])?;
-    Ok(tx.last_insert_rowid())
+/// Reserves an interaction's number and key.
+pub(super) fn add_interaction(
+    tx: &Transaction<'_>,
+    id: i64,
+    account_id: i64,
+    key: &str,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "insert into interaction (interaction_id, account_id, record_id, version) values (?1, ?2, ?3, 0)",
+    )?
+    .execute(params![id, account_id, key])
+    .map(drop)
 }
 
 /// Removes a segment, wherever it is.
 pub(super) fn remove_segment(
     tx: &Transaction<'_>,
+    finder: &mut Finder,
     sealed: Option<SealedAt>,
     row_start: Millis,
-    key: &str,
-    account_id: i64,
+    (key, account_id): (&str, i64),
 ) -> rusqlite::Result<()> {
     if let Some(at) = sealed {
-        return take_out(tx, at);
+        return finder.take_out(tx, at);
     }
     tx.prepare_cached("delete from segment where row_start = ?1 and record_id = ?2 and account_id = ?3")?
         .execute(params![row_start, key, account_id])?;

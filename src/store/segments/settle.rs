@@ -2,8 +2,10 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::fold::unfold;
 use super::names::role;
 use super::row::{self, Interaction, InteractionTerms, Own, Resolved, Segment, remove_segment};
+use super::sealed::at;
 use super::words::{
     CHANNEL_TYPES, DIRECTIONS, END_REASONS, HANDLE_SOURCES, OUTCOMES, START_REASONS, code_of,
 };
@@ -22,6 +24,7 @@ impl Chunk<'_> {
             let interaction = row::load_by_id(self.tx, self.finder, interaction_id)?;
             self.settle_one(&interaction)?;
         }
+        self.note_numbers()?;
         Ok((self.tally, self.rows_from))
     }
 
@@ -36,7 +39,7 @@ impl Chunk<'_> {
             disconnecting_event: term(&fields.disconnecting_event, role::NONE)?,
             integration_source: term(&fields.integration_source, role::INTEGRATION_SOURCE)?,
         };
-        let ended_at = ended_at(interaction);
+        let ended_at = interaction.ended_at();
         let places = interaction.places_now();
         let as_stored = interaction.stored.as_ref().is_some_and(|known| {
             let (stored, end, version) = &**known;
@@ -45,21 +48,22 @@ impl Chunk<'_> {
                 && *version == interaction.version
                 && interaction.places == places
         });
-        let interaction_id = if as_stored {
-            interaction.interaction_id
-        } else {
-            self.statements.write_interaction(interaction, terms, ended_at, &places)?
-        };
         let resolved = self.resolve(interaction, terms, ended_at)?;
+        if interaction.folded && as_stored && interaction.segments.iter().zip(&resolved).all(is_stored) {
+            return Ok(());
+        }
+        let interaction_id = self.number(interaction);
+        if !as_stored || interaction.folded {
+            self.statements.write_interaction((interaction_id, interaction), terms, ended_at, &places)?;
+        }
         for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
             let start = segment.own.row_start;
+            if is_stored((segment, resolved)) {
+                continue;
+            }
             if let Some(known) = &segment.stored {
-                let (own, stored, version) = &**known;
-                if own == &segment.own && stored == resolved && *version == segment.version {
-                    continue;
-                }
-                let (key, account_id) = (&segment.key, interaction.account_id);
-                remove_segment(self.tx, segment.sealed, own.row_start, key, account_id)?;
+                let (key, before) = ((&*segment.key, interaction.account_id), known.0.row_start);
+                remove_segment(self.tx, self.finder, segment.sealed, before, key)?;
             } else if self.finder.by_key(self.tx, &segment.key, interaction.account_id)?.is_some() {
                 self.take_over(interaction, interaction_id, segment, resolved)?;
                 continue;
@@ -72,6 +76,15 @@ impl Chunk<'_> {
         Ok(())
     }
 
+    /// The number of an interaction; the next one where it is new.
+    fn number(&mut self, interaction: &Interaction) -> i64 {
+        if interaction.interaction_id != 0 {
+            return interaction.interaction_id;
+        }
+        self.next_interaction += 1;
+        self.next_interaction - 1
+    }
+
     fn resolve(
         &mut self,
         interaction: &Interaction,
@@ -79,7 +92,7 @@ impl Chunk<'_> {
         ended_at: Option<Millis>,
     ) -> rusqlite::Result<Vec<Resolved>> {
         let portions: Vec<Portion<'_, i64, i64>> = interaction.segments.iter().map(portion).collect();
-        let messages = if interaction.stored.is_some() {
+        let messages = if interaction.stored.is_some() && !interaction.folded {
             messages(self.tx, interaction.interaction_id)?
         } else {
             Vec::new()
@@ -207,7 +220,10 @@ impl Chunk<'_> {
             (None, None) => None,
         };
         let Some((other_id, row_start, version)) = other else { return Ok(()) };
-        let sealed = sealed.filter(|_| row.is_none()).map(|found| found.at);
+        let sealed = sealed.filter(|_| row.is_none());
+        let key_there = sealed.as_ref().map(|found| found.text(at::INTERACTION_KEY)).transpose()?.flatten();
+        let key_there: Option<Text> = key_there.map(Into::into);
+        let sealed = sealed.map(|found| found.at);
         self.tally.added = self.tally.added.saturating_sub(1);
         if segment.version < version {
             self.tally.older += 1;
@@ -216,7 +232,13 @@ impl Chunk<'_> {
             return Ok(());
         }
         self.tally.changed += 1;
-        remove_segment(self.tx, sealed, row_start, &segment.key, interaction.account_id)?;
+        let account_id = interaction.account_id;
+        // Retention may have removed the other one before its segment; or it is folded.
+        let other = match (row::load_by_id(self.tx, self.finder, other_id).optional()?, &key_there) {
+            (None, Some(key)) => unfold(self.tx, (self.finder, self.names), account_id, key)?,
+            (other, _) => other,
+        };
+        remove_segment(self.tx, self.finder, sealed, row_start, (&segment.key, account_id))?;
         let start = segment.own.row_start;
         self.rows_from = Some(self.rows_from.map_or(start, |least| least.min(start)));
         self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
@@ -226,12 +248,22 @@ impl Chunk<'_> {
             waiting.segments.retain(|own| own.key != segment.key);
             return Ok(());
         }
-        // Retention may have removed the other one before its segment.
-        match row::load_by_id(self.tx, self.finder, other_id).optional()? {
-            Some(other) => self.settle_one(&other),
+        match other {
+            Some(mut other) => {
+                other.segments.retain(|own| own.key != segment.key);
+                self.settle_one(&other)
+            }
             None => Ok(()),
         }
     }
+}
+
+/// Whether a segment stands in the database as it is now.
+fn is_stored((segment, resolved): (&Segment, &Resolved)) -> bool {
+    segment.stored.as_ref().is_some_and(|known| {
+        let (own, stored, version) = &**known;
+        own == &segment.own && stored == resolved && *version == segment.version
+    })
 }
 
 fn portion(segment: &Segment) -> Portion<'_, i64, i64> {
@@ -272,19 +304,6 @@ fn metrics(
         focuses: &focuses,
         handle_ms: own.carried(row::HANDLE),
     }))
-}
-
-/// When an interaction ended: as said; else, where a disconnecting event was said, at the latest of its instants:
-/// nothing disconnects what goes on.
-fn ended_at(interaction: &Interaction) -> Option<Millis> {
-    let latest = |segment: &Segment| {
-        let own = &segment.own;
-        [own.end, own.start, own.carried(row::QUEUE_EXIT), own.queue_entry].into_iter().flatten().max()
-    };
-    interaction.fields.interaction_end.or_else(|| {
-        interaction.fields.disconnecting_event.as_ref()?;
-        interaction.segments.iter().filter_map(latest).max()
-    })
 }
 
 /// The public messages of an interaction's main dialog, in order.

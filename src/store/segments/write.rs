@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::fold;
 use super::names::{Names, SaidAgent, role};
 use super::row::{self, Interaction, Own, Segment, Statements};
 use super::sealed::compact::note_change;
@@ -108,15 +109,36 @@ impl SegmentWriter {
                 chunk.settle_one(&interaction)?;
             }
             let rows_from = chunk.rows_from;
+            chunk.note_numbers()?;
             drop(chunk);
             note_change(&tx, rows_from)?;
             let Some(reached) = ids.last() else {
-                tx.execute("update resolution set rules = ?1", [RULES])?;
-                return tx.commit();
+                tx.commit()?;
+                break;
             };
             last = *reached;
             tx.commit()?;
         }
+        // Then what is folded, block by block: one that changes has a row again.
+        let sql = "select block_id from segment_block order by block_id";
+        let blocks: Vec<i64> =
+            connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for block_id in blocks {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut chunk = Chunk::begin(&tx, &mut names, &mut finder, Millis::MIN)?;
+            for (account_id, key) in fold::keys_of(&tx, block_id)? {
+                let loaded = chunk.statements.load((chunk.finder, chunk.names), account_id, &key)?;
+                if let Some(interaction) = loaded.filter(|interaction| interaction.folded) {
+                    chunk.settle_one(&interaction)?;
+                }
+            }
+            let rows_from = chunk.rows_from;
+            chunk.note_numbers()?;
+            drop(chunk);
+            note_change(&tx, rows_from)?;
+            tx.commit()?;
+        }
+        connection.execute("update resolution set rules = ?1", [RULES]).map(drop)
     }
 
     /// Writes one chunk in one transaction. `arrived` is the version of records that name none.
@@ -174,6 +196,8 @@ pub(super) struct Chunk<'a> {
     pub(super) arrived: Millis,
     /// The least start of the rows that were written.
     pub(super) rows_from: Option<Millis>,
+    /// What the next new interaction is called.
+    pub(super) next_interaction: i64,
 }
 
 impl<'a> Chunk<'a> {
@@ -184,6 +208,8 @@ impl<'a> Chunk<'a> {
         arrived: Millis,
     ) -> rusqlite::Result<Self> {
         finder.begin(tx)?;
+        let next = "select next_interaction from segment_changes";
+        let next_interaction = tx.prepare_cached(next)?.query_row([], |row| row.get(0))?;
         Ok(Self {
             tx,
             statements: Statements::prepare(tx)?,
@@ -194,7 +220,16 @@ impl<'a> Chunk<'a> {
             tally: Tally::default(),
             arrived,
             rows_from: None,
+            next_interaction,
         })
+    }
+
+    /// Notes which numbers of interactions have been given.
+    pub(super) fn note_numbers(&self) -> rusqlite::Result<()> {
+        self.tx
+            .prepare_cached("update segment_changes set next_interaction = ?1 where next_interaction < ?1")?
+            .execute([self.next_interaction])
+            .map(drop)
     }
 }
 
@@ -260,7 +295,7 @@ impl Chunk<'_> {
         if let Some(at) = self.touched.index.get(&key) {
             return Ok(*at);
         }
-        let interaction = match self.statements.load(self.finder, account_id, &key.1)? {
+        let interaction = match self.statements.load((self.finder, self.names), account_id, &key.1)? {
             Some(interaction) => interaction,
             None => Interaction {
                 interaction_id: 0,
@@ -268,6 +303,7 @@ impl Chunk<'_> {
                 key: key.1.clone(),
                 version: Millis::MIN,
                 fields: InteractionFields::default(),
+                folded: false,
                 stored: None,
                 places: String::new(),
                 segments: Vec::with_capacity(2),
@@ -481,10 +517,15 @@ impl Chunk<'_> {
             Some(id) => self.names.agent(self.tx, account, &SaidAgent::by_id(id, self.arrived))?,
         };
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return Ok(()) };
-        if interaction.interaction_id == 0 {
+        if interaction.interaction_id == 0 || interaction.folded {
             // The message's row needs the interaction's; its fields follow when the chunk is settled.
-            interaction.interaction_id = row::add_interaction(self.tx, account, &interaction.key)?;
+            if interaction.interaction_id == 0 {
+                interaction.interaction_id = self.next_interaction;
+                self.next_interaction += 1;
+            }
+            row::add_interaction(self.tx, interaction.interaction_id, account, &interaction.key)?;
             interaction.stored = Some(Box::new((InteractionFields::default(), None, Millis::MIN)));
+            interaction.folded = false;
         }
         let sender = match message.sender {
             Sender::Agent => 1,

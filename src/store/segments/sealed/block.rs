@@ -1,17 +1,17 @@
-//! A block as it stands in the database, and how it is made.
+//! A block as it stands in the database.
 
 use std::sync::OnceLock;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::column::{ENTRY, Entry, Texts, of_numbers, of_texts};
+use super::column::{ENTRY, Entry, Texts};
 use super::{COLUMNS, FORMAT, SealedError, at, is_text};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
 /// What a block says of itself before its data is read.
 #[derive(Debug, Clone)]
-pub(super) struct Head {
+pub(in crate::store::segments) struct Head {
     pub(super) block_id: i64,
     pub(super) rows: usize,
     pub(super) first_start: Millis,
@@ -47,7 +47,7 @@ impl Head {
     }
 
     /// Its columns, to be unpacked as they are asked for.
-    pub(super) fn open(self, connection: &Connection) -> Result<Block, SealedError> {
+    pub(in crate::store::segments) fn open(self, connection: &Connection) -> Result<Block, SealedError> {
         if self.format != FORMAT {
             return Err(self.damaged("its format is none that this program knows"));
         }
@@ -59,12 +59,16 @@ impl Head {
         let gone = statement.query_map([self.block_id], |row| row.get::<_, i64>(0))?;
         let gone = gone.map(|place| place.map(|place| usize::try_from(place).unwrap_or(usize::MAX)));
         let gone = gone.collect::<Result<_, _>>()?;
-        Ok(Block { head: self, data, gone, columns: std::array::from_fn(|_| OnceLock::new()) })
+        let columns = std::array::from_fn(|_| OnceLock::new());
+        Ok(Block { head: self, data, gone, columns, by_interaction: OnceLock::new() })
     }
 }
 
 /// The head of a block.
-pub(super) fn head(connection: &Connection, block_id: i64) -> rusqlite::Result<Option<Head>> {
+pub(in crate::store::segments) fn head(
+    connection: &Connection,
+    block_id: i64,
+) -> rusqlite::Result<Option<Head>> {
     let sql = format!("select {} from segment_block where block_id = ?1", Head::COLUMNS);
     connection.prepare_cached(&sql)?.query_row([block_id], Head::of).optional()
 }
@@ -85,6 +89,7 @@ pub(in crate::store::segments) struct Block {
     /// Places of rows that are not there any more, in order.
     pub(super) gone: Vec<usize>,
     columns: [OnceLock<Unpacked>; COLUMNS.len()],
+    by_interaction: OnceLock<Vec<(u32, u32)>>,
 }
 
 impl Block {
@@ -166,6 +171,45 @@ impl Block {
         self.head.rows
     }
 
+    /// The rows of an interaction, whether they are there still or not.
+    pub(in crate::store::segments) fn of_interaction(
+        &self,
+        account_id: i64,
+        key: &str,
+    ) -> Result<Vec<usize>, SealedError> {
+        let order = match self.by_interaction.get() {
+            Some(known) => known,
+            None => {
+                let hashes = self.interaction_hashes()?;
+                self.by_interaction.get_or_init(|| hashes)
+            }
+        };
+        let hash = key_hash(account_id, key);
+        let from = order.partition_point(|(known, _)| *known < hash);
+        let mut rows = Vec::new();
+        for (_, row) in order.iter().skip(from).take_while(|(known, _)| *known == hash) {
+            let row = usize::try_from(*row).unwrap_or(usize::MAX);
+            if self.text(at::INTERACTION_KEY, row)? == Some(key)
+                && self.number(at::ACCOUNT, row)? == Some(account_id)
+            {
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Each row's interaction's hash with the row, in order.
+    fn interaction_hashes(&self) -> Result<Vec<(u32, u32)>, SealedError> {
+        let mut hashes = Vec::with_capacity(self.rows());
+        for row in 0..self.rows() {
+            let account = self.number(at::ACCOUNT, row)?.unwrap_or(NONE);
+            let key = self.text(at::INTERACTION_KEY, row)?.unwrap_or_default();
+            hashes.push((key_hash(account, key), u32::try_from(row).unwrap_or(u32::MAX)));
+        }
+        hashes.sort_unstable();
+        Ok(hashes)
+    }
+
     /// Whether a row is there still.
     pub(in crate::store::segments) fn has(&self, row: usize) -> bool {
         self.gone.binary_search(&row).is_err()
@@ -173,156 +217,9 @@ impl Block {
 }
 
 /// A row's hash: what its key is looked up by.
-pub(super) fn key_hash(account_id: i64, record_id: &str) -> u32 {
+pub(in crate::store::segments) fn key_hash(account_id: i64, record_id: &str) -> u32 {
     let mut hash = crc32fast::Hasher::new();
     hash.update(&account_id.to_le_bytes());
     hash.update(record_id.as_bytes());
     hash.finalize()
-}
-
-/// Rows by column, on their way into a block.
-#[derive(Debug)]
-pub(super) struct Rows {
-    pub(super) count: usize,
-    numbers: Vec<Vec<i64>>,
-    texts: Vec<Vec<Option<Box<str>>>>,
-}
-
-impl Rows {
-    pub(super) fn new() -> Self {
-        Self { count: 0, numbers: vec![Vec::new(); COLUMNS.len()], texts: vec![Vec::new(); COLUMNS.len()] }
-    }
-
-    /// Adds a row whose columns stand in the order of [`COLUMNS`].
-    pub(super) fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        for (at, (numbers, texts)) in self.numbers.iter_mut().zip(&mut self.texts).enumerate() {
-            if is_text(at) {
-                texts.push(row.get(at)?);
-            } else {
-                numbers.push(row.get::<_, Option<i64>>(at)?.unwrap_or(NONE));
-            }
-        }
-        self.count += 1;
-        Ok(())
-    }
-
-    /// Adds the rows that a block still has.
-    pub(super) fn push_block(&mut self, block: &Block) -> Result<(), SealedError> {
-        let there: Vec<usize> = (0..block.rows()).filter(|row| block.has(*row)).collect();
-        for at in 0..COLUMNS.len() {
-            if is_text(at) {
-                let Some(texts) = self.texts.get_mut(at) else { continue };
-                for row in &there {
-                    texts.push(block.text(at, *row)?.map(Into::into));
-                }
-            } else {
-                let (Some(numbers), column) = (self.numbers.get_mut(at), block.numbers(at)?) else {
-                    continue;
-                };
-                numbers.extend(there.iter().map(|row| column.get(*row).copied().unwrap_or(NONE)));
-            }
-        }
-        self.count += there.len();
-        Ok(())
-    }
-
-    fn number(&self, column: usize, row: usize) -> i64 {
-        self.numbers.get(column).and_then(|numbers| numbers.get(row)).copied().unwrap_or(NONE)
-    }
-
-    fn key(&self, row: usize) -> &str {
-        self.texts.first().and_then(|texts| texts.get(row)).and_then(Option::as_deref).unwrap_or_default()
-    }
-
-    /// The rows in report order, by their places here.
-    pub(super) fn ordered(&self) -> Vec<usize> {
-        let mut rows: Vec<usize> = (0..self.count).collect();
-        rows.sort_by(|a, b| {
-            let of = |row: usize| (self.start(row), self.key(row), self.number(at::ACCOUNT, row));
-            of(*a).cmp(&of(*b))
-        });
-        rows
-    }
-
-    /// A row's start.
-    pub(super) fn start(&self, row: usize) -> Millis {
-        self.number(at::ROW_START, row)
-    }
-
-    /// Packs some of the rows, in this order.
-    pub(super) fn pack(&self, rows: &[usize]) -> Packed {
-        let (mut directory, mut data) = (Vec::new(), Vec::new());
-        for at in 0..COLUMNS.len() {
-            let number = u8::try_from(at).unwrap_or(u8::MAX);
-            let stored = if is_text(at) {
-                let texts = rows
-                    .iter()
-                    .map(|row| self.texts.get(at).and_then(|texts| texts.get(*row)).cloned().flatten());
-                of_texts(number, &texts.collect::<Vec<_>>())
-            } else {
-                of_numbers(number, &rows.iter().map(|row| self.number(at, *row)).collect::<Vec<_>>())
-            };
-            let Some(mut stored) = stored else { continue };
-            stored.entry.offset = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            stored.entry.write(&mut directory);
-            data.append(&mut stored.bytes);
-        }
-        let bounds = |values: &mut dyn Iterator<Item = i64>| {
-            values.filter(|value| *value != NONE).fold(None, |bounds: Option<(i64, i64)>, value| {
-                Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
-            })
-        };
-        let closed = rows.iter().filter(|row| self.number(at::OUTCOME, **row) != NONE);
-        Packed {
-            first_start: rows.first().map_or(0, |row| self.start(*row)),
-            last_start: rows.last().map_or(0, |row| self.start(*row)),
-            rows: rows.len(),
-            closed: bounds(&mut closed.map(|row| self.number(at::END, *row))),
-            ended: bounds(&mut rows.iter().map(|row| self.number(at::ENDED, *row))),
-            keys: rows
-                .iter()
-                .flat_map(|row| key_hash(self.number(at::ACCOUNT, *row), self.key(*row)).to_le_bytes())
-                .collect(),
-            directory,
-            data,
-        }
-    }
-}
-
-/// A block before it is written.
-#[derive(Debug)]
-pub(super) struct Packed {
-    first_start: Millis,
-    last_start: Millis,
-    rows: usize,
-    closed: Option<(Millis, Millis)>,
-    ended: Option<(Millis, Millis)>,
-    keys: Vec<u8>,
-    directory: Vec<u8>,
-    data: Vec<u8>,
-}
-
-impl Packed {
-    pub(super) fn write(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
-        // `block_id` is one more than any before: one that was read is never another one later.
-        tx.prepare_cached(
-            "insert into segment_block (format, first_start, last_start, rows, min_end, max_end, min_ended, max_ended,
-                                        keys, directory, data)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            FORMAT,
-            self.first_start,
-            self.last_start,
-            i64::try_from(self.rows).unwrap_or(i64::MAX),
-            self.closed.map(|bounds| bounds.0),
-            self.closed.map(|bounds| bounds.1),
-            self.ended.map(|bounds| bounds.0),
-            self.ended.map(|bounds| bounds.1),
-            self.keys,
-            self.directory,
-            self.data,
-        ])?;
-        Ok(())
-    }
 }

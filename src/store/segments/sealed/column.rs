@@ -198,7 +198,7 @@ pub(super) fn of_numbers(column: u8, numbers: &[i64]) -> Option<Stored> {
 }
 
 /// A column of texts; `None` where all of them are absent.
-pub(super) fn of_texts(column: u8, texts: &[Option<Box<str>>]) -> Option<Stored> {
+pub(super) fn of_texts(column: u8, texts: &[Option<&str>]) -> Option<Stored> {
     let longest = texts.iter().flatten().map(|text| text.len()).max()?;
     let width: u8 = match longest {
         0..=0xfe => 1,
@@ -247,11 +247,11 @@ mod tests {
                 Some(stored) => prop_assert_eq!(again(&stored).numbers(&stored.bytes, numbers.len()).unwrap(), numbers),
                 None => prop_assert!(numbers.iter().all(|number| *number == NONE)),
             }
-            let texts: Vec<Option<Box<str>>> = texts.into_iter().map(|text| text.map(Into::into)).collect();
+            let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             if let Some(stored) = of_texts(4, &texts) {
                 let read = again(&stored).texts(&stored.bytes, texts.len()).unwrap();
                 for (row, text) in texts.iter().enumerate() {
-                    prop_assert_eq!(read.get(row), text.as_deref());
+                    prop_assert_eq!(read.get(row), *text);
                 }
             }
         }

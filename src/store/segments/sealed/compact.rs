@@ -3,9 +3,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::block::{Packed, Rows, head};
+use super::block::head;
+use super::find::Finder;
+use super::rows::{Packed, Rows};
 use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError};
 use crate::domain::record::Millis;
+use crate::store::segments::fold::{self, Reached};
+use crate::store::segments::names::Names;
 use crate::store::{Store, StoreError};
 
 /// How long after its end an hour is left alone, in milliseconds: most of what comes late has come then.
@@ -23,6 +27,8 @@ const TRIES: u32 = 4;
 pub struct Sealed {
     /// Rows that are in blocks now.
     pub rows: u64,
+    /// Interactions whose segments say everything now.
+    pub folded: u64,
     /// Transactions.
     pub steps: u64,
 }
@@ -42,6 +48,10 @@ pub struct Compactor {
     /// Rows that one transaction takes away.
     step: usize,
     sealed: Sealed,
+    /// How far interactions have been looked at for folding.
+    folded: Reached,
+    finder: Finder,
+    names: Names,
 }
 
 /// A piece of work, packed.
@@ -69,13 +79,31 @@ impl Compactor {
             .map_err(fail)?;
         let until = until - until.rem_euclid(HOUR_MS);
         let (known, from) = left(&connection).map_err(fail)?;
-        Ok(Self { connection, from, known, damaged: None, until, step, sealed: Sealed::default() })
+        let folded = Reached::read(&connection).map_err(fail)?;
+        let (finder, names) = (Finder::default(), Names::default());
+        let (damaged, sealed) = (None, Sealed::default());
+        Ok(Self { connection, from, known, damaged, until, step, sealed, folded, finder, names })
     }
 
-    /// Seals the next piece; false when nothing is left. Blocks.
+    /// Seals the next piece, or folds the next interactions; false when nothing is left. Blocks.
     pub fn step(&mut self) -> Result<bool, StoreError> {
         let done = self.piece();
-        done.map_err(|error| StoreError::sql("seal segments", error.into()))
+        if done.map_err(|error| StoreError::sql("seal segments", error.into()))? {
+            return Ok(true);
+        }
+        self.fold().map_err(|error| StoreError::sql("fold interactions", error))
+    }
+
+    /// Folds the next interactions; false when nothing is left.
+    fn fold(&mut self) -> rusqlite::Result<bool> {
+        let candidates = fold::candidates(&self.connection, self.folded, self.until)?;
+        let Some(reached) = fold::reached(&candidates) else { return Ok(false) };
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.sealed.folded += fold::fold(&tx, (&mut self.finder, &mut self.names), &candidates)?;
+        tx.commit()?;
+        self.folded = reached;
+        self.sealed.steps += 1;
+        Ok(true)
     }
 
     /// What was sealed so far.
@@ -176,7 +204,9 @@ fn first_row(connection: &Connection, from: Millis, until: Millis) -> rusqlite::
 /// Notes that segments have changed, and from which start on there are new rows.
 pub(in crate::store) fn note_change(tx: &Transaction<'_>, rows_from: Option<Millis>) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "update segment_changes set count = count + 1, from_at = min(from_at, coalesce(?1, from_at))",
+        "update segment_changes
+         set count = count + 1, from_at = min(from_at, coalesce(?1, from_at)),
+             folded_from = min(folded_from, coalesce(?1, folded_from))",
     )?
     .execute([rows_from])
     .map(drop)
@@ -233,7 +263,7 @@ fn pack(
     ))?;
     let mut found = statement.query(params![first, last])?;
     while let Some(row) = found.next()? {
-        all.push(row)?;
+        all.push_row(row)?;
     }
     let rows = all.count - sealed;
     let blocks = cut(&all).iter().map(|rows| all.pack(rows)).collect();
@@ -304,6 +334,7 @@ fn write(tx: &Transaction<'_>, piece: &Piece) -> rusqlite::Result<()> {
 
 fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("delete from segment_gone where block_id = ?1")?.execute([block_id])?;
+    tx.prepare_cached("delete from segment_block_interactions where block_id = ?1")?.execute([block_id])?;
     tx.prepare_cached("delete from segment_block where block_id = ?1")?.execute([block_id])?;
     Ok(())
 }

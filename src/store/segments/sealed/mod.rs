@@ -7,8 +7,8 @@
 //! Layout, format 1: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where
 //! `row_start` changes and at each hour, so that blocks never overlap. `directory` has an entry of 37 bytes
 //! for each column that is not absent in all rows: its number in `COLUMNS`, coding, place in `data`, least and greatest
-//! number, and the CRC-32 of its bytes. `keys` has the CRC-32 of each row's account and id, for look-ups by id. All numbers
-//! are little-endian.
+//! number, and the CRC-32 of its bytes. `keys` has the CRC-32 of each row's account and id, for look-ups by id;
+//! `segment_block_interactions` that of each interaction's account and key once. All numbers are little-endian.
 //!
 //! Segments of login sessions (`agent_session_key`) stay rows: the session reports look them up one by one.
 
@@ -16,6 +16,8 @@ pub(super) mod block;
 mod column;
 pub mod compact;
 pub(super) mod find;
+mod keys;
+mod rows;
 pub(super) mod scan;
 
 /// The layout's version, as each block names it.
@@ -182,6 +184,20 @@ pub(super) mod at {
     pub(in crate::store::segments) const END: usize = known("end_at");
     pub(in crate::store::segments) const ENDED: usize = known("ended_at");
     pub(in crate::store::segments) const OUTCOME: usize = known("outcome");
+    pub(in crate::store::segments) const INTERACTION_KEY: usize = known("interaction_key");
+    pub(in crate::store::segments) const DIRECTION: usize = known("direction");
+    pub(in crate::store::segments) const CHANNEL: usize = known("channel");
+    pub(in crate::store::segments) const CHANNEL_TYPE: usize = known("channel_type");
+    pub(in crate::store::segments) const SUPPORT: usize = known("support");
+    pub(in crate::store::segments) const STATUS: usize = known("status");
+    pub(in crate::store::segments) const REASON: usize = known("reason");
+    pub(in crate::store::segments) const DISCONNECTING_EVENT: usize = known("disconnecting_event");
+    pub(in crate::store::segments) const INTEGRATION_SOURCE: usize = known("integration_source");
+    pub(in crate::store::segments) const CUSTOMER: usize = known("customer");
+    pub(in crate::store::segments) const UII: usize = known("uii");
+    pub(in crate::store::segments) const ANI: usize = known("ani");
+    pub(in crate::store::segments) const DNIS: usize = known("dnis");
+    pub(in crate::store::segments) const EMAIL_SUBJECT: usize = known("email_subject");
 }
 
 /// Why sealed segments cannot be had.

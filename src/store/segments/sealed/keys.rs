@@ -1,0 +1,125 @@
+//! In which blocks a key can be: eight bytes for each, in one table without pointers.
+
+use rusqlite::Transaction;
+
+/// Slots of the smallest table; their number is a power of two.
+const SLOTS_MIN: usize = 1 << 10;
+
+/// Hashes of keys with the blocks in which they occur; loaded when the first key is looked for.
+#[derive(Debug)]
+pub(super) struct Keys {
+    /// Selects the blocks behind one with the hashes of each.
+    sql: &'static str,
+    /// Hash above, block below, 0 where a slot is free: blocks are counted from 1. A hash stands in the slot that its
+    /// lower bits name, or behind it before the next free one.
+    slots: Vec<u64>,
+    used: usize,
+    loaded: i64,
+}
+
+impl Keys {
+    /// Those of rows.
+    pub(super) fn of_rows() -> Self {
+        Self::new("select block_id, keys from segment_block where block_id > ?1 order by block_id")
+    }
+
+    /// Those of interactions.
+    pub(super) fn of_interactions() -> Self {
+        Self::new(
+            "select block_id, hashes from segment_block_interactions where block_id > ?1 order by block_id",
+        )
+    }
+
+    fn new(sql: &'static str) -> Self {
+        Self { sql, slots: Vec::new(), used: 0, loaded: 0 }
+    }
+
+    /// Takes up the blocks up to `newest` that are new since.
+    pub(super) fn load(&mut self, tx: &Transaction<'_>, newest: i64) -> rusqlite::Result<()> {
+        if newest <= self.loaded {
+            return Ok(());
+        }
+        let mut statement = tx.prepare_cached(self.sql)?;
+        let mut rows = statement.query([self.loaded])?;
+        while let Some(row) = rows.next()? {
+            let block: i64 = row.get(0)?;
+            let block =
+                u32::try_from(block).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, block))?;
+            for four in row.get_ref(1)?.as_blob().unwrap_or_default().as_chunks().0 {
+                self.add(u32::from_le_bytes(*four), block);
+            }
+        }
+        self.loaded = newest;
+        Ok(())
+    }
+
+    fn add(&mut self, hash: u32, block: u32) {
+        // At most three quarters full: what is not there is found out after a slot or two.
+        if self.slots.len() <= self.used + self.used / 3 {
+            let larger = vec![0; (self.slots.len() * 2).max(SLOTS_MIN)];
+            for slot in std::mem::replace(&mut self.slots, larger).into_iter().filter(|slot| *slot != 0) {
+                self.put(slot);
+            }
+        }
+        self.put(u64::from(hash) << 32 | u64::from(block));
+        self.used += 1;
+    }
+
+    fn put(&mut self, entry: u64) {
+        let mask = self.slots.len() - 1;
+        let mut at = home(entry) & mask;
+        while self.slots.get(at).is_some_and(|slot| *slot != 0) {
+            at = (at + 1) & mask;
+        }
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = entry;
+        }
+    }
+
+    /// The blocks in which a hash occurs, or occurred before they were replaced.
+    pub(super) fn blocks(&self, hash: u32) -> Vec<i64> {
+        let mut found = Vec::new();
+        let Some(mask) = self.slots.len().checked_sub(1) else { return found };
+        let mut at = home(u64::from(hash) << 32) & mask;
+        while let Some(slot) = self.slots.get(at).copied().filter(|slot| *slot != 0) {
+            if slot >> 32 == u64::from(hash) {
+                found.push(i64::try_from(slot & 0xffff_ffff).unwrap_or(i64::MAX));
+            }
+            at = (at + 1) & mask;
+        }
+        found
+    }
+}
+
+fn home(entry: u64) -> usize {
+    usize::try_from(entry >> 32).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Keys;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_block_of_a_hash_is_found(
+            pairs in prop::collection::vec((prop_oneof![0..40_u32, any::<u32>()], 1..9_u32), 0..3_000),
+        ) {
+            let mut keys = Keys::of_rows();
+            for (hash, block) in &pairs {
+                keys.add(*hash, *block);
+            }
+            for (hash, _) in pairs.iter().chain(&[(77, 0)]) {
+                let mut found = keys.blocks(*hash);
+                found.sort_unstable();
+                let mut there: Vec<i64> =
+                    pairs.iter().filter(|(known, _)| known == hash).map(|(_, block)| i64::from(*block)).collect();
+                there.sort_unstable();
+                prop_assert_eq!(found, there);
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Rows by column, on their way into blocks.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Row, Transaction, params};
+
+use super::block::{Block, key_hash};
+use super::column::{of_numbers, of_texts};
+use super::{COLUMNS, FORMAT, SealedError, at, is_text};
+use crate::domain::batch::NONE;
+use crate::domain::record::Millis;
+
+/// The texts of a column, one behind the other.
+#[derive(Debug, Default)]
+struct TextColumn {
+    bytes: String,
+    /// Where each begins and ends; `None` where there is none.
+    spans: Vec<Option<(usize, usize)>>,
+}
+
+impl TextColumn {
+    fn push(&mut self, text: Option<&str>) {
+        let span = text.map(|text| {
+            let begin = self.bytes.len();
+            self.bytes.push_str(text);
+            (begin, self.bytes.len())
+        });
+        self.spans.push(span);
+    }
+
+    fn get(&self, row: usize) -> Option<&str> {
+        let (begin, end) = self.spans.get(row).copied().flatten()?;
+        self.bytes.get(begin..end)
+    }
+}
+
+/// A cell of a row.
+#[derive(Debug, Clone, Copy)]
+#[allow(dead_code)]
+pub(in crate::store::segments) enum Cell<'a> {
+    Number(Option<i64>),
+    Text(Option<&'a str>),
+}
+
+/// Rows by column. A column is written only from its first value on: most are absent in most centres.
+#[derive(Debug)]
+pub(in crate::store::segments) struct Rows {
+    pub(in crate::store::segments) count: usize,
+    numbers: Vec<Vec<i64>>,
+    texts: Vec<TextColumn>,
+}
+
+impl Rows {
+    pub(in crate::store::segments) fn new() -> Self {
+        let texts = COLUMNS.iter().map(|_| TextColumn::default()).collect();
+        Self { count: 0, numbers: vec![Vec::new(); COLUMNS.len()], texts }
+    }
+
+    fn number_at(&mut self, column: usize, number: i64) {
+        let Some(numbers) = self.numbers.get_mut(column) else { return };
+        if number != NONE {
+            numbers.resize(self.count, NONE);
+            numbers.push(number);
+        }
+    }
+
+    fn text_at(&mut self, column: usize, text: Option<&str>) {
+        let Some(texts) = self.texts.get_mut(column) else { return };
+        if text.is_some() {
+            texts.spans.resize(self.count, None);
+            texts.push(text);
+        }
+    }
+
+    /// Adds a row whose cells stand in the order of [`COLUMNS`].
+    pub(in crate::store::segments) fn push<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) {
+        for (column, cell) in cells.into_iter().enumerate() {
+            match cell {
+                Cell::Number(number) => self.number_at(column, number.unwrap_or(NONE)),
+                Cell::Text(text) => self.text_at(column, text),
+            }
+        }
+        self.count += 1;
+    }
+
+    /// Adds a row of the database whose columns stand in that order.
+    pub(super) fn push_row(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        for column in 0..COLUMNS.len() {
+            match row.get_ref(column)? {
+                ValueRef::Null => {}
+                _ if is_text(column) => self.text_at(column, Some(row.get_ref(column)?.as_str()?)),
+                _ => self.number_at(column, row.get(column)?),
+            }
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Adds the rows that a block still has.
+    pub(super) fn push_block(&mut self, block: &Block) -> Result<(), SealedError> {
+        let there: Vec<usize> = (0..block.rows()).filter(|row| block.has(*row)).collect();
+        let before = self.count;
+        for column in 0..COLUMNS.len() {
+            self.count = before;
+            if is_text(column) {
+                for row in &there {
+                    self.text_at(column, block.text(column, *row)?);
+                    self.count += 1;
+                }
+            } else {
+                let numbers = block.numbers(column)?;
+                for row in there.iter().filter(|_| !numbers.is_empty()) {
+                    self.number_at(column, numbers.get(*row).copied().unwrap_or(NONE));
+                    self.count += 1;
+                }
+            }
+        }
+        self.count = before + there.len();
+        Ok(())
+    }
+
+    fn number(&self, column: usize, row: usize) -> i64 {
+        self.numbers.get(column).and_then(|numbers| numbers.get(row)).copied().unwrap_or(NONE)
+    }
+
+    fn text(&self, column: usize, row: usize) -> Option<&str> {
+        self.texts.get(column).and_then(|texts| texts.get(row))
+    }
+
+    /// The rows in report order, by their places here.
+    pub(super) fn ordered(&self) -> Vec<usize> {
+        let of = |row: usize| {
+            let key = self.text(at::RECORD_ID, row).unwrap_or_default();
+            (self.start(row), key, self.number(at::ACCOUNT, row))
+        };
+        let mut rows: Vec<usize> = (0..self.count).collect();
+        rows.sort_by(|a, b| of(*a).cmp(&of(*b)));
+        rows
+    }
+
+    /// A row's start.
+    pub(in crate::store::segments) fn start(&self, row: usize) -> Millis {
+        self.number(at::ROW_START, row)
+    }
+
+    /// Packs some of the rows, in this order.
+    pub(super) fn pack(&self, rows: &[usize]) -> Packed {
+        let (mut directory, mut data) = (Vec::new(), Vec::new());
+        let mut numbers = Vec::with_capacity(rows.len());
+        for column in 0..COLUMNS.len() {
+            let number = u8::try_from(column).unwrap_or(u8::MAX);
+            let stored = if is_text(column) {
+                let texts: Vec<Option<&str>> = rows.iter().map(|row| self.text(column, *row)).collect();
+                of_texts(number, &texts)
+            } else {
+                numbers.clear();
+                numbers.extend(rows.iter().map(|row| self.number(column, *row)));
+                of_numbers(number, &numbers)
+            };
+            let Some(mut stored) = stored else { continue };
+            stored.entry.offset = u32::try_from(data.len()).unwrap_or(u32::MAX);
+            stored.entry.write(&mut directory);
+            data.append(&mut stored.bytes);
+        }
+        let bounds = |values: &mut dyn Iterator<Item = i64>| {
+            values.filter(|value| *value != NONE).fold(None, |bounds: Option<(i64, i64)>, value| {
+                Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
+            })
+        };
+        let closed = rows.iter().filter(|row| self.number(at::OUTCOME, **row) != NONE);
+        let hash = |row: usize, column: usize| {
+            key_hash(self.number(at::ACCOUNT, row), self.text(column, row).unwrap_or_default())
+        };
+        let mut interactions: Vec<u32> = rows.iter().map(|row| hash(*row, at::INTERACTION_KEY)).collect();
+        interactions.sort_unstable();
+        interactions.dedup();
+        Packed {
+            first_start: rows.first().map_or(0, |row| self.start(*row)),
+            last_start: rows.last().map_or(0, |row| self.start(*row)),
+            rows: rows.len(),
+            closed: bounds(&mut closed.map(|row| self.number(at::END, *row))),
+            ended: bounds(&mut rows.iter().map(|row| self.number(at::ENDED, *row))),
+            keys: rows.iter().flat_map(|row| hash(*row, at::RECORD_ID).to_le_bytes()).collect(),
+            interactions: interactions.into_iter().flat_map(u32::to_le_bytes).collect(),
+            directory,
+            data,
+        }
+    }
+}
+
+/// A block before it is written.
+#[derive(Debug)]
+pub(super) struct Packed {
+    first_start: Millis,
+    last_start: Millis,
+    rows: usize,
+    closed: Option<(Millis, Millis)>,
+    ended: Option<(Millis, Millis)>,
+    keys: Vec<u8>,
+    interactions: Vec<u8>,
+    directory: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Packed {
+    pub(super) fn write(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        // `block_id` is one more than any before: one that was read is never another one later.
+        tx.prepare_cached(
+            "insert into segment_block (format, first_start, last_start, rows, min_end, max_end, min_ended, max_ended,
+                                        keys, directory, data)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            FORMAT,
+            self.first_start,
+            self.last_start,
+            i64::try_from(self.rows).unwrap_or(i64::MAX),
+            self.closed.map(|bounds| bounds.0),
+            self.closed.map(|bounds| bounds.1),
+            self.ended.map(|bounds| bounds.0),
+            self.ended.map(|bounds| bounds.1),
+            self.keys,
+            self.directory,
+            self.data,
+        ])?;
+        tx.prepare_cached("insert into segment_block_interactions (block_id, hashes) values (?1, ?2)")?
+            .execute(params![tx.last_insert_rowid(), self.interactions])
+            .map(drop)
+    }
+}
