@@ -12,13 +12,20 @@ use jiff::Timestamp;
 use crate::clock::Stopwatch;
 use crate::domain::record::{CoverageRecord, Record};
 use crate::import::{self, BadLine, CsvKind, ImportError, Line};
+use crate::store::segments::sealed::compact::QUIET;
 use crate::store::segments::write::{SegmentWriter, Tally};
 use crate::store::{Store, StoreError};
 
 /// How long one transaction should hold the writer: well below the 50 ms after which a daemon would notice.
 const HOLD: Duration = Duration::from_millis(20);
-/// Lines of a transaction: the first one's, and the bounds of those that follow.
-const LINES: (usize, usize, usize) = (500, 50, 8_000);
+/// Records of a transaction of rows: the first one's, and the bounds of those that follow.
+const ROWS: (usize, usize, usize) = (500, 50, 8_000);
+/// Records that are gathered where somebody waits.
+const GATHERED: usize = 2_048;
+/// Records of a transaction where nobody waits: their segments go straight into blocks, the better the more they are.
+const SEALED: usize = 32_768;
+/// Fewer of them become rows, and compaction seals them with what else comes: their blocks would be small.
+const SEALED_MIN: usize = 4_096;
 /// A pause between transactions while a daemon runs.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Transactions between two checkpoints.
@@ -26,7 +33,7 @@ const CHECKPOINT_EVERY: u64 = 64;
 /// Lines that travel together from the parsing thread.
 const PACK: usize = 512;
 /// Packs that wait between the threads.
-const PACKS: usize = 8;
+const PACKS: usize = 64;
 /// What is read at once.
 const BUFFER: usize = 1 << 20;
 
@@ -102,11 +109,14 @@ pub fn inspect(
 #[derive(Debug)]
 pub struct Import {
     writer: SegmentWriter,
-    pause: Duration,
+    /// Where a daemon works beside it, pauses; else closed hours are sealed at once.
+    served: bool,
     arrived: i64,
     imported: Imported,
-    /// Lines of the next transaction.
+    /// Records that are gathered before they are written.
     lines: usize,
+    /// Records of the next transaction of rows.
+    rows: usize,
     transactions: u64,
 }
 
@@ -115,10 +125,11 @@ impl Import {
     pub fn begin(store: &Store, now: Timestamp, served: bool) -> Result<Self, StoreError> {
         Ok(Self {
             writer: SegmentWriter::open(store)?,
-            pause: if served { PAUSE } else { Duration::ZERO },
+            served,
             arrived: now.as_millisecond(),
             imported: Imported::default(),
-            lines: LINES.0,
+            lines: if served { GATHERED } else { SEALED },
+            rows: ROWS.0,
             transactions: 0,
         })
     }
@@ -131,7 +142,7 @@ impl Import {
         heard: &mut dyn Heard,
     ) -> Result<(), ImportFailure> {
         std::thread::scope(|scope| {
-            let (sender, packs) = sync_channel::<Vec<Line>>(PACKS);
+            let (sender, packs) = sync_channel::<Pack>(PACKS);
             // Records go back to the thread that made them to be dropped there: memory that is given back by another
             // thread than took it makes both wait for each other.
             let (spent, returned) = sync_channel::<Vec<Record>>(PACKS);
@@ -157,73 +168,107 @@ impl Import {
 
     fn write_all(
         &mut self,
-        packs: &Receiver<Vec<Line>>,
+        packs: &Receiver<Pack>,
         spent: &SyncSender<Vec<Record>>,
         heard: &mut dyn Heard,
     ) -> Result<(), ImportFailure> {
-        let mut records = Vec::with_capacity(self.lines);
+        let (mut waiting, mut records) = (Vec::new(), 0);
         for pack in packs {
-            for line in pack {
-                self.imported.lines += 1;
-                match line {
-                    Line::Good(record, _) => records.push(record),
-                    Line::Bad(bad) => {
-                        self.imported.bad += 1;
-                        heard.bad(&bad).map_err(ImportFailure::Rejects)?;
-                    }
-                }
-                if self.lines <= records.len() {
-                    self.write(&records)?;
-                    heard.lines(self.imported.lines);
-                    // Full or gone, the other end does not matter: then they are dropped here.
-                    drop(spent.try_send(std::mem::take(&mut records)));
-                }
+            self.imported.lines += pack.lines;
+            for bad in &pack.bad {
+                self.imported.bad += 1;
+                heard.bad(bad).map_err(ImportFailure::Rejects)?;
+            }
+            records += pack.records.len();
+            waiting.push(pack.records);
+            if self.lines <= records {
+                self.write(&waiting, records)?;
+                heard.lines(self.imported.lines);
+                // Full or gone, the other end does not matter: then they are dropped here.
+                waiting.drain(..).for_each(|records| drop(spent.try_send(records)));
+                records = 0;
             }
         }
-        if !records.is_empty() {
-            self.write(&records)?;
+        if 0 < records {
+            self.write(&waiting, records)?;
         }
         Ok(())
     }
 
-    /// One transaction; the next one's size follows from how long this one took.
-    fn write(&mut self, records: &[Record]) -> Result<(), StoreError> {
-        let watch = Stopwatch::start();
-        self.transactions += 1;
-        self.imported.tally.add(self.writer.write(records, self.arrived)?);
-        let took = watch.elapsed();
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.imported.longest_transaction_ms = self.imported.longest_transaction_ms.max(took_ms);
-        let (_, least, most) = LINES;
-        let fitting = u128::try_from(records.len()).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
-        // Half way each time, so that one slow sync does not make the next transactions tiny.
-        let fitting = usize::try_from(fitting).unwrap_or(most);
-        self.lines = usize::midpoint(self.lines, fitting).clamp(least, most);
-        if self.transactions.is_multiple_of(CHECKPOINT_EVERY) {
-            self.writer.checkpoint()?;
+    /// Records on their way into the store. Where nobody waits, all of them are one transaction; else there are as many as
+    /// it takes for each to be short.
+    fn write(&mut self, packs: &[Vec<Record>], count: usize) -> Result<(), StoreError> {
+        if self.served || count < SEALED_MIN {
+            return packs.iter().try_for_each(|records| self.write_rows(records));
         }
-        if !self.pause.is_zero() {
-            std::thread::sleep(self.pause);
+        let watch = Stopwatch::start();
+        let records = packs.iter().flatten();
+        let tally = self.writer.write_sealed(records, self.arrived, self.arrived - QUIET)?;
+        self.wrote(tally, watch.elapsed());
+        self.writer.checkpoint()
+    }
+
+    /// Transactions of rows; the next one's size follows from how long the last one took.
+    fn write_rows(&mut self, mut records: &[Record]) -> Result<(), StoreError> {
+        while !records.is_empty() {
+            let (now, behind) = records.split_at(records.len().min(self.rows));
+            records = behind;
+            let watch = Stopwatch::start();
+            let tally = self.writer.write(now, self.arrived)?;
+            let took = watch.elapsed();
+            self.wrote(tally, took);
+            let (_, least, most) = ROWS;
+            let fitting = u128::try_from(now.len()).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
+            // Half way each time, so that one slow sync does not make the next transactions tiny.
+            let fitting = usize::try_from(fitting).unwrap_or(most);
+            self.rows = usize::midpoint(self.rows, fitting).clamp(least, most);
+            if self.transactions.is_multiple_of(CHECKPOINT_EVERY) {
+                self.writer.checkpoint()?;
+            }
+            if self.served {
+                std::thread::sleep(PAUSE);
+            }
         }
         Ok(())
     }
+
+    fn wrote(&mut self, tally: Tally, took: Duration) {
+        self.transactions += 1;
+        self.imported.tally.add(tally);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.imported.longest_transaction_ms = self.imported.longest_transaction_ms.max(took_ms);
+    }
+}
+
+/// Lines on their way from the thread that parses.
+#[derive(Default)]
+struct Pack {
+    lines: u64,
+    records: Vec<Record>,
+    bad: Vec<BadLine>,
 }
 
 fn parse(
     mut text: Box<dyn BufRead + Send>,
     kind: Option<CsvKind>,
-    packs: &SyncSender<Vec<Line>>,
+    packs: &SyncSender<Pack>,
     returned: &Receiver<Vec<Record>>,
 ) -> Result<(), ImportError> {
-    let mut pack = Vec::with_capacity(PACK);
+    let mut pack = Pack { records: Vec::with_capacity(PACK), ..Pack::default() };
     import::read(&mut text, kind, &mut |line| {
-        pack.push(line);
-        if pack.len() == PACK {
-            returned.try_iter().for_each(drop);
+        pack.lines += 1;
+        match line {
+            Line::Good(record, _) => pack.records.push(record),
+            Line::Bad(bad) => pack.bad.push(bad),
         }
-        pack.len() < PACK || packs.send(std::mem::replace(&mut pack, Vec::with_capacity(PACK))).is_ok()
+        if pack.records.len() + pack.bad.len() < PACK {
+            return true;
+        }
+        returned.try_iter().for_each(drop);
+        let next = Pack { records: Vec::with_capacity(PACK), ..Pack::default() };
+        packs.send(std::mem::replace(&mut pack, next)).is_ok()
     })?;
-    if !pack.is_empty() {
+    if 0 < pack.lines {
         // The other side ends early only after an error of its own, which is told there.
         packs.send(pack).unwrap_or_default();
     }

@@ -49,6 +49,25 @@ fn write(writer: &mut SegmentWriter, lines: &str) {
     writer.write(&records(lines), 0).unwrap();
 }
 
+/// As rows, or closed hours straight into blocks.
+fn write_either(writer: &mut SegmentWriter, lines: &str, until: Option<i64>) {
+    match until {
+        Some(until) => drop(writer.write_sealed(records(lines).iter(), 0, until).unwrap()),
+        None => write(writer, lines),
+    }
+}
+
+/// A segment as chance has it.
+fn known(roll: &mut impl FnMut(u64) -> u64) -> Known {
+    Known {
+        version: i64::try_from(roll(10)).unwrap(),
+        start: DAY_MS + i64::try_from(roll(6)).unwrap() * HOUR_MS + i64::try_from(roll(50)).unwrap(),
+        interaction: roll(30),
+        queue: roll(4),
+        talk_s: roll(60),
+    }
+}
+
 /// Seals a few pieces of the hours before an instant; returns how many interactions were folded.
 fn seal(store: &Store, until: i64, pieces: u64) -> u64 {
     let mut compactor = Compactor::open(store, until, GENTLE).unwrap();
@@ -117,15 +136,7 @@ fn in_whatever_order_segments_come_change_and_are_sealed_reports_say_what_is_kno
                     let mut lines = Vec::new();
                     for _ in 0..=roll(40) {
                         let id = roll(120);
-                        let known = Known {
-                            version: i64::try_from(roll(10)).unwrap(),
-                            start: DAY_MS
-                                + i64::try_from(roll(6)).unwrap() * HOUR_MS
-                                + i64::try_from(roll(50)).unwrap(),
-                            interaction: roll(30),
-                            queue: roll(4),
-                            talk_s: roll(60),
-                        };
+                        let known = known(&mut roll);
                         if known.start < kept_from {
                             continue;
                         }
@@ -134,7 +145,8 @@ fn in_whatever_order_segments_come_change_and_are_sealed_reports_say_what_is_kno
                             model.insert(id, known);
                         }
                     }
-                    write(&mut writer, &lines.join("\n"));
+                    let until = (roll(2) == 0).then(|| DAY_MS + i64::try_from(roll(8)).unwrap() * HOUR_MS);
+                    write_either(&mut writer, &lines.join("\n"), until);
                 }
                 5 | 6 => {
                     let until = DAY_MS + i64::try_from(roll(8)).unwrap() * HOUR_MS;
@@ -327,4 +339,101 @@ fn small_left(folder: &std::path::Path) -> usize {
     let said = std::process::Command::new("df").args(["--output=avail", "-B1"]).arg(folder).output().unwrap();
     let text = String::from_utf8(said.stdout).unwrap();
     text.lines().last().unwrap().trim().parse().unwrap()
+}
+
+fn at_end() -> Timestamp {
+    Timestamp::from_millisecond(DAY_MS + 30 * 24 * HOUR_MS).unwrap()
+}
+
+/// The database that commands work on.
+fn own(legwork: &Legwork) -> Store {
+    Store::open(&legwork.path("state/legwork.db"), at_end()).unwrap()
+}
+
+/// The bytes of a report over all that is there.
+fn whole(legwork: &Legwork) -> Vec<u8> {
+    let store = own(legwork);
+    let job = job("{ from = \"2026-06-01\", to = \"2026-07-01\" }", "in_progress = true\n");
+    let text = generated(&store, &job, at_end(), &legwork.path("out/all"));
+    store.close();
+    text
+}
+
+fn lines(text: &[u8]) -> usize {
+    String::from_utf8_lossy(text).lines().count()
+}
+
+/// A large import that no daemon works beside goes straight into blocks, and says the same as one that does not.
+#[test]
+fn a_large_import_is_sealed_at_once_and_is_nothing_the_second_time() {
+    let many = |of: std::ops::Range<u32>| -> String {
+        let line = |n: u32| segment(&format!("s{n:05}"), &at(DAY_MS + i64::from(n) * 20_000));
+        of.map(line).collect()
+    };
+    // What no segment says, and messages, keep an interaction's row.
+    let more = "{\"kind\":\"interaction\",\"id\":\"cc-s00003\",\"customer_email\":\"ann@x.example\"}\n\
+                {\"kind\":\"message\",\"id\":\"m\",\"interaction_id\":\"cc-s00004\",\"at\":1781049690000,\
+                 \"sender\":\"agent\",\"agent_id\":\"jane@x.example\"}\n";
+    let (large, small) = (Legwork::new(""), Legwork::new(""));
+    large.import(&(many(0..6_000) + more));
+    for from in (0..6_000).step_by(2_000) {
+        small.import(&many(from..from + 2_000));
+    }
+    small.import(more);
+    assert_eq!(small.ask("select count(*) from segment"), "6000");
+    assert_eq!(large.ask("select count(*) from segment"), "2", "of those whose interactions have rows");
+    assert_eq!(large.ask("select count(*) from interaction"), "2");
+    assert_eq!(large.ask("select sum(rows) from segment_block"), "5998");
+    let said = whole(&small);
+    assert_eq!(lines(&said), 6_001);
+    assert_eq!(whole(&large), said);
+    let blocks = "select group_concat(block_id) from segment_block";
+    let before = large.ask(blocks);
+    let file = large.path("again.ndjson");
+    fs::write(&file, many(0..6_000)).unwrap();
+    let told = large.run(&["import", file.to_str().unwrap()]).ok();
+    assert!(told.contains("0 new, 0 changed, 6,000 there already"), "{told}");
+    assert_eq!(large.ask(blocks), before);
+    // One that is folded is found by its name, and has a row again when something of it changes.
+    let of_one = job(
+        "{ from = \"2026-06-01\", to = \"2026-07-01\" }",
+        "in_progress = true\n[report.filters]\nconversations = [\"cc-s01000\"]\n",
+    );
+    let opened = own(&large);
+    let text = generated(&opened, &of_one, at_end(), &large.path("out/one"));
+    assert_eq!(lines(&text), 2);
+    opened.close();
+    large.import("{\"kind\":\"interaction\",\"id\":\"cc-s01000\",\"customer\":\"Ann\"}\n");
+    assert_eq!(large.ask("select count(*) from interaction"), "3");
+    assert_eq!(large.ask("select customer from segment where record_id = 's01000'"), "Ann");
+}
+
+/// Blocks of the version before, whose interactions all have rows.
+#[test]
+fn a_database_of_the_version_before_keeps_its_blocks() {
+    let legwork = Legwork::new("");
+    let line = |id: &str, talk: u32| {
+        format!(
+            "{{\"kind\":\"segment\",\"id\":\"{id}\",\"interaction_id\":\"c-{id}\",\"start\":{DAY_MS},\"talk_ms\":{talk},\
+             \"customer_name\":\"Ann\",\"agent_name\":\"Jane\",\"end\":{}}}\n",
+            DAY_MS + 60_000
+        )
+    };
+    legwork.import(&(line("a", 1_000) + &line("b", 2_000)));
+    legwork.run(&["compact", "--now"]).ok();
+    assert_eq!(
+        legwork.ask("select sum(rows) || ' ' || (select count(*) from interaction) from segment_block"),
+        "2 2"
+    );
+    let said = whole(&legwork);
+    let before =
+        "drop table segment_block_interactions; alter table segment_changes drop column next_interaction;
+                  alter table segment_changes drop column folded_from; pragma user_version = 10";
+    legwork.ledger().execute_batch(before).unwrap();
+    assert_eq!(whole(&legwork), said);
+    legwork.import(&(line("b", 3_000) + &line("c", 4_000)));
+    legwork.run(&["compact", "--now"]).ok();
+    assert_eq!(legwork.ask("select group_concat(interaction_id) from interaction"), "1,2,3");
+    let text = String::from_utf8(whole(&legwork)).unwrap();
+    assert!(text.contains("00:00:03") && !text.contains("00:00:02"), "{text}");
 }

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::interaction::{Interaction, load_by_id};
 use super::names::Names;
-use super::row::{Interaction, Segment, load_by_id, segment};
+use super::row::{Segment, segment};
 use super::sealed::at;
 use super::sealed::block::{head, key_hash};
 use super::sealed::find::{Finder, Found};

@@ -3,12 +3,14 @@
 //! Writing resolves what a row needs from its interaction and neighbours; reading hands out column batches.
 
 mod batches;
+mod bulk;
 mod codes;
 mod conditions;
 pub mod coverage;
 mod fields;
 mod filters;
 mod fold;
+mod interaction;
 mod names;
 mod plain;
 pub mod read;

@@ -2,9 +2,11 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::bulk::Bulk;
 use super::fold::unfold;
+use super::interaction::{Interaction, InteractionTerms, load_by_id};
 use super::names::role;
-use super::row::{self, Interaction, InteractionTerms, Own, Resolved, Segment, remove_segment};
+use super::row::{self, Own, Resolved, Segment, remove_segment};
 use super::sealed::at;
 use super::words::{
     CHANNEL_TYPES, DIRECTIONS, END_REASONS, HANDLE_SOURCES, OUTCOMES, START_REASONS, code_of,
@@ -16,15 +18,20 @@ use crate::domain::resolve::{self, FromNeighbours, Portion, TransferredBy, Whole
 
 impl Chunk<'_> {
     /// Resolves everything that was touched; returns what became of the records, and the least start of the rows written.
-    pub(super) fn settle(mut self) -> rusqlite::Result<(Tally, Option<Millis>)> {
+    /// New segments of hours that end before `sealing` go straight into blocks.
+    pub(super) fn settle(mut self, sealing: Option<Millis>) -> rusqlite::Result<(Tally, Option<Millis>)> {
+        if let Some(until) = sealing {
+            self.bulk = Bulk::begin(self.tx, self.touched.interactions.iter(), until)?;
+        }
         while let Some(interaction) = self.touched.interactions.pop_front() {
             self.settle_one(&interaction)?;
         }
         for interaction_id in std::mem::take(&mut self.again) {
-            let interaction = row::load_by_id(self.tx, self.finder, interaction_id)?;
+            let interaction = load_by_id(self.tx, self.finder, interaction_id)?;
             self.settle_one(&interaction)?;
         }
         self.note_numbers()?;
+        std::mem::take(&mut self.bulk).finish(self.tx)?;
         Ok((self.tally, self.rows_from))
     }
 
@@ -40,21 +47,24 @@ impl Chunk<'_> {
             integration_source: term(&fields.integration_source, role::INTEGRATION_SOURCE)?,
         };
         let ended_at = interaction.ended_at();
-        let places = interaction.places_now();
         let as_stored = interaction.stored.as_ref().is_some_and(|known| {
             let (stored, end, version) = &**known;
             stored == fields
                 && *end == ended_at
                 && *version == interaction.version
-                && interaction.places == places
+                && interaction.places == interaction.places_now()
         });
         let resolved = self.resolve(interaction, terms, ended_at)?;
         if interaction.folded && as_stored && interaction.segments.iter().zip(&resolved).all(is_stored) {
             return Ok(());
         }
         let interaction_id = self.number(interaction);
+        if self.bulk.takes(interaction) && self.are_new(interaction)? {
+            self.bulk.take(interaction, interaction_id, &resolved);
+            return Ok(());
+        }
         if !as_stored || interaction.folded {
-            self.statements.write_interaction((interaction_id, interaction), terms, ended_at, &places)?;
+            self.statements.write_interaction((interaction_id, interaction), terms, ended_at)?;
         }
         for (segment, resolved) in interaction.segments.iter().zip(&resolved) {
             let start = segment.own.row_start;
@@ -74,6 +84,19 @@ impl Chunk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether nobody has heard of the keys of its segments.
+    fn are_new(&mut self, interaction: &Interaction) -> rusqlite::Result<bool> {
+        let account_id = interaction.account_id;
+        for segment in &interaction.segments {
+            if self.statements.is_row(&segment.key, account_id)?
+                || self.finder.by_key(self.tx, &segment.key, account_id)?.is_some()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The number of an interaction; the next one where it is new.
@@ -234,7 +257,7 @@ impl Chunk<'_> {
         self.tally.changed += 1;
         let account_id = interaction.account_id;
         // Retention may have removed the other one before its segment; or it is folded.
-        let other = match (row::load_by_id(self.tx, self.finder, other_id).optional()?, &key_there) {
+        let other = match (load_by_id(self.tx, self.finder, other_id).optional()?, &key_there) {
             (None, Some(key)) => unfold(self.tx, (self.finder, self.names), account_id, key)?,
             (other, _) => other,
         };

@@ -9,9 +9,11 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::bulk::Bulk;
 use super::fold;
+use super::interaction::{self, Interaction};
 use super::names::{Names, SaidAgent, role};
-use super::row::{self, Interaction, Own, Segment, Statements};
+use super::row::{self, Own, Segment, Statements};
 use super::sealed::compact::note_change;
 use super::sealed::find::Finder;
 use super::words::{START_REASONS, USER_TYPES, code_of};
@@ -105,7 +107,7 @@ impl SegmentWriter {
                 .collect::<Result<_, _>>()?;
             let mut chunk = Chunk::begin(&tx, &mut names, &mut finder, Millis::MIN)?;
             for interaction_id in &ids {
-                let interaction = row::load_by_id(&tx, chunk.finder, *interaction_id)?;
+                let interaction = interaction::load_by_id(&tx, chunk.finder, *interaction_id)?;
                 chunk.settle_one(&interaction)?;
             }
             let rows_from = chunk.rows_from;
@@ -143,7 +145,27 @@ impl SegmentWriter {
 
     /// Writes one chunk in one transaction. `arrived` is the version of records that name none.
     pub fn write(&mut self, records: &[Record], arrived: Millis) -> Result<Tally, StoreError> {
-        let result = self.write_chunk(records, arrived);
+        self.write_all(records.iter(), arrived, None)
+    }
+
+    /// The same, new segments of hours that end by `until` straight into blocks: fast for large chunks, which hold the
+    /// database the longer.
+    pub fn write_sealed<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r Record>,
+        arrived: Millis,
+        until: Millis,
+    ) -> Result<Tally, StoreError> {
+        self.write_all(records, arrived, Some(until))
+    }
+
+    fn write_all<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r Record>,
+        arrived: Millis,
+        sealing: Option<Millis>,
+    ) -> Result<Tally, StoreError> {
+        let result = self.write_chunk(records, arrived, sealing);
         if result.is_err() {
             self.names.forget();
             self.finder = Finder::default();
@@ -151,13 +173,18 @@ impl SegmentWriter {
         result.map_err(|source| StoreError::sql("import records", source))
     }
 
-    fn write_chunk(&mut self, records: &[Record], arrived: Millis) -> rusqlite::Result<Tally> {
+    fn write_chunk<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r Record>,
+        arrived: Millis,
+        sealing: Option<Millis>,
+    ) -> rusqlite::Result<Tally> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut chunk = Chunk::begin(&tx, &mut self.names, &mut self.finder, arrived)?;
         for record in records {
             chunk.take(record)?;
         }
-        let (tally, rows_from) = chunk.settle()?;
+        let (tally, rows_from) = chunk.settle(sealing)?;
         note_change(&tx, rows_from)?;
         tx.commit()?;
         Ok(tally)
@@ -198,6 +225,8 @@ pub(super) struct Chunk<'a> {
     pub(super) rows_from: Option<Millis>,
     /// What the next new interaction is called.
     pub(super) next_interaction: i64,
+    /// What goes straight into blocks.
+    pub(super) bulk: Bulk,
 }
 
 impl<'a> Chunk<'a> {
@@ -221,6 +250,7 @@ impl<'a> Chunk<'a> {
             arrived,
             rows_from: None,
             next_interaction,
+            bulk: Bulk::default(),
         })
     }
 
@@ -523,7 +553,7 @@ impl Chunk<'_> {
                 interaction.interaction_id = self.next_interaction;
                 self.next_interaction += 1;
             }
-            row::add_interaction(self.tx, interaction.interaction_id, account, &interaction.key)?;
+            interaction::add_interaction(self.tx, interaction.interaction_id, account, &interaction.key)?;
             interaction.stored = Some(Box::new((InteractionFields::default(), None, Millis::MIN)));
             interaction.folded = false;
         }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::column::{ENTRY, Entry, Texts};
-use super::{COLUMNS, FORMAT, SealedError, at, is_text};
+use super::{COLUMNS, FORMAT, SealedError, at, is_base, is_text};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
@@ -48,7 +48,7 @@ impl Head {
 
     /// Its columns, to be unpacked as they are asked for.
     pub(in crate::store::segments) fn open(self, connection: &Connection) -> Result<Block, SealedError> {
-        if self.format != FORMAT {
+        if !(1..=FORMAT).contains(&self.format) {
             return Err(self.damaged("its format is none that this program knows"));
         }
         let mut statement =
@@ -104,7 +104,15 @@ impl Block {
             Some(entry) if is_text(column) => {
                 Unpacked::Texts(entry.texts(&self.data, self.head.rows).map_err(damaged)?)
             }
-            Some(entry) => Unpacked::Numbers(entry.numbers(&self.data, self.head.rows).map_err(damaged)?),
+            Some(entry) => {
+                // A base comes before what is told from it; else a damaged block could send us round and round.
+                let base = entry.base().filter(|base| is_base(*base, column));
+                if base.is_none() && entry.base().is_some() {
+                    return Err(damaged("a column is told from one that nobody tells it from"));
+                }
+                let base = base.map_or(Ok(&[][..]), |base| self.numbers(base))?;
+                Unpacked::Numbers(entry.numbers(&self.data, self.head.rows, base).map_err(damaged)?)
+            }
         };
         Ok(cell.get_or_init(|| unpacked))
     }
@@ -177,12 +185,11 @@ impl Block {
         account_id: i64,
         key: &str,
     ) -> Result<Vec<usize>, SealedError> {
-        let order = match self.by_interaction.get() {
-            Some(known) => known,
-            None => {
-                let hashes = self.interaction_hashes()?;
-                self.by_interaction.get_or_init(|| hashes)
-            }
+        let order = if let Some(known) = self.by_interaction.get() {
+            known
+        } else {
+            let hashes = self.interaction_hashes()?;
+            self.by_interaction.get_or_init(|| hashes)
         };
         let hash = key_hash(account_id, key);
         let from = order.partition_point(|(known, _)| *known < hash);

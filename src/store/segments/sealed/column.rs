@@ -1,8 +1,10 @@
 //! One column of a block as bytes, and back.
 //!
 //! Numbers are stored as their distance from the least one, in as few bytes as the greatest distance needs; absent ones
-//! are 0, and everything else is one more then. Texts are their lengths, one more than they are with 0 for absent,
-//! followed by their bytes. Either is compressed with lz4 where that saves an eighth, and has a checksum.
+//! are 0, and everything else is one more then. Where that is smaller, what is stored so is by how much a number is above
+//! the one of another column, or of the row before; the least difference stands in front. Texts are their lengths, one
+//! more than they are with 0 for absent, followed by their bytes. Either is compressed with lz4 where that saves an
+//! eighth, and has a checksum.
 
 use lz4_flex::block::{compress, decompress};
 
@@ -16,6 +18,8 @@ pub(super) struct Entry {
     /// Bytes of a number, or of a text's length.
     width: u8,
     flags: u8,
+    /// What its numbers are told from: one more than a column's place, [`ROW_BEFORE`], or 0 for nothing.
+    base: u8,
     crc: u32,
     pub(super) offset: u32,
     pub(super) stored: u32,
@@ -31,6 +35,33 @@ const ABSENT: u8 = 1;
 /// The bytes are compressed.
 const LZ4: u8 = 2;
 
+/// The base of a column whose numbers are told from the row before.
+const ROW_BEFORE: u8 = 0xff;
+
+/// What the numbers of a column may be told from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Base<'a> {
+    /// From nothing.
+    None,
+    /// From the row before; the first one from 0.
+    RowBefore,
+    /// From another column, by its place; what is absent there counts as 0.
+    Column(usize, &'a [i64]),
+}
+
+impl Base<'_> {
+    /// What the number of a row is told from; `before` is the last one that was there.
+    fn of(self, row: usize, before: i64) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::RowBefore => before,
+            Self::Column(_, numbers) => {
+                numbers.get(row).copied().filter(|number| *number != NONE).unwrap_or(0)
+            }
+        }
+    }
+}
+
 /// Bytes of an entry.
 pub(super) const ENTRY: usize = 37;
 
@@ -40,7 +71,7 @@ pub(super) type Damage = &'static str;
 impl Entry {
     /// As bytes, all numbers little-endian.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[self.column, self.width, self.flags, 0, 0]);
+        out.extend_from_slice(&[self.column, self.width, self.flags, self.base, 0]);
         for number in [self.crc, self.offset, self.stored, self.raw] {
             out.extend_from_slice(&number.to_le_bytes());
         }
@@ -55,6 +86,7 @@ impl Entry {
             column: *bytes.first()?,
             width: *bytes.get(1)?,
             flags: *bytes.get(2)?,
+            base: *bytes.get(3)?,
             crc: short(5)?,
             offset: short(9)?,
             stored: short(13)?,
@@ -79,14 +111,38 @@ impl Entry {
         Ok(raw.into())
     }
 
-    /// The numbers, [`NONE`] where one is absent.
-    pub(super) fn numbers(&self, data: &[u8], rows: usize) -> Result<Vec<i64>, Damage> {
+    /// The column whose numbers are needed first.
+    pub(super) fn base(&self) -> Option<usize> {
+        (self.base != ROW_BEFORE).then(|| usize::from(self.base).checked_sub(1)).flatten()
+    }
+
+    /// The numbers, [`NONE`] where one is absent; `base` has those of the column that [`Self::base`] names.
+    pub(super) fn numbers(&self, data: &[u8], rows: usize, base: &[i64]) -> Result<Vec<i64>, Damage> {
         let raw = self.raw(data)?;
+        if self.base == 0 {
+            return self.distances(&raw, rows, self.min);
+        }
+        let (least, raw) = raw.split_first_chunk().ok_or("a column is too short")?;
+        let mut numbers = self.distances(raw, rows, i64::from_le_bytes(*least))?;
+        let base = match self.base() {
+            Some(column) => Base::Column(column, base),
+            None => Base::RowBefore,
+        };
+        let mut before = 0;
+        for (row, number) in numbers.iter_mut().enumerate().filter(|(_, number)| **number != NONE) {
+            *number = number.wrapping_add(base.of(row, before));
+            before = *number;
+        }
+        Ok(numbers)
+    }
+
+    /// Numbers out of their distances from the least one.
+    fn distances(&self, raw: &[u8], rows: usize, min: i64) -> Result<Vec<i64>, Damage> {
         let width = usize::from(self.width);
         if raw.len() != rows * width {
             return Err("a column has not its block's length");
         }
-        let (min, absent) = (self.min, self.flags & ABSENT != 0);
+        let absent = self.flags & ABSENT != 0;
         let number = |code: u64| match (absent, code) {
             (true, 0) => NONE,
             (true, code) => min.wrapping_add(code.wrapping_sub(1).cast_signed()),
@@ -156,30 +212,44 @@ pub(super) struct Stored {
     pub(super) bytes: Vec<u8>,
 }
 
-fn packed(column: u8, width: u8, flags: u8, bounds: (i64, i64), raw: Vec<u8>) -> Stored {
+fn packed(mut entry: Entry, raw: Vec<u8>) -> Stored {
     let small = compress(&raw);
-    let length = u32::try_from(raw.len()).unwrap_or(u32::MAX);
+    entry.raw = u32::try_from(raw.len()).unwrap_or(u32::MAX);
     let saves = small.len() < raw.len() - raw.len() / 8;
-    let (bytes, flags) = if saves { (small, flags | LZ4) } else { (raw, flags) };
-    let entry = Entry {
-        column,
-        width,
-        flags,
-        crc: crc32fast::hash(&bytes),
-        offset: 0,
-        stored: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-        raw: length,
-        min: bounds.0,
-        max: bounds.1,
-    };
+    if saves {
+        entry.flags |= LZ4;
+    }
+    let bytes = if saves { small } else { raw };
+    entry.crc = crc32fast::hash(&bytes);
+    entry.stored = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     Stored { entry, bytes }
 }
 
-/// A column of numbers; `None` where all of them are absent.
-pub(super) fn of_numbers(column: u8, numbers: &[i64]) -> Option<Stored> {
+/// A column of numbers; `None` where all of them are absent. It is told from `base` where that makes it smaller.
+pub(super) fn of_numbers(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
+    let plain = told_from(column, numbers, Base::None)?;
+    if base == Base::None || plain.bytes.is_empty() {
+        return Some(plain);
+    }
+    let told = told_from(column, numbers, base)?;
+    Some(if told.bytes.len() < plain.bytes.len() { told } else { plain })
+}
+
+fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
     let there = || numbers.iter().copied().filter(|number| *number != NONE);
-    let (min, max) = (there().min()?, there().max()?);
+    let bounds = (there().min()?, there().max()?);
     let absent = u64::from(there().count() < numbers.len());
+    let (mut told, mut before) = (Vec::with_capacity(numbers.len()), 0);
+    for (row, number) in numbers.iter().copied().enumerate() {
+        if number == NONE {
+            told.push(None);
+        } else {
+            told.push(Some(number.wrapping_sub(base.of(row, before))));
+            before = number;
+        }
+    }
+    let known = || told.iter().flatten().copied();
+    let (min, max) = (known().min()?, known().max()?);
     let span = max.wrapping_sub(min).cast_unsigned().saturating_add(absent);
     let width: u8 = match span {
         0 => 0,
@@ -189,12 +259,23 @@ pub(super) fn of_numbers(column: u8, numbers: &[i64]) -> Option<Stored> {
         0x100_0000..=0xffff_ffff => 4,
         _ => 8,
     };
-    let mut raw = Vec::with_capacity(numbers.len() * usize::from(width));
-    for number in numbers {
-        let code = if *number == NONE { 0 } else { number.wrapping_sub(min).cast_unsigned() + absent };
+    let mut raw = Vec::with_capacity(8 + numbers.len() * usize::from(width));
+    let number = match base {
+        Base::None => 0,
+        Base::RowBefore => ROW_BEFORE,
+        Base::Column(place, _) => u8::try_from(place + 1).unwrap_or(ROW_BEFORE),
+    };
+    if number != 0 {
+        raw.extend_from_slice(&min.to_le_bytes());
+    }
+    for told in told {
+        let code = told.map_or(0, |told| told.wrapping_sub(min).cast_unsigned() + absent);
         raw.extend_from_slice(code.to_le_bytes().get(..usize::from(width)).unwrap_or_default());
     }
-    Some(packed(column, width, if 0 < absent { ABSENT } else { 0 }, (min, max), raw))
+    let flags = if 0 < absent { ABSENT } else { 0 };
+    let (min, max) = bounds;
+    let entry = Entry { column, width, flags, base: number, crc: 0, offset: 0, stored: 0, raw: 0, min, max };
+    Some(packed(entry, raw))
 }
 
 /// A column of texts; `None` where all of them are absent.
@@ -214,14 +295,16 @@ pub(super) fn of_texts(column: u8, texts: &[Option<&str>]) -> Option<Stored> {
     for text in texts.iter().flatten() {
         raw.extend_from_slice(text.as_bytes());
     }
-    Some(packed(column, width, 0, (0, 0), raw))
+    let entry =
+        Entry { column, width, flags: 0, base: 0, crc: 0, offset: 0, stored: 0, raw: 0, min: 0, max: 0 };
+    Some(packed(entry, raw))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{ENTRY, Entry, Stored, of_numbers, of_texts};
+    use super::{Base, ENTRY, Entry, Stored, of_numbers, of_texts};
     use crate::domain::batch::NONE;
 
     fn again(stored: &Stored) -> Entry {
@@ -243,9 +326,17 @@ mod tests {
             numbers in prop::collection::vec(numbers(), 1..200),
             texts in prop::collection::vec(prop::option::of("[a-zé\"\n]{0,12}|x{300}"), 1..60),
         ) {
-            match of_numbers(3, &numbers) {
-                Some(stored) => prop_assert_eq!(again(&stored).numbers(&stored.bytes, numbers.len()).unwrap(), numbers),
-                None => prop_assert!(numbers.iter().all(|number| *number == NONE)),
+            let others: Vec<i64> = numbers.iter().map(|number| if number % 3 == 0 { NONE } else { number / 2 }).collect();
+            for base in [Base::None, Base::RowBefore, Base::Column(7, &others), Base::Column(7, &numbers)] {
+                let Some(stored) = of_numbers(3, &numbers, base) else {
+                    prop_assert!(numbers.iter().all(|number| *number == NONE));
+                    continue;
+                };
+                let entry = again(&stored);
+                let base = if let Base::Column(_, base) = base { base } else { &[] };
+                prop_assert_eq!(&entry.numbers(&stored.bytes, numbers.len(), base).unwrap(), &numbers);
+                let there = || numbers.iter().copied().filter(|number| *number != NONE);
+                prop_assert_eq!((Some(entry.min), Some(entry.max)), (there().min(), there().max()));
             }
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             if let Some(stored) = of_texts(4, &texts) {
@@ -258,11 +349,11 @@ mod tests {
 
         #[test]
         fn a_bit_that_flips_is_found(numbers in prop::collection::vec(0..60_000_i64, 8..100), bit in any::<prop::sample::Index>()) {
-            let mut stored = of_numbers(0, &numbers).unwrap();
+            let mut stored = of_numbers(0, &numbers, Base::None).unwrap();
             prop_assume!(!stored.bytes.is_empty());
             let at = bit.index(stored.bytes.len() * 8);
             stored.bytes[at / 8] ^= 1 << (at % 8);
-            prop_assert!(stored.entry.numbers(&stored.bytes, numbers.len()).is_err());
+            prop_assert!(stored.entry.numbers(&stored.bytes, numbers.len(), &[]).is_err());
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Closed hours into blocks, a piece at a time: what is packed is read beside the writer, and only writing it and taking
 //! the rows away holds the database.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::block::head;
@@ -330,6 +332,42 @@ fn write(tx: &Transaction<'_>, piece: &Piece) -> rusqlite::Result<()> {
     )?
     .execute(params![piece.first, piece.last])?;
     note_change(tx, None)
+}
+
+/// Puts new segments into the blocks of their hours, which are packed anew; two at a time, for that is most of the work.
+pub(in crate::store::segments) fn merge(
+    tx: &Transaction<'_>,
+    mut hours: BTreeMap<Millis, Rows>,
+) -> Result<(), SealedError> {
+    for (hour, rows) in &mut hours {
+        let known: Vec<i64> = tx
+            .prepare_cached(
+                "select block_id from segment_block where first_start >= ?1 and first_start < ?2 order by first_start",
+            )?
+            .query_map(params![hour, hour + HOUR_MS], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for block_id in known {
+            if let Some(head) = head(tx, block_id)? {
+                rows.push_block(&head.open(tx)?)?;
+            }
+            remove(tx, block_id)?;
+        }
+    }
+    let hours: Vec<Rows> = hours.into_values().collect();
+    let pack = |rows: &Rows| cut(rows).iter().map(|places| rows.pack(places)).collect::<Vec<_>>();
+    for two in hours.chunks(2) {
+        let packed = std::thread::scope(|scope| {
+            let beside = two.get(1).map(|rows| scope.spawn(move || pack(rows)));
+            let mut packed = two.first().map(pack).unwrap_or_default();
+            if let Some(beside) = beside {
+                // A panic there is one here.
+                packed.extend(beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            packed
+        });
+        packed.iter().try_for_each(|block| block.write(tx))?;
+    }
+    Ok(())
 }
 
 fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {

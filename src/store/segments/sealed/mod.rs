@@ -4,10 +4,10 @@
 //! sealed one gone and a row of the new one, in one transaction; the next compaction takes both into a new block. So no
 //! reader compares versions, and a snapshot has each segment once.
 //!
-//! Layout, format 1: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where
+//! Layout, format 2: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where
 //! `row_start` changes and at each hour, so that blocks never overlap. `directory` has an entry of 37 bytes
-//! for each column that is not absent in all rows: its number in `COLUMNS`, coding, place in `data`, least and greatest
-//! number, and the CRC-32 of its bytes. `keys` has the CRC-32 of each row's account and id, for look-ups by id;
+//! for each column that is not absent in all rows: its number in `COLUMNS`, coding, what it is told from, place in `data`,
+//! least and greatest number, and the CRC-32 of its bytes. `keys` has the CRC-32 of each row's account and id, for look-ups by id;
 //! `segment_block_interactions` that of each interaction's account and key once. All numbers are little-endian.
 //!
 //! Segments of login sessions (`agent_session_key`) stay rows: the session reports look them up one by one.
@@ -17,11 +17,11 @@ mod column;
 pub mod compact;
 pub(super) mod find;
 mod keys;
-mod rows;
+pub(super) mod rows;
 pub(super) mod scan;
 
-/// The layout's version, as each block names it.
-pub(super) const FORMAT: i64 = 1;
+/// The layout's version, as each block names it. Those of format 1 have no columns that are told from others.
+pub(super) const FORMAT: i64 = 2;
 
 /// Rows of a block; more only where many begin in one millisecond.
 const BLOCK_ROWS: usize = 8_192;
@@ -167,6 +167,28 @@ const fn known(column: &str) -> usize {
         place += 1;
     }
     panic!("no such column");
+}
+
+/// Columns that are mostly the same as another one or near it, and that other one; each stands behind its base, or its base
+/// is told from nothing.
+const BASES: [(usize, usize); 7] = [
+    (known("queue_entry"), at::ROW_START),
+    (known("start_at"), at::ROW_START),
+    (known("hold_ms"), known("hold_mute_ms")),
+    (at::ENDED, at::END),
+    (known("in_by"), known("said_in_by")),
+    (known("in_status"), known("said_in_status")),
+    (known("first_response_ms"), known("said_first_response_ms")),
+];
+
+/// The column that a column is told from.
+fn base_of(column: usize) -> Option<usize> {
+    BASES.iter().find(|(known, _)| *known == column).map(|(_, base)| *base)
+}
+
+/// Whether a column may be told from another: bases lead nowhere but to the start of the rows.
+fn is_base(base: usize, column: usize) -> bool {
+    base_of(column) == Some(base)
 }
 
 /// Places of the columns that the tier itself looks at.

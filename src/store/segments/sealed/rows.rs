@@ -1,11 +1,10 @@
 //! Rows by column, on their way into blocks.
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Row, Transaction, params};
 
 use super::block::{Block, key_hash};
-use super::column::{of_numbers, of_texts};
-use super::{COLUMNS, FORMAT, SealedError, at, is_text};
+use super::column::{Base, of_numbers, of_texts};
+use super::{COLUMNS, FORMAT, SealedError, at, base_of, is_text};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
@@ -35,7 +34,6 @@ impl TextColumn {
 
 /// A cell of a row.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code)]
 pub(in crate::store::segments) enum Cell<'a> {
     Number(Option<i64>),
     Text(Option<&'a str>),
@@ -85,10 +83,10 @@ impl Rows {
     /// Adds a row of the database whose columns stand in that order.
     pub(super) fn push_row(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         for column in 0..COLUMNS.len() {
-            match row.get_ref(column)? {
-                ValueRef::Null => {}
-                _ if is_text(column) => self.text_at(column, Some(row.get_ref(column)?.as_str()?)),
-                _ => self.number_at(column, row.get(column)?),
+            if is_text(column) {
+                self.text_at(column, row.get_ref(column)?.as_str_or_null()?);
+            } else {
+                self.number_at(column, row.get::<_, Option<i64>>(column)?.unwrap_or(NONE));
             }
         }
         self.count += 1;
@@ -145,7 +143,7 @@ impl Rows {
     /// Packs some of the rows, in this order.
     pub(super) fn pack(&self, rows: &[usize]) -> Packed {
         let (mut directory, mut data) = (Vec::new(), Vec::new());
-        let mut numbers = Vec::with_capacity(rows.len());
+        let (mut numbers, mut others) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for column in 0..COLUMNS.len() {
             let number = u8::try_from(column).unwrap_or(u8::MAX);
             let stored = if is_text(column) {
@@ -154,7 +152,16 @@ impl Rows {
             } else {
                 numbers.clear();
                 numbers.extend(rows.iter().map(|row| self.number(column, *row)));
-                of_numbers(number, &numbers)
+                let base = match base_of(column) {
+                    Some(base) => {
+                        others.clear();
+                        others.extend(rows.iter().map(|row| self.number(base, *row)));
+                        Base::Column(base, &others)
+                    }
+                    None if column == at::ROW_START => Base::RowBefore,
+                    None => Base::None,
+                };
+                of_numbers(number, &numbers, base)
             };
             let Some(mut stored) = stored else { continue };
             stored.entry.offset = u32::try_from(data.len()).unwrap_or(u32::MAX);
