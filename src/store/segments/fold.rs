@@ -84,9 +84,9 @@ pub(super) fn unfold(
         folded: true,
         stored: None,
         places: String::new(),
+        held: segments.len(),
         segments,
     };
-    interaction.places = interaction.places_now();
     interaction.stored = Some(Box::new((interaction.fields.clone(), interaction.ended_at(), version)));
     Ok(Some(interaction))
 }
@@ -166,9 +166,10 @@ pub(super) fn fold(
         }
         row.segments.sort_by(|a, b| (a.own.row_start, &a.key).cmp(&(b.own.row_start, &b.key)));
         // What would be put together is what is there: looked at, and not reasoned.
+        let place = |segment: &Segment| segment.sealed;
         let Some(again) = unfold(tx, (finder, names), row.account_id, &row.key)? else { continue };
         let same = again.interaction_id == row.interaction_id
-            && again.places == row.places_now()
+            && again.segments.iter().map(place).eq(row.segments.iter().map(place))
             && again.stored == row.stored
             && again.version == row.version;
         if same {

@@ -24,8 +24,10 @@ pub(super) struct Interaction {
     pub(super) folded: bool,
     /// What the database holds: its fields and its resolved end.
     pub(super) stored: Option<Box<(InteractionFields, Option<Millis>, Millis)>>,
-    /// Where the segments stand, as stored: a JSON list of [`row_start`, `record_id`].
+    /// Where the segments stand, as stored: a JSON list of [`row_start`, `record_id`]; empty where it has no row.
     pub(super) places: String,
+    /// How many segments the database holds.
+    pub(super) held: usize,
     pub(super) segments: Vec<Segment>,
 }
 
@@ -238,6 +240,7 @@ pub(super) fn load_by_id(
             folded: false,
             stored: Some(Box::new((fields, row.get(18)?, version))),
             places: row.get(19)?,
+            held: 0,
             segments: Vec::new(),
         })
     })?;
@@ -252,6 +255,7 @@ pub(super) fn load_by_id(
             None => sealed_segment(tx, finder, (row_start, &key), &interaction)?,
         });
     }
+    interaction.held = interaction.segments.len();
     Ok(interaction)
 }
 

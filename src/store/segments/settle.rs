@@ -47,15 +47,23 @@ impl Chunk<'_> {
             integration_source: term(&fields.integration_source, role::INTEGRATION_SOURCE)?,
         };
         let ended_at = interaction.ended_at();
-        let as_stored = interaction.stored.as_ref().is_some_and(|known| {
-            let (stored, end, version) = &**known;
-            stored == fields
-                && *end == ended_at
-                && *version == interaction.version
-                && interaction.places == interaction.places_now()
-        });
+        let as_stored = !interaction.folded
+            && interaction.stored.as_ref().is_some_and(|known| {
+                let (stored, end, version) = &**known;
+                stored == fields
+                    && *end == ended_at
+                    && *version == interaction.version
+                    && interaction.places == interaction.places_now()
+            });
         let resolved = self.resolve(interaction, terms, ended_at)?;
-        if interaction.folded && as_stored && interaction.segments.iter().zip(&resolved).all(is_stored) {
+        let same = |(fields, _, version): &(InteractionFields, Option<Millis>, Millis)| {
+            *fields == interaction.fields && *version == interaction.version
+        };
+        if interaction.folded
+            && interaction.held == interaction.segments.len()
+            && interaction.stored.as_deref().is_some_and(same)
+            && interaction.segments.iter().zip(&resolved).all(is_stored)
+        {
             return Ok(());
         }
         let interaction_id = self.number(interaction);
@@ -63,7 +71,7 @@ impl Chunk<'_> {
             self.bulk.take(interaction, interaction_id, &resolved);
             return Ok(());
         }
-        if !as_stored || interaction.folded {
+        if !as_stored {
             self.statements.write_interaction((interaction_id, interaction), terms, ended_at)?;
         }
         for (segment, resolved) in interaction.segments.iter().zip(&resolved) {

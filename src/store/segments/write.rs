@@ -336,6 +336,7 @@ impl Chunk<'_> {
                 folded: false,
                 stored: None,
                 places: String::new(),
+                held: 0,
                 segments: Vec::with_capacity(2),
             },
         };

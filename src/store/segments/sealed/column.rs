@@ -43,20 +43,21 @@ const ROW_BEFORE: u8 = 0xff;
 pub(super) enum Base<'a> {
     /// From nothing.
     None,
-    /// From the row before; the first one from 0.
+    /// From the row before.
     RowBefore,
-    /// From another column, by its place; what is absent there counts as 0.
+    /// From another column, by its place.
     Column(usize, &'a [i64]),
 }
 
 impl Base<'_> {
-    /// What the number of a row is told from; `before` is the last one that was there.
-    fn of(self, row: usize, before: i64) -> i64 {
+    /// What the number of a row is told from; `before` is the last one that was there, and `least` the column's least,
+    /// which stands in for what is absent.
+    fn of(self, row: usize, before: Option<i64>, least: i64) -> i64 {
         match self {
             Self::None => 0,
-            Self::RowBefore => before,
+            Self::RowBefore => before.unwrap_or(least),
             Self::Column(_, numbers) => {
-                numbers.get(row).copied().filter(|number| *number != NONE).unwrap_or(0)
+                numbers.get(row).copied().filter(|number| *number != NONE).unwrap_or(least)
             }
         }
     }
@@ -128,10 +129,10 @@ impl Entry {
             Some(column) => Base::Column(column, base),
             None => Base::RowBefore,
         };
-        let mut before = 0;
+        let mut before = None;
         for (row, number) in numbers.iter_mut().enumerate().filter(|(_, number)| **number != NONE) {
-            *number = number.wrapping_add(base.of(row, before));
-            before = *number;
+            *number = number.wrapping_add(base.of(row, before, self.min));
+            before = Some(*number);
         }
         Ok(numbers)
     }
@@ -239,13 +240,13 @@ fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
     let there = || numbers.iter().copied().filter(|number| *number != NONE);
     let bounds = (there().min()?, there().max()?);
     let absent = u64::from(there().count() < numbers.len());
-    let (mut told, mut before) = (Vec::with_capacity(numbers.len()), 0);
+    let (mut told, mut before) = (Vec::with_capacity(numbers.len()), None);
     for (row, number) in numbers.iter().copied().enumerate() {
         if number == NONE {
             told.push(None);
         } else {
-            told.push(Some(number.wrapping_sub(base.of(row, before))));
-            before = number;
+            told.push(Some(number.wrapping_sub(base.of(row, before, bounds.0))));
+            before = Some(number);
         }
     }
     let known = || told.iter().flatten().copied();
