@@ -1,6 +1,7 @@
 //! Records out of a text into the segment store: one thread parses while another writes.
 //!
-//! Transactions are short, and pause where a daemon works beside them: it finds the database free.
+//! Where a daemon works beside it, transactions are short, with a pause between them: it finds the database free. Else they
+//! are large, and segments of closed hours go straight into blocks.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -21,11 +22,13 @@ const HOLD: Duration = Duration::from_millis(20);
 /// Records of a transaction of rows: the first one's, and the bounds of those that follow.
 const ROWS: (usize, usize, usize) = (500, 50, 8_000);
 /// Records that are gathered where somebody waits.
-const GATHERED: usize = 2_048;
+const GATHERED: usize = 8_000;
 /// Records of a transaction where nobody waits: their segments go straight into blocks, the better the more they are.
 const SEALED: usize = 32_768;
 /// Fewer of them become rows, and compaction seals them with what else comes: their blocks would be small.
 const SEALED_MIN: usize = 4_096;
+/// A longer one is made shorter the next time: a daemon that is started beside it would not wait for ever.
+const SEALED_HOLD: Duration = Duration::from_secs(2);
 /// A pause between transactions while a daemon runs.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Transactions between two checkpoints.
@@ -114,7 +117,7 @@ pub struct Import {
     arrived: i64,
     imported: Imported,
     /// Records that are gathered before they are written.
-    lines: usize,
+    gather: usize,
     /// Records of the next transaction of rows.
     rows: usize,
     transactions: u64,
@@ -128,7 +131,7 @@ impl Import {
             served,
             arrived: now.as_millisecond(),
             imported: Imported::default(),
-            lines: if served { GATHERED } else { SEALED },
+            gather: if served { GATHERED } else { SEALED },
             rows: ROWS.0,
             transactions: 0,
         })
@@ -179,9 +182,12 @@ impl Import {
                 self.imported.bad += 1;
                 heard.bad(bad).map_err(ImportFailure::Rejects)?;
             }
+            if pack.records.is_empty() {
+                continue;
+            }
             records += pack.records.len();
             waiting.push(pack.records);
-            if self.lines <= records {
+            if self.gather <= records {
                 self.write(&waiting, records)?;
                 heard.lines(self.imported.lines);
                 // Full or gone, the other end does not matter: then they are dropped here.
@@ -189,9 +195,7 @@ impl Import {
                 records = 0;
             }
         }
-        if 0 < records {
-            self.write(&waiting, records)?;
-        }
+        self.write(&waiting, records)?;
         Ok(())
     }
 
@@ -199,26 +203,35 @@ impl Import {
     /// it takes for each to be short.
     fn write(&mut self, packs: &[Vec<Record>], count: usize) -> Result<(), StoreError> {
         if self.served || count < SEALED_MIN {
-            return packs.iter().try_for_each(|records| self.write_rows(records));
+            return self.write_rows(packs, count);
         }
         let watch = Stopwatch::start();
-        let records = packs.iter().flatten();
-        let tally = self.writer.write_sealed(records, self.arrived, self.arrived - QUIET)?;
-        self.wrote(tally, watch.elapsed());
+        let until = self.arrived - QUIET;
+        match self.writer.write_sealed(packs.iter().flatten(), self.arrived, until) {
+            Ok(tally) => self.wrote(tally, watch.elapsed()),
+            // What cannot be put into a damaged block is a row, until that is mended.
+            Err(error) if error.is_damage() => return self.write_rows(packs, count),
+            Err(error) => return Err(error),
+        }
+        if SEALED_HOLD < watch.elapsed() {
+            // A daemon may have been started meanwhile, and waits.
+            self.gather = (self.gather / 2).max(SEALED_MIN);
+        }
         self.writer.checkpoint()
     }
 
     /// Transactions of rows; the next one's size follows from how long the last one took.
-    fn write_rows(&mut self, mut records: &[Record]) -> Result<(), StoreError> {
-        while !records.is_empty() {
-            let (now, behind) = records.split_at(records.len().min(self.rows));
-            records = behind;
+    fn write_rows(&mut self, packs: &[Vec<Record>], mut left: usize) -> Result<(), StoreError> {
+        let mut records = packs.iter().flatten();
+        while 0 < left {
+            let now = left.min(self.rows);
+            left -= now;
             let watch = Stopwatch::start();
-            let tally = self.writer.write(now, self.arrived)?;
+            let tally = self.writer.write(records.by_ref().take(now), self.arrived)?;
             let took = watch.elapsed();
             self.wrote(tally, took);
             let (_, least, most) = ROWS;
-            let fitting = u128::try_from(now.len()).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
+            let fitting = u128::try_from(now).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
             // Half way each time, so that one slow sync does not make the next transactions tiny.
             let fitting = usize::try_from(fitting).unwrap_or(most);
             self.rows = usize::midpoint(self.rows, fitting).clamp(least, most);

@@ -106,6 +106,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether sealed segments are not what was written.
+    pub fn is_damage(&self) -> bool {
+        let Self::Sql { source: rusqlite::Error::FromSqlConversionFailure(.., source), .. } = self else {
+            return false;
+        };
+        source.downcast_ref::<segments::sealed::SealedError>().is_some()
+    }
+
     /// Whether trying again later may help.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy { .. })

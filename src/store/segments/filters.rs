@@ -7,6 +7,8 @@ use rusqlite::Connection;
 
 use super::codes::agent_name;
 use super::conditions::{Condition, Test};
+use std::collections::HashMap;
+
 use super::fold;
 use super::names::role;
 use super::sealed::SealedError;
@@ -110,19 +112,22 @@ fn codes(
     let Lookup { codes, all } = lookup(key);
     let mut statement = connection.prepare_cached(&codes)?;
     let mut found: Vec<i64> = Vec::new();
+    let mut folded =
+        if key == FilterKey::Conversations { fold::numbers_of(connection, values)? } else { HashMap::new() };
     for value in values {
         let before = found.len();
         for code in statement.query_map([value], |row| row.get::<_, i64>(0))? {
             found.push(code?);
         }
-        if key == FilterKey::Conversations {
-            found.extend(fold::numbers_of(connection, value)?);
-        }
+        found.extend(folded.remove(value).unwrap_or_default());
         if found.len() == before && unseen == Unseen::Wrong {
             let known: Vec<String> =
                 connection.prepare(&all)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let help = match nearest(value, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
+                None if key == FilterKey::Conversations => {
+                    "look its id up in a report without filter".to_owned()
+                }
                 None if known.is_empty() => "it knows none at all yet".to_owned(),
                 None => {
                     let some: Vec<&str> = known.iter().take(OFFERED).map(String::as_str).collect();

@@ -4,7 +4,7 @@
 //! Each segment has what its interaction says ([`super::settle`]). What no segment has, such as a customer's mail
 //! address, or the end as said, keeps an interaction's row in its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -22,36 +22,44 @@ const STEP: usize = 500;
 
 /// Whether an interaction's segments say everything of it, once all of them are sealed and if nobody wrote messages.
 pub(super) fn is_said(interaction: &Interaction) -> bool {
-    let Interaction { fields, segments, version, .. } = interaction;
-    // Each of them stands with every segment as it is; the empty text would come back as none.
-    let kept = [
-        &fields.customer,
-        &fields.support,
-        &fields.channel,
-        &fields.status,
-        &fields.reason,
-        &fields.disconnecting_event,
-        &fields.integration_source,
-    ];
-    let rest = InteractionFields {
-        direction: fields.direction,
-        channel: fields.channel.clone(),
-        channel_type: fields.channel_type,
-        customer: fields.customer.clone(),
-        support: fields.support.clone(),
-        status: fields.status.clone(),
-        reason: fields.reason.clone(),
-        disconnecting_event: fields.disconnecting_event.clone(),
-        integration_source: fields.integration_source.clone(),
-        uii: fields.uii.clone(),
-        ani: fields.ani.clone(),
-        dnis: fields.dnis.clone(),
-        email_subject: fields.email_subject.clone(),
-        ..InteractionFields::default()
+    // In full: whoever adds a field says here whether segments have it.
+    let InteractionFields {
+        direction: _,
+        channel,
+        channel_type: _,
+        customer,
+        customer_name: None,
+        customer_email: None,
+        customer_phone: None,
+        support,
+        support_number: None,
+        support_email: None,
+        bot_name: None,
+        status,
+        reason,
+        disconnecting_event,
+        interaction_end,
+        uii: _,
+        integration_source,
+        ani: _,
+        dnis: _,
+        opened_by: None,
+        email_subject: _,
+        session_tags,
+        user_tags,
+    } = &interaction.fields
+    else {
+        return false;
     };
-    *fields == rest
+    // The empty text would come back as none.
+    let kept = [channel, customer, support, status, reason, disconnecting_event, integration_source];
+    let versions = interaction.segments.iter().map(|segment| segment.version);
+    session_tags.is_empty()
+        && user_tags.is_empty()
         && kept.iter().all(|text| text.as_deref() != Some(""))
-        && segments.iter().map(|segment| segment.version).max() == Some(*version)
+        // An end that was said and is the one that follows from the segments would come back as not said.
+        && (interaction_end.is_none() || *interaction_end != interaction.end_of_segments())
+        && versions.max() == Some(interaction.version)
 }
 
 /// A folded interaction; `None` when no block has segments of this key.
@@ -74,6 +82,7 @@ pub(super) fn unfold(
     segments.sort_by(|a, b| (a.own.row_start, &a.key).cmp(&(b.own.row_start, &b.key)));
     let Some(first) = found.first() else { return Ok(None) };
     let fields = fields(tx, names, first)?;
+    let ended_at = first.number(at::ENDED)?;
     let version = segments.iter().map(|segment| segment.version).max().unwrap_or(Millis::MIN);
     let mut interaction = Interaction {
         interaction_id,
@@ -87,7 +96,11 @@ pub(super) fn unfold(
         held: segments.len(),
         segments,
     };
-    interaction.stored = Some(Box::new((interaction.fields.clone(), interaction.ended_at(), version)));
+    // What does not follow from the segments was said.
+    if ended_at != interaction.end_of_segments() {
+        interaction.fields.interaction_end = ended_at;
+    }
+    interaction.stored = Some(Box::new((interaction.fields.clone(), ended_at, version)));
     Ok(Some(interaction))
 }
 
@@ -115,28 +128,20 @@ fn fields(tx: &Transaction<'_>, names: &mut Names, one: &Found) -> rusqlite::Res
     })
 }
 
-/// Where a pass over the interactions is: end and number of the last one that was looked at.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reached(Millis, i64);
+/// An interaction that might be folded: its end and number, by which a pass goes over them.
+pub(super) type Place = (Millis, i64);
 
-impl Reached {
-    /// Where the last pass ended.
-    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let sql = "select folded_from from segment_changes";
-        Ok(Self(connection.query_row(sql, [], |row| row.get(0))?, 0))
-    }
-}
-
-/// The next interactions that ended before `until` and might be folded; those that never can be are not looked at.
+/// The next interactions behind a place that ended before `until` and might be folded; those that never can be are not
+/// looked at.
 pub(super) fn candidates(
     connection: &Connection,
-    Reached(ended_at, id): Reached,
+    (ended_at, id): Place,
     until: Millis,
-) -> rusqlite::Result<Vec<(Millis, i64)>> {
+) -> rusqlite::Result<Vec<Place>> {
     let mut statement = connection.prepare_cached(
         "select ended_at, interaction_id from interaction
          where ended_at >= ?1 and ended_at < ?3 and (ended_at > ?1 or interaction_id > ?2)
-           and said_end is null and customer_name is null and customer_email is null and customer_phone is null
+           and customer_name is null and customer_email is null and customer_phone is null
            and support_number is null and support_email is null and bot_name is null and opened_by is null
            and session_tags is null and user_tags is null
            and not exists (select 1 from message where message.interaction_id = interaction.interaction_id)
@@ -148,45 +153,48 @@ pub(super) fn candidates(
     found.collect()
 }
 
-/// Takes away the rows of interactions whose segments say everything; returns how many, and what was reached.
-pub(super) fn fold(
+/// The numbers of those of which the segments say everything. What stands in damaged blocks is passed by: sealing and
+/// `legwork compact --check` tell of it.
+pub(super) fn said(
     tx: &Transaction<'_>,
     (finder, names): (&mut Finder, &mut Names),
-    candidates: &[(Millis, i64)],
-) -> rusqlite::Result<u64> {
+    candidates: &[Place],
+) -> rusqlite::Result<Vec<i64>> {
     finder.begin(tx)?;
-    let mut folded = 0;
-    let mut remove = tx.prepare_cached("delete from interaction where interaction_id = ?1")?;
-    let mut talks = tx.prepare_cached("select 1 from message where interaction_id = ?1")?;
+    let mut said = Vec::new();
     for (_, interaction_id) in candidates {
-        let Some(mut row) = load_by_id(tx, finder, *interaction_id).optional()? else { continue };
-        let sealed = row.segments.iter().all(|segment| segment.sealed.is_some());
-        if !sealed || !is_said(&row) || talks.exists([interaction_id])? {
-            continue;
-        }
-        row.segments.sort_by(|a, b| (a.own.row_start, &a.key).cmp(&(b.own.row_start, &b.key)));
-        // What would be put together is what is there: looked at, and not reasoned.
-        let place = |segment: &Segment| segment.sealed;
-        let Some(again) = unfold(tx, (finder, names), row.account_id, &row.key)? else { continue };
-        let same = again.interaction_id == row.interaction_id
-            && again.segments.iter().map(place).eq(row.segments.iter().map(place))
-            && again.stored == row.stored
-            && again.version == row.version;
-        if same {
-            remove.execute([interaction_id])?;
-            folded += 1;
+        match is_said_by_blocks(tx, (finder, names), *interaction_id) {
+            Ok(true) => said.push(*interaction_id),
+            Ok(false) | Err(rusqlite::Error::FromSqlConversionFailure(..)) => {}
+            Err(error) => return Err(error),
         }
     }
-    if let Some((ended_at, _)) = candidates.last() {
-        tx.prepare_cached("update segment_changes set folded_from = max(folded_from, ?1)")?
-            .execute([ended_at])?;
-    }
-    Ok(folded)
+    Ok(said)
 }
 
-/// How far the candidates of a step reach.
-pub(super) fn reached(candidates: &[(Millis, i64)]) -> Option<Reached> {
-    candidates.last().map(|(ended_at, id)| Reached(*ended_at, *id))
+fn is_said_by_blocks(
+    tx: &Transaction<'_>,
+    (finder, names): (&mut Finder, &mut Names),
+    interaction_id: i64,
+) -> rusqlite::Result<bool> {
+    let Some(mut row) = load_by_id(tx, finder, interaction_id).optional()? else { return Ok(false) };
+    if !row.segments.iter().all(|segment| segment.sealed.is_some()) || !is_said(&row) {
+        return Ok(false);
+    }
+    row.segments.sort_by(|a, b| (a.own.row_start, &a.key).cmp(&(b.own.row_start, &b.key)));
+    // What would be put together is what is there: looked at, and not reasoned.
+    let Some(again) = unfold(tx, (finder, names), row.account_id, &row.key)? else { return Ok(false) };
+    let place = |segment: &Segment| segment.sealed;
+    Ok(again.interaction_id == row.interaction_id
+        && again.segments.iter().map(place).eq(row.segments.iter().map(place))
+        && again.stored == row.stored
+        && again.version == row.version)
+}
+
+/// Takes the rows of interactions away.
+pub(super) fn remove(tx: &Transaction<'_>, numbers: &[i64]) -> rusqlite::Result<()> {
+    let mut remove = tx.prepare_cached("delete from interaction where interaction_id = ?1")?;
+    numbers.iter().try_for_each(|number| remove.execute([number]).map(drop))
 }
 
 /// The interactions of a block by account and key, once each.
@@ -201,31 +209,32 @@ pub(super) fn keys_of(connection: &Connection, block_id: i64) -> rusqlite::Resul
     Ok(keys)
 }
 
-/// The numbers that interactions of a key have in blocks, whatever their account.
-pub(super) fn numbers_of(connection: &Connection, key: &str) -> rusqlite::Result<Vec<i64>> {
+/// The numbers that interactions of some keys have in blocks, whatever their account.
+pub(super) fn numbers_of(
+    connection: &Connection,
+    keys: &[String],
+) -> rusqlite::Result<HashMap<String, BTreeSet<i64>>> {
     let accounts: Vec<i64> = connection
         .prepare_cached("select account_id from account")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let hashes: Vec<(i64, u32)> =
-        accounts.into_iter().map(|account_id| (account_id, key_hash(account_id, key))).collect();
+    let each = accounts.iter().flat_map(|account_id| keys.iter().map(|key| (*account_id, key)));
+    let wanted: Vec<(i64, &String, u32)> =
+        each.map(|(account_id, key)| (account_id, key, key_hash(account_id, key))).collect();
     let mut statement =
         connection.prepare_cached("select block_id, hashes from segment_block_interactions")?;
     let mut blocks = statement.query([])?;
-    let mut numbers = Vec::new();
+    let mut numbers: HashMap<String, BTreeSet<i64>> = HashMap::new();
     while let Some(row) = blocks.next()? {
         let known = row.get_ref(1)?.as_blob().unwrap_or_default().as_chunks::<4>().0;
         let has = |hash: u32| known.binary_search_by_key(&hash, |four| u32::from_le_bytes(*four)).is_ok();
-        let there: Vec<i64> =
-            hashes.iter().filter(|(_, hash)| has(*hash)).map(|(account_id, _)| *account_id).collect();
-        let Some(head) = (if there.is_empty() { None } else { head(connection, row.get(0)?)? }) else {
-            continue;
-        };
+        let there: Vec<_> = wanted.iter().filter(|(.., hash)| has(*hash)).collect();
+        let head = if there.is_empty() { None } else { head(connection, row.get(0)?)? };
+        let Some(head) = head else { continue };
         let block = head.open(connection)?;
-        for account_id in there {
-            for row in block.of_interaction(account_id, key)? {
-                numbers
-                    .extend(block.number(at::INTERACTION, row)?.filter(|number| !numbers.contains(number)));
+        for (account_id, key, _) in there {
+            for row in block.of_interaction(*account_id, key)? {
+                numbers.entry((*key).clone()).or_default().extend(block.number(at::INTERACTION, row)?);
             }
         }
     }

@@ -32,17 +32,19 @@ pub(super) struct Interaction {
 }
 
 impl Interaction {
-    /// When it ended: as said; else, where a disconnecting event was said, at the latest of its instants: nothing
-    /// disconnects what goes on.
+    /// When it ended: as said, else as its segments say.
     pub(super) fn ended_at(&self) -> Option<Millis> {
+        self.fields.interaction_end.or_else(|| self.end_of_segments())
+    }
+
+    /// Where a disconnecting event was said, the latest of its instants: nothing disconnects what goes on.
+    pub(super) fn end_of_segments(&self) -> Option<Millis> {
         let latest = |segment: &Segment| {
             let own = &segment.own;
             [own.end, own.start, own.carried(QUEUE_EXIT), own.queue_entry].into_iter().flatten().max()
         };
-        self.fields.interaction_end.or_else(|| {
-            self.fields.disconnecting_event.as_ref()?;
-            self.segments.iter().filter_map(latest).max()
-        })
+        self.fields.disconnecting_event.as_ref()?;
+        self.segments.iter().filter_map(latest).max()
     }
 
     /// Where the segments stand now.

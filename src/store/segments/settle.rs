@@ -264,8 +264,11 @@ impl Chunk<'_> {
         }
         self.tally.changed += 1;
         let account_id = interaction.account_id;
+        // A chunk may have moved it away and back: then its old place is its interaction's own.
+        let own = other_id == interaction_id || key_there.as_ref() == Some(&interaction.key);
         // Retention may have removed the other one before its segment; or it is folded.
         let other = match (load_by_id(self.tx, self.finder, other_id).optional()?, &key_there) {
+            _ if own => None,
             (None, Some(key)) => unfold(self.tx, (self.finder, self.names), account_id, key)?,
             (other, _) => other,
         };
@@ -273,8 +276,8 @@ impl Chunk<'_> {
         let start = segment.own.row_start;
         self.rows_from = Some(self.rows_from.map_or(start, |least| least.min(start)));
         self.statements.add_segment(interaction, interaction_id, segment, resolved)?;
-        let waiting = self.touched.interactions.iter_mut().find(|waiting| waiting.interaction_id == other_id);
-        if let Some(waiting) = waiting {
+        let mut waiting = self.touched.interactions.iter_mut();
+        if let Some(waiting) = waiting.find(|waiting| !own && waiting.interaction_id == other_id) {
             // The other one's turn comes later in this chunk.
             waiting.segments.retain(|own| own.key != segment.key);
             return Ok(());

@@ -144,8 +144,12 @@ impl SegmentWriter {
     }
 
     /// Writes one chunk in one transaction. `arrived` is the version of records that name none.
-    pub fn write(&mut self, records: &[Record], arrived: Millis) -> Result<Tally, StoreError> {
-        self.write_all(records.iter(), arrived, None)
+    pub fn write<'r>(
+        &mut self,
+        records: impl IntoIterator<Item = &'r Record>,
+        arrived: Millis,
+    ) -> Result<Tally, StoreError> {
+        self.write_all(records.into_iter(), arrived, None)
     }
 
     /// The same, new segments of hours that end by `until` straight into blocks: fast for large chunks, which hold the
@@ -415,10 +419,13 @@ impl Chunk<'_> {
             return Ok(());
         }
         let Some(interaction) = self.touched.interactions.get_mut(at) else { return Ok(()) };
+        // What a new segment says of its interaction is as new as itself, also when it was known.
+        let says = if record.interaction == InteractionFields::default() { Millis::MIN } else { version };
         match interaction.segments.iter_mut().find(|known| known.key == record.id) {
             None => {
                 let key = record.id.clone();
                 interaction.segments.push(Segment { key, version, own, stored: None, sealed: None });
+                interaction.version = interaction.version.max(says);
                 self.tally.added += 1;
             }
             Some(known) if known.own == own => {
@@ -431,6 +438,7 @@ impl Chunk<'_> {
                 self.tally.changed += 1;
                 known.version = version;
                 known.own = own;
+                interaction.version = interaction.version.max(says);
             }
         }
         Ok(())

@@ -217,6 +217,20 @@ impl Block {
         Ok(hashes)
     }
 
+    /// The hashes of its rows' keys, and those of its interactions, as they stand beside it.
+    pub(super) fn hashes(&self) -> Result<(Vec<u8>, Vec<u8>), SealedError> {
+        let mut rows = Vec::with_capacity(self.rows() * 4);
+        for row in 0..self.rows() {
+            let account = self.number(at::ACCOUNT, row)?.unwrap_or(NONE);
+            let hash = key_hash(account, self.text(at::RECORD_ID, row)?.unwrap_or_default());
+            rows.extend_from_slice(&hash.to_le_bytes());
+        }
+        let mut interactions: Vec<u32> =
+            self.interaction_hashes()?.into_iter().map(|(hash, _)| hash).collect();
+        interactions.dedup();
+        Ok((rows, interactions.into_iter().flat_map(u32::to_le_bytes).collect()))
+    }
+
     /// Whether a row is there still.
     pub(in crate::store::segments) fn has(&self, row: usize) -> bool {
         self.gone.binary_search(&row).is_err()

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::block::head;
+use super::block::{Block, head};
 use super::find::Finder;
 use super::rows::{Packed, Rows};
 use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError};
 use crate::domain::record::Millis;
-use crate::store::segments::fold::{self, Reached};
+use crate::store::segments::fold;
 use crate::store::segments::names::Names;
 use crate::store::{Store, StoreError};
 
@@ -51,7 +51,7 @@ pub struct Compactor {
     step: usize,
     sealed: Sealed,
     /// How far interactions have been looked at for folding.
-    folded: Reached,
+    folded: fold::Place,
     finder: Finder,
     names: Names,
 }
@@ -81,7 +81,7 @@ impl Compactor {
             .map_err(fail)?;
         let until = until - until.rem_euclid(HOUR_MS);
         let (known, from) = left(&connection).map_err(fail)?;
-        let folded = Reached::read(&connection).map_err(fail)?;
+        let folded = (Millis::MAX, 0);
         let (finder, names) = (Finder::default(), Names::default());
         let (damaged, sealed) = (None, Sealed::default());
         Ok(Self { connection, from, known, damaged, until, step, sealed, folded, finder, names })
@@ -96,16 +96,43 @@ impl Compactor {
         self.fold().map_err(|error| StoreError::sql("fold interactions", error))
     }
 
-    /// Folds the next interactions; false when nothing is left.
+    /// Folds the next interactions; false when nothing is left. As a piece is packed, they are looked at beside the writer.
     fn fold(&mut self) -> rusqlite::Result<bool> {
-        let candidates = fold::candidates(&self.connection, self.folded, self.until)?;
-        let Some(reached) = fold::reached(&candidates) else { return Ok(false) };
-        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        self.sealed.folded += fold::fold(&tx, (&mut self.finder, &mut self.names), &candidates)?;
-        tx.commit()?;
-        self.folded = reached;
-        self.sealed.steps += 1;
-        Ok(true)
+        let mut tries = 0..TRIES;
+        loop {
+            let patient = tries.next().is_some();
+            let behavior =
+                if patient { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
+            let read = self.connection.transaction_with_behavior(behavior)?;
+            let (seen, from): (i64, Millis) = read
+                .prepare_cached("select count, folded_from from segment_changes")?
+                .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            if from < self.folded.0 {
+                // Somebody wrote before what was looked at.
+                self.folded = (from, 0);
+            }
+            let candidates = fold::candidates(&read, self.folded, self.until)?;
+            let said = fold::said(&read, (&mut self.finder, &mut self.names), &candidates)?;
+            let reached = candidates.last().copied();
+            let tx = if patient {
+                drop(read);
+                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?
+            } else {
+                read
+            };
+            if left(&tx)?.0 != seen {
+                continue;
+            }
+            fold::remove(&tx, &said)?;
+            tx.prepare_cached("update segment_changes set folded_from = max(folded_from, ?1)")?
+                .execute([reached.map_or(self.until, |(ended_at, _)| ended_at)])?;
+            tx.commit()?;
+            self.sealed.folded += u64::try_from(said.len()).unwrap_or(0);
+            self.sealed.steps += u64::from(reached.is_some());
+            // The mark may not be ahead of what the next look compares it with.
+            self.folded = reached.unwrap_or(self.folded);
+            return Ok(reached.is_some());
+        }
     }
 
     /// What was sealed so far.
@@ -408,7 +435,7 @@ pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreEr
         let looked = store.read_blocking("look at sealed segments", |connection| {
             // Compaction may have replaced it meanwhile.
             let Some(head) = head(connection, block_id)? else { return Ok(None) };
-            let looked = head.open(connection).and_then(|block| Rows::new().push_block(&block));
+            let looked = head.open(connection).and_then(|block| look(connection, &block));
             match looked {
                 Ok(()) => Ok(None),
                 Err(SealedError::Sql(error)) => Err(error),
@@ -426,6 +453,21 @@ pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreEr
         }
     }
     Ok(damaged)
+}
+
+/// Unpacks all of a block, and compares its keys with its rows.
+fn look(connection: &Connection, block: &Block) -> Result<(), SealedError> {
+    Rows::new().push_block(block)?;
+    let sql = "select keys, (select hashes from segment_block_interactions i where i.block_id = b.block_id)
+               from segment_block b where block_id = ?1";
+    let known: (Vec<u8>, Option<Vec<u8>>) =
+        connection.query_row(sql, [block.head.block_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (rows, interactions) = block.hashes()?;
+    // Blocks of format 1 have none of interactions.
+    if rows != known.0 || known.1.is_some_and(|known| interactions != known) {
+        return Err(block.head.damaged("its keys are not those of its rows"));
+    }
+    Ok(())
 }
 
 /// Takes the span of a block out of what is declared whole: a report over it must not look complete.
