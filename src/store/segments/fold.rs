@@ -2,7 +2,7 @@
 //! asked for.
 //!
 //! Each segment has what its interaction says ([`super::settle`]). What no segment has, such as a customer's mail
-//! address, or the end as said, keeps an interaction's row in its place.
+//! address, keeps an interaction's row in its place.
 
 use std::collections::{BTreeSet, HashMap};
 
