@@ -15,8 +15,8 @@ use crate::artifacts;
 use crate::chain::chain;
 use crate::clock::Stopwatch;
 use crate::store::definitions::{self, StoredDefinition};
-use crate::store::segments::sealed::HOUR_MS;
 use crate::store::segments::sealed::compact::{Compactor, GENTLE, QUIET};
+use crate::store::segments::sealed::hour_of;
 use crate::store::{StoreError, access, housekeeping, runs, sources};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
@@ -144,7 +144,7 @@ async fn retention(core: &Arc<Core>) -> Result<String, String> {
     let runs = in_steps(core, move |tx| runs::forget(tx, runs_before, REMOVED_AT_ONCE)).await?;
     // Whole hours: sealed segments go by the block, and no block crosses an hour, so that all go at once.
     let segments_before = before(now, keep.segments).as_millisecond();
-    let segments_before = segments_before - segments_before.rem_euclid(HOUR_MS);
+    let segments_before = hour_of(segments_before);
     let segments =
         in_steps(core, move |tx| housekeeping::expire_segments(tx, segments_before, REMOVED_AT_ONCE)).await?;
     let interactions =
@@ -229,7 +229,7 @@ async fn compaction(core: &Arc<Core>) -> Result<String, String> {
 
 async fn backup(core: &Arc<Core>) -> Result<String, String> {
     let folder = core.config.backups();
-    let target = folder.join(format!("legwork-{}.db", core.now().strftime("%Y%m%dT%H%M%SZ")));
+    let target = core.config.backup_of(core.now());
     let keep = usize::try_from(core.config.keep.backups).unwrap_or(usize::MAX);
     let store = core.store.clone();
     let made = tokio::task::spawn_blocking(move || -> Result<String, String> {

@@ -254,11 +254,16 @@ impl Import {
 }
 
 /// Lines on their way from the thread that parses.
-#[derive(Default)]
 struct Pack {
     lines: u64,
     records: Vec<Record>,
     bad: Vec<BadLine>,
+}
+
+impl Pack {
+    fn new() -> Self {
+        Self { lines: 0, records: Vec::with_capacity(PACK), bad: Vec::new() }
+    }
 }
 
 fn parse(
@@ -267,7 +272,7 @@ fn parse(
     packs: &SyncSender<Pack>,
     returned: &Receiver<Vec<Record>>,
 ) -> Result<(), ImportError> {
-    let mut pack = Pack { records: Vec::with_capacity(PACK), ..Pack::default() };
+    let mut pack = Pack::new();
     import::read(&mut text, kind, &mut |line| {
         pack.lines += 1;
         match line {
@@ -278,8 +283,7 @@ fn parse(
             return true;
         }
         returned.try_iter().for_each(drop);
-        let next = Pack { records: Vec::with_capacity(PACK), ..Pack::default() };
-        packs.send(std::mem::replace(&mut pack, next)).is_ok()
+        packs.send(std::mem::replace(&mut pack, Pack::new())).is_ok()
     })?;
     if 0 < pack.lines {
         // The other side ends early only after an error of its own, which is told there.

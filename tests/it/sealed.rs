@@ -360,8 +360,12 @@ fn own(legwork: &Legwork) -> Store {
 
 /// The bytes of a report over all that is there.
 fn whole(legwork: &Legwork) -> Vec<u8> {
+    all(legwork, "in_progress = true\n")
+}
+
+fn all(legwork: &Legwork, more: &str) -> Vec<u8> {
     let store = own(legwork);
-    let job = job("{ from = \"2026-06-01\", to = \"2026-07-01\" }", "in_progress = true\n");
+    let job = job("{ from = \"2026-06-01\", to = \"2026-07-01\" }", more);
     let text = generated(&store, &job, at_end(), &legwork.path("out/all"));
     store.close();
     text
@@ -403,14 +407,8 @@ fn a_large_import_is_sealed_at_once_and_is_nothing_the_second_time() {
     assert!(told.contains("0 new, 0 changed, 6,000 there already"), "{told}");
     assert_eq!(large.ask(blocks), before);
     // One that is folded is found by its name, and has a row again when something of it changes.
-    let of_one = job(
-        "{ from = \"2026-06-01\", to = \"2026-07-01\" }",
-        "in_progress = true\n[report.filters]\nconversations = [\"cc-s01000\"]\n",
-    );
-    let opened = own(&large);
-    let text = generated(&opened, &of_one, at_end(), &large.path("out/one"));
-    assert_eq!(lines(&text), 2);
-    opened.close();
+    let of_one = "in_progress = true\n[report.filters]\nconversations = [\"cc-s01000\"]\n";
+    assert_eq!(lines(&all(&large, of_one)), 2);
     large.import("{\"kind\":\"interaction\",\"id\":\"cc-s01000\",\"customer\":\"Ann\"}\n");
     assert_eq!(large.ask("select count(*) from interaction"), "3");
     assert_eq!(large.ask("select customer from segment where record_id = 's01000'"), "Ann");
@@ -464,10 +462,32 @@ fn a_segment_that_is_moved_away_and_back_stays_its_interactions_own() {
             legwork.run(&["compact", "--now"]).ok();
             assert_eq!(legwork.ask("select count(*) from interaction"), "0");
         }
-        let said = whole(&legwork);
+        // By their interaction's end, rows are found through the places that it names.
+        let by_end = || all(&legwork, "rows_by = \"interaction-end\"\n");
+        let said = by_end();
+        assert_eq!(lines(&said), 3);
         legwork.import(&(line("a", "one", DAY_MS) + &line("a", "two", DAY_MS) + &line("a", "one", DAY_MS)));
-        assert_eq!(whole(&legwork), said, "folded: {folded}");
+        assert_eq!(by_end(), said, "folded: {folded}");
         legwork.import(&both);
-        assert_eq!(whole(&legwork), said, "folded: {folded}");
+        assert_eq!(by_end(), said, "folded: {folded}");
     }
+}
+
+/// Damage in one hour keeps no other from being sealed and folded, and is told all the same.
+#[test]
+fn an_hour_that_is_damaged_holds_up_no_other() {
+    let legwork = Legwork::new("");
+    let hour = |id: &str, hours: i64| segment(id, &at(DAY_MS + hours * HOUR_MS));
+    legwork.import(&(hour("a", 1) + &hour("b", 2)));
+    legwork.run(&["compact", "--now"]).ok();
+    let damage = format!(
+        "update segment_block set data = zeroblob(length(data)) where first_start = {}",
+        DAY_MS + HOUR_MS
+    );
+    legwork.ledger().execute_batch(&damage).unwrap();
+    legwork.import(&(hour("c", 1) + &hour("d", 2)));
+    let said = legwork.run(&["compact", "--now"]).fails(1);
+    assert!(said.contains("2026-06-10T01:00:00Z on are damaged"), "{said}");
+    assert_eq!(legwork.ask("select group_concat(record_id) from segment"), "c");
+    assert_eq!(legwork.ask("select group_concat(record_id) from interaction"), "cc-c");
 }

@@ -12,7 +12,7 @@ use super::interaction::Interaction;
 use super::row::{Resolved, Segment};
 use super::sealed::compact::merge;
 use super::sealed::rows::{Cell, Rows};
-use super::sealed::{HOUR_MS, SealedError};
+use super::sealed::{HOUR_MS, SealedError, hour_of};
 use super::words::{END_REASONS, PARTICIPANTS, code_of};
 use crate::domain::record::Millis;
 
@@ -26,10 +26,6 @@ pub(super) struct Bulk {
     /// The beginnings of the hours that are worth it.
     hours: HashSet<Millis>,
     rows: BTreeMap<Millis, Rows>,
-}
-
-fn hour(start: Millis) -> Millis {
-    start - start.rem_euclid(HOUR_MS)
 }
 
 /// Whether an interaction could be folded from the beginning.
@@ -50,7 +46,7 @@ impl Bulk {
     ) -> rusqlite::Result<Self> {
         let mut counts: HashMap<Millis, i64> = HashMap::new();
         for segment in interactions.filter(|one| fits(one)).flat_map(|one| &one.segments) {
-            *counts.entry(hour(segment.own.row_start)).or_default() += 1;
+            *counts.entry(hour_of(segment.own.row_start)).or_default() += 1;
         }
         let mut sealed = tx.prepare_cached(
             "select coalesce(sum(rows), 0) from segment_block where first_start >= ?1 and first_start < ?2",
@@ -67,14 +63,14 @@ impl Bulk {
 
     /// Whether an interaction goes this way.
     pub(super) fn takes(&self, interaction: &Interaction) -> bool {
-        let there = |segment: &Segment| self.hours.contains(&hour(segment.own.row_start));
+        let there = |segment: &Segment| self.hours.contains(&hour_of(segment.own.row_start));
         !self.hours.is_empty() && fits(interaction) && interaction.segments.iter().all(there)
     }
 
     /// Takes an interaction under its new number.
     pub(super) fn take(&mut self, interaction: &Interaction, interaction_id: i64, resolved: &[Resolved]) {
         for (segment, resolved) in interaction.segments.iter().zip(resolved) {
-            let rows = self.rows.entry(hour(segment.own.row_start)).or_insert_with(Rows::new);
+            let rows = self.rows.entry(hour_of(segment.own.row_start)).or_insert_with(Rows::new);
             rows.push(cells(interaction, interaction_id, segment, resolved));
         }
     }

@@ -18,7 +18,7 @@ use super::words::{CHANNEL_TYPES, DIRECTIONS, word_of};
 use crate::domain::record::{InteractionFields, Millis, Text};
 
 /// Interactions that are looked at in one step.
-const STEP: usize = 500;
+const STEP: i64 = 500;
 
 /// Whether an interaction's segments say everything of it, once all of them are sealed and if nobody wrote messages.
 pub(super) fn is_said(interaction: &Interaction) -> bool {
@@ -79,7 +79,7 @@ pub(super) fn unfold(
     found.retain(|one| one.interaction_id().is_ok_and(|id| id == Some(interaction_id)));
     let mut segments =
         found.iter().map(|one| segment(one, Some(one.at))).collect::<Result<Vec<Segment>, _>>()?;
-    segments.sort_by(|a, b| (a.own.row_start, &a.key).cmp(&(b.own.row_start, &b.key)));
+    sort(&mut segments);
     let Some(first) = found.first() else { return Ok(None) };
     let fields = fields(tx, names, first)?;
     let ended_at = first.number(at::ENDED)?;
@@ -102,6 +102,10 @@ pub(super) fn unfold(
     }
     interaction.stored = Some(Box::new((interaction.fields.clone(), ended_at, version)));
     Ok(Some(interaction))
+}
+
+fn sort(segments: &mut [Segment]) {
+    segments.sort_by(|a, b| (a.own.row_start, &a.key).cmp(&(b.own.row_start, &b.key)));
 }
 
 fn fields(tx: &Transaction<'_>, names: &mut Names, one: &Found) -> rusqlite::Result<InteractionFields> {
@@ -147,9 +151,8 @@ pub(super) fn candidates(
            and not exists (select 1 from message where message.interaction_id = interaction.interaction_id)
          order by ended_at, interaction_id limit ?4",
     )?;
-    let most = i64::try_from(STEP).unwrap_or(i64::MAX);
     let found =
-        statement.query_map(params![ended_at, id, until, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        statement.query_map(params![ended_at, id, until, STEP], |row| Ok((row.get(0)?, row.get(1)?)))?;
     found.collect()
 }
 
@@ -181,7 +184,7 @@ fn is_said_by_blocks(
     if !row.segments.iter().all(|segment| segment.sealed.is_some()) || !is_said(&row) {
         return Ok(false);
     }
-    row.segments.sort_by(|a, b| (a.own.row_start, &a.key).cmp(&(b.own.row_start, &b.key)));
+    sort(&mut row.segments);
     // What would be put together is what is there: looked at, and not reasoned.
     let Some(again) = unfold(tx, (finder, names), row.account_id, &row.key)? else { return Ok(false) };
     let place = |segment: &Segment| segment.sealed;

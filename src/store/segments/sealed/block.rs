@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::column::{ENTRY, Entry, Texts};
-use super::{COLUMNS, FORMAT, SealedError, at, is_base, is_text};
+use super::{COLUMNS, FORMAT, SealedError, at, base_of, is_text};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
@@ -105,12 +105,12 @@ impl Block {
                 Unpacked::Texts(entry.texts(&self.data, self.head.rows).map_err(damaged)?)
             }
             Some(entry) => {
-                // A base comes before what is told from it; else a damaged block could send us round and round.
-                let base = entry.base().filter(|base| is_base(*base, column));
-                if base.is_none() && entry.base().is_some() {
-                    return Err(damaged("a column is told from one that nobody tells it from"));
-                }
-                let base = base.map_or(Ok(&[][..]), |base| self.numbers(base))?;
+                let base = match entry.base() {
+                    None => &[],
+                    Some(base) if base_of(column) == Some(base) => self.numbers(base)?,
+                    // Following it, a damaged block could send us round and round.
+                    Some(_) => return Err(damaged("a column is told from one that nobody tells it from")),
+                };
                 Unpacked::Numbers(entry.numbers(&self.data, self.head.rows, base).map_err(damaged)?)
             }
         };

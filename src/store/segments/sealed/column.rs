@@ -319,6 +319,22 @@ mod tests {
         prop_oneof![Just(NONE), Just(7), 0..300_i64, 0..20_000_000_i64, -1_000..i64::MAX, (i64::MIN + 1)..0]
     }
 
+    /// An entry as format 1 has it, byte by byte: 7, nothing, 9.
+    #[test]
+    fn a_column_of_format_1_is_read() {
+        let data = [1_u8, 0, 3];
+        let mut entry = vec![3, 1, super::ABSENT, 0, 0];
+        for number in [crc32fast::hash(&data), 0, 3, 3] {
+            entry.extend_from_slice(&number.to_le_bytes());
+        }
+        for bound in [7_i64, 9] {
+            entry.extend_from_slice(&bound.to_le_bytes());
+        }
+        let entry = Entry::read(&entry).unwrap();
+        assert_eq!(entry.base(), None);
+        assert_eq!(entry.numbers(&data, 3, &[]).unwrap(), [7, NONE, 9]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::block::{Block, head};
 use super::find::Finder;
 use super::rows::{Packed, Rows};
-use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError};
+use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError, hour_of};
 use crate::domain::record::Millis;
 use crate::store::segments::fold;
 use crate::store::segments::names::Names;
@@ -79,7 +79,7 @@ impl Compactor {
                 "pragma synchronous = normal; pragma foreign_keys = off; pragma wal_autocheckpoint = 0",
             )
             .map_err(fail)?;
-        let until = until - until.rem_euclid(HOUR_MS);
+        let until = hour_of(until);
         let (known, from) = left(&connection).map_err(fail)?;
         let folded = (Millis::MAX, 0);
         let (finder, names) = (Finder::default(), Names::default());
@@ -87,13 +87,16 @@ impl Compactor {
         Ok(Self { connection, from, known, damaged, until, step, sealed, folded, finder, names })
     }
 
-    /// Seals the next piece, or folds the next interactions; false when nothing is left. Blocks.
+    /// Seals the next piece, or folds the next interactions; false when nothing is left. Damage that was passed by is told
+    /// at the end. Blocks.
     pub fn step(&mut self) -> Result<bool, StoreError> {
         let done = self.piece();
-        if done.map_err(|error| StoreError::sql("seal segments", error.into()))? {
-            return Ok(true);
+        let more = done.map_err(|error| StoreError::sql("seal segments", error.into()))?
+            || self.fold().map_err(|error| StoreError::sql("fold interactions", error))?;
+        match self.damaged.take_if(|_| !more) {
+            Some(damage) => Err(StoreError::sql("seal segments", damage.into())),
+            None => Ok(more),
         }
-        self.fold().map_err(|error| StoreError::sql("fold interactions", error))
     }
 
     /// Folds the next interactions; false when nothing is left. As a piece is packed, they are looked at beside the writer.
@@ -129,7 +132,6 @@ impl Compactor {
             tx.commit()?;
             self.sealed.folded += u64::try_from(said.len()).unwrap_or(0);
             self.sealed.steps += u64::from(reached.is_some());
-            // The mark may not be ahead of what the next look compares it with.
             self.folded = reached.unwrap_or(self.folded);
             return Ok(reached.is_some());
         }
@@ -179,14 +181,13 @@ impl Compactor {
         Ok(true)
     }
 
-    /// Remembers that nothing is left before `until`, unless something came meanwhile; tells of damage at the end.
-    fn looked(&mut self) -> Result<bool, SealedError> {
-        if let Some(damage) = self.damaged.take() {
-            return Err(damage);
+    /// Remembers that nothing is left before `until`, unless something came meanwhile or was passed by.
+    fn looked(&self) -> Result<bool, SealedError> {
+        if self.damaged.is_none() {
+            self.connection
+                .prepare_cached("update segment_changes set from_at = ?1 where count = ?2 and from_at < ?1")?
+                .execute(params![self.until, self.known])?;
         }
-        self.connection
-            .prepare_cached("update segment_changes set from_at = ?1 where count = ?2 and from_at < ?1")?
-            .execute(params![self.until, self.known])?;
         Ok(false)
     }
 
@@ -196,7 +197,7 @@ impl Compactor {
         self.damaged.get_or_insert(damage);
         match first {
             Some(first) => {
-                self.from = first - first.rem_euclid(HOUR_MS) + HOUR_MS;
+                self.from = hour_of(first) + HOUR_MS;
                 Ok(true)
             }
             None => self.looked(),
@@ -249,7 +250,7 @@ fn pack(
 ) -> Result<Option<Piece>, SealedError> {
     let first = first_row(connection, from, until)?;
     let Some(first) = first else { return Ok(None) };
-    let hour = first - first.rem_euclid(HOUR_MS);
+    let hour = hour_of(first);
     let Some((last, rows)) = reach(connection, first, hour + HOUR_MS, step)? else { return Ok(None) };
     // Of blocks that the rows lie between or in, the first one; rows from the next one on come later.
     let meets: Option<(i64, Millis)> = connection

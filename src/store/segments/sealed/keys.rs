@@ -1,4 +1,4 @@
-//! In which blocks a key can be: eight bytes for each, in one table without pointers.
+//! In which blocks a key can be: one table without pointers, of eight bytes a slot.
 
 use rusqlite::Transaction;
 

@@ -29,6 +29,11 @@ const BLOCK_ROWS: usize = 8_192;
 /// No block reaches over the end of an hour.
 pub const HOUR_MS: i64 = 3_600_000;
 
+/// The beginning of the hour in which an instant lies.
+pub fn hour_of(at: i64) -> i64 {
+    at - at.rem_euclid(HOUR_MS)
+}
+
 /// The columns of a segment. Their places are written into blocks: they never change, new ones come last.
 pub(super) const COLUMNS: [&str; 82] = [
     "record_id",
@@ -169,8 +174,8 @@ const fn known(column: &str) -> usize {
     panic!("no such column");
 }
 
-/// Columns that are mostly the same as another one or near it, and that other one; each stands behind its base, or its base
-/// is told from nothing.
+/// Columns that are mostly the same as another one or near it, and that other one. No base is told from a third column, so
+/// that unpacking ends.
 const BASES: [(usize, usize); 7] = [
     (known("queue_entry"), at::ROW_START),
     (known("start_at"), at::ROW_START),
@@ -184,11 +189,6 @@ const BASES: [(usize, usize); 7] = [
 /// The column that a column is told from.
 fn base_of(column: usize) -> Option<usize> {
     BASES.iter().find(|(known, _)| *known == column).map(|(_, base)| *base)
-}
-
-/// Whether a column may be told from another: bases lead nowhere but to the start of the rows.
-fn is_base(base: usize, column: usize) -> bool {
-    base_of(column) == Some(base)
 }
 
 /// Places of the columns that the tier itself looks at.

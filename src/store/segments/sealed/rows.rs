@@ -17,13 +17,10 @@ struct TextColumn {
 }
 
 impl TextColumn {
-    fn push(&mut self, text: Option<&str>) {
-        let span = text.map(|text| {
-            let begin = self.bytes.len();
-            self.bytes.push_str(text);
-            (begin, self.bytes.len())
-        });
-        self.spans.push(span);
+    fn push(&mut self, text: &str) {
+        let begin = self.bytes.len();
+        self.bytes.push_str(text);
+        self.spans.push(Some((begin, self.bytes.len())));
     }
 
     fn get(&self, row: usize) -> Option<&str> {
@@ -62,8 +59,7 @@ impl Rows {
     }
 
     fn text_at(&mut self, column: usize, text: Option<&str>) {
-        let Some(texts) = self.texts.get_mut(column) else { return };
-        if text.is_some() {
+        if let (Some(texts), Some(text)) = (self.texts.get_mut(column), text) {
             texts.spans.resize(self.count, None);
             texts.push(text);
         }
