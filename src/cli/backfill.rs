@@ -9,7 +9,7 @@ use super::context::{Context, runtime};
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
 use crate::daemon::ask::definition;
-use crate::daemon::backfill::{Asked, State, advance, asked};
+use crate::daemon::backfill::{Advanced, Backfilled, Wanted, advance, wanted};
 use crate::daemon::runner::{Halt, run_one};
 use crate::daemon::{Core, deliver_due};
 use crate::domain::units::grouped;
@@ -39,29 +39,28 @@ pub(super) fn run(context: &Context, arguments: &BackfillArguments) -> anyhow::R
     let stored = definition(&core.store, &arguments.name)?;
     let parsed = core.parse(&stored.name, &stored.text)?;
     let span = (arguments.from.as_str(), arguments.to.as_str());
-    let asked = asked(&stored, &parsed, span, arguments.send, context.now())?;
-    let state = make(&core, &asked, arguments)?;
-    if context.json {
-        json(&state)?;
-    } else {
-        say!("{}; `legwork runs {}`", sentence(&state), stored.name)?;
-    }
-    Ok(exit(&state))
+    let wanted = wanted(&stored, &parsed, span, arguments.send, usize::MAX, context.now())?;
+    tell(&make(&core, &wanted, arguments)?, &stored.name, context.json)
 }
 
-/// What became of a span.
-fn sentence(state: &State) -> String {
+/// Tells what became of a span.
+pub(super) fn tell(backfilled: &Backfilled, name: &str, as_json: bool) -> anyhow::Result<Exit> {
+    if as_json {
+        json(backfilled)?;
+    } else {
+        say!("{}; `legwork runs {name}`", sentence(backfilled))?;
+    }
+    Ok(if backfilled.progress.failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn sentence(state: &Backfilled) -> String {
     let told = |count: i64| grouped(u64::try_from(count).unwrap_or(0));
     let (done, failed) = (told(state.progress.done), told(state.progress.failed));
     format!("{done} made, {failed} failed, of {} instants", state.instants)
 }
 
-fn exit(state: &State) -> Exit {
-    if state.progress.failed == 0 { Exit::Done } else { Exit::Failed }
-}
-
 /// Makes what is missing, a few at a time; in this process where no daemon runs.
-fn make(core: &Arc<Core>, asked: &Asked, arguments: &BackfillArguments) -> anyhow::Result<State> {
+fn make(core: &Arc<Core>, wanted: &Wanted, arguments: &BackfillArguments) -> anyhow::Result<Backfilled> {
     let lock = Context::lock_unless_served(&core.config)?;
     let runtime = runtime()?;
     if lock.is_some() {
@@ -70,7 +69,7 @@ fn make(core: &Arc<Core>, asked: &Asked, arguments: &BackfillArguments) -> anyho
     let line = StatusLine::new();
     let mut before = None;
     loop {
-        let (backfill_id, state) = advance(core, asked)?;
+        let Advanced { backfill_id, backfilled: state, .. } = advance(core, wanted)?;
         line.show(&progress(&state));
         if state.is_over() {
             line.clear();
@@ -115,7 +114,7 @@ async fn by_itself(core: &Arc<Core>, backfill_id: i64, send: bool) -> anyhow::Re
 }
 
 /// A bar of twenty places, and the numbers.
-fn progress(state: &State) -> String {
+pub(super) fn progress(state: &Backfilled) -> String {
     let ended = state.progress.done + state.progress.failed;
     let filled = usize::try_from(ended).unwrap_or(0).min(state.instants) * 20 / state.instants.max(1);
     let bar = format!("[{}{}]", "#".repeat(filled), ".".repeat(20 - filled));

@@ -39,8 +39,12 @@ fn print(changes: &Changes, json_wanted: bool) -> anyhow::Result<()> {
 }
 
 pub(super) fn plan(context: &Context) -> anyhow::Result<Exit> {
-    let changes = look(&context.core()?)?;
-    print(&changes, context.json)?;
+    tell_plan(&look(&context.core()?)?, context.json)
+}
+
+/// Tells what would change, and whether something would.
+pub(super) fn tell_plan(changes: &Changes, as_json: bool) -> anyhow::Result<Exit> {
+    print(changes, as_json)?;
     Ok(if !changes.problems.is_empty() {
         Exit::Wrong
     } else if changes.is_empty() {
@@ -54,8 +58,13 @@ pub(super) fn apply(context: &Context, allowed: Allowed) -> anyhow::Result<Exit>
     let core = Arc::new(context.core()?);
     let jobs = core.config.jobs.clone();
     let changes = runtime()?.block_on(take_up(&core, &jobs, allowed))?;
-    print(&changes, context.json)?;
     Context::wake(&core.config);
+    tell_applied(&changes, context.json)
+}
+
+/// Tells what has changed, and whether all of it could.
+pub(super) fn tell_applied(changes: &Changes, as_json: bool) -> anyhow::Result<Exit> {
+    print(changes, as_json)?;
     Ok(if changes.problems.is_empty() && !changes.retiring_refused { Exit::Done } else { Exit::Wrong })
 }
 

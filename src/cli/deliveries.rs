@@ -187,12 +187,22 @@ pub(super) fn tell(sent: &[ToldDelivery]) -> std::io::Result<()> {
 }
 
 /// What deliveries together mean for the exit code.
-pub(super) fn exit(sent: &[ToldDelivery]) -> Exit {
+fn exit(sent: &[ToldDelivery]) -> Exit {
     exit_of_states(sent.iter().map(|delivery| delivery.state.as_str()))
 }
 
-/// The same for the names of their states: the worst one counts.
-pub(super) fn exit_of_states<'a>(states: impl Iterator<Item = &'a str>) -> Exit {
+/// What an occurrence in a state, a file that a check may hold, and deliveries in their states mean together.
+pub(super) fn exit_of_occurrence<'a>(state: &str, held: bool, sent: impl Iterator<Item = &'a str>) -> Exit {
+    let own = match state {
+        "failed" => Some("failed"),
+        "due" | "running" => Some("pending"),
+        _ => None,
+    };
+    exit_of_states(sent.chain(own).chain(held.then_some("held")))
+}
+
+/// The worst one counts.
+fn exit_of_states<'a>(states: impl Iterator<Item = &'a str>) -> Exit {
     let states: Vec<&str> = states.collect();
     let worst = [
         ("failed", Exit::Failed),

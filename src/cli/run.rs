@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::context::{Context, runtime};
+use super::deliveries::exit_of_occurrence;
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
+use crate::daemon::advice::held_file;
 use crate::daemon::ask::{self, RunWish, SendTo, definition};
 use crate::daemon::runner::{Halt, run_one};
 use crate::daemon::{Core, deliver_due};
@@ -197,13 +199,11 @@ fn tell(context: &Context, core: &Core, occurrence_id: i64) -> anyhow::Result<Ex
         tell_file(core, &found)?;
         super::deliveries::tell(&sent)?;
     }
-    let run = found.run.as_ref();
-    let held = run.and_then(|run| run.file.as_ref()).is_some_and(|file| file.verdict == "held");
-    Ok(match (found.state.as_str(), run.is_some_and(|run| run.error.is_some())) {
-        ("done", false) if held => Exit::Held,
-        ("done", false) => super::deliveries::exit(&sent),
-        _ => Exit::Failed,
-    })
+    if found.state == "skipped" || found.run.as_ref().is_some_and(|run| run.error.is_some()) {
+        return Ok(Exit::Failed);
+    }
+    let states = sent.iter().map(|delivery| delivery.state.as_str());
+    Ok(exit_of_occurrence(&found.state, held_file(&found), states))
 }
 
 fn tell_file(core: &Core, found: &ToldOccurrence) -> anyhow::Result<()> {

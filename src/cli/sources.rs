@@ -1,6 +1,5 @@
 //! `legwork sources` and `legwork collect`.
 
-use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, instant, runtime};
 use super::exit::{Exit, told};
-use super::out::{json, say, table};
+use super::out::{StatusLine, json, say, table};
 use crate::daemon::Core;
 use crate::daemon::ask;
 use crate::daemon::collect::{Come, work_off};
 use crate::daemon::listing::ListedSource;
-use crate::domain::period::Period;
 use crate::domain::units::{grouped, spoken};
 use crate::store::sources::{self, CollectRequest, Collection};
 
@@ -86,11 +84,10 @@ pub(super) fn collect(context: &Context, arguments: &CollectArguments) -> anyhow
     let lock = Context::lock_unless_served(&core.config)?;
     let request = ask::collect(&core, &arguments.name, span)?;
     let id = request.collect_request_id;
-    let bar =
-        Bar { span: Period { start: request.from, end: request.to }, shown: std::io::stderr().is_terminal() };
+    let line = StatusLine::new();
     if lock.is_some() {
         let stop = CancellationToken::new();
-        let mut told = |come: Come| bar.show(come);
+        let mut told = |come: Come| line.show(&bar(&request, come));
         runtime()?.block_on(async {
             let interrupted = async {
                 // Without a way to hear it the signal ends the process as ever.
@@ -112,13 +109,18 @@ pub(super) fn collect(context: &Context, arguments: &CollectArguments) -> anyhow
         }
     } else {
         Context::wake(&core.config);
-        follow(&core, id, &bar)?;
+        follow(&core, id, &line)?;
     }
-    bar.clear();
+    line.clear();
     let ended = core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
     let Some(ended) = ended else { return Ok(Exit::Failed) };
-    if context.json {
-        json(&ended)?;
+    tell(&ended, context.json)
+}
+
+/// Tells what came of a span that was asked for.
+pub(super) fn tell(ended: &CollectRequest, as_json: bool) -> anyhow::Result<Exit> {
+    if as_json {
+        json(ended)?;
     } else {
         let reached = ended.reached_at.map_or_else(|| "nowhere".to_owned(), |at| at.to_string());
         let (records, requests) = (grouped(ended.records), grouped(ended.requests));
@@ -131,56 +133,39 @@ pub(super) fn collect(context: &Context, arguments: &CollectArguments) -> anyhow
 }
 
 /// Follows what the daemon does.
-fn follow(core: &Core, id: i64, bar: &Bar) -> anyhow::Result<()> {
+fn follow(core: &Core, id: i64, line: &StatusLine) -> anyhow::Result<()> {
     loop {
         let seen =
             core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
-        let Some(CollectRequest { state, reached_at: reached, records, requests, .. }) = seen else {
-            return Ok(());
-        };
-        if matches!(state.as_str(), "done" | "failed") {
-            return Ok(());
-        }
+        let Some(seen) = seen.filter(|seen| !seen.has_ended()) else { return Ok(()) };
         if Context::lock_unless_served(&core.config)?.is_some() {
             let words = "the daemon has ended; what was asked for goes on at its next start";
             return Err(told(Exit::Later, words));
         }
-        bar.show(Come { reached, records, requests });
+        line.show(&progress(&seen));
         std::thread::sleep(Duration::from_millis(200));
     }
 }
 
-/// How far it is, on one line of a terminal.
-struct Bar {
-    span: Period,
-    shown: bool,
+/// How far a span is that somebody else fetches.
+pub(super) fn progress(request: &CollectRequest) -> String {
+    let CollectRequest { reached_at: reached, records, requests, .. } = *request;
+    bar(request, Come { reached, records, requests })
 }
 
-impl Bar {
-    fn show(&self, come: Come) {
-        if !self.shown {
-            return;
-        }
-        let seconds =
-            |from: Timestamp, to: Timestamp| u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
-        let whole = seconds(self.span.start, self.span.end).max(1);
-        let done = come.reached.map_or(0, |reached| seconds(self.span.start, reached)).min(whole);
-        let full = usize::try_from(done * BAR / whole).unwrap_or(0);
-        let empty = usize::try_from(BAR).unwrap_or(0).saturating_sub(full);
-        let line = format!(
-            "[{}{}] {} %, {} records, {} requests",
-            "█".repeat(full),
-            "·".repeat(empty),
-            done * 100 / whole,
-            grouped(come.records),
-            grouped(come.requests)
-        );
-        drop(write!(std::io::stderr(), "\r\x1b[2K{line}"));
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            drop(write!(std::io::stderr(), "\r\x1b[2K"));
-        }
-    }
+fn bar(CollectRequest { from, to, .. }: &CollectRequest, come: Come) -> String {
+    let seconds =
+        |from: Timestamp, to: Timestamp| u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
+    let whole = seconds(*from, *to).max(1);
+    let done = come.reached.map_or(0, |reached| seconds(*from, reached)).min(whole);
+    let full = usize::try_from(done * BAR / whole).unwrap_or(0);
+    let empty = usize::try_from(BAR).unwrap_or(0).saturating_sub(full);
+    format!(
+        "[{}{}] {} %, {} records, {} requests",
+        "█".repeat(full),
+        "·".repeat(empty),
+        done * 100 / whole,
+        grouped(come.records),
+        grouped(come.requests)
+    )
 }

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::exit::{Exit, told};
+use super::deliveries::exit_of_occurrence;
+use super::exit::Exit;
 use super::out::{json, say, table};
 use crate::daemon::advice::{held_file, never_due, what_next};
-use crate::daemon::ask::definition;
+use crate::daemon::ask::{self, definition};
 use crate::daemon::listing::{Listed, Verdict};
 use crate::daemon::{Core, completeness, control};
 use crate::domain::coming::coming;
@@ -180,10 +181,7 @@ pub(super) fn show(context: &Context, what: &str) -> anyhow::Result<Exit> {
         let found = core
             .store
             .read_blocking("read a run", |connection| overview::occurrence_of_run(connection, run_id))?;
-        let Some(found) = found else {
-            return Err(told(Exit::NotFound, format!("there is no run {run_id}")));
-        };
-        return tell(context, &core, &found);
+        return tell(context, &core, &found.ok_or_else(|| ask::no_run(run_id))?);
     }
     let stored = definition(&core.store, what)?;
     let found = core.store.read_blocking("read the runs", |connection| {
@@ -219,7 +217,12 @@ pub(super) fn why(context: &Context, name: &str) -> anyhow::Result<Exit> {
             .store
             .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?
             .next_at;
-        say!("{}", never_due(name, next))?;
+        let next = never_due(name, next);
+        if context.json {
+            json(&serde_json::json!({ "occurrence": null, "deliveries": [], "next": next }))?;
+        } else {
+            say!("next: {next}")?;
+        }
         Ok(Exit::Done)
     }
 }
@@ -353,16 +356,6 @@ fn tell_delivery(delivery: &ToldDelivery, zone: &Zone) -> anyhow::Result<()> {
 }
 
 fn exit_of(found: &ToldOccurrence, sent: &[ToldDelivery]) -> Exit {
-    let any = |state| sent.iter().any(|delivery| delivery.state == state);
-    if found.state == "failed" || any("failed") {
-        Exit::Failed
-    } else if any("held") || held_file(found) {
-        Exit::Held
-    } else if any("unknown") {
-        Exit::Unknown
-    } else if any("pending") || matches!(found.state.as_str(), "due" | "running") {
-        Exit::Later
-    } else {
-        Exit::Done
-    }
+    let sent = sent.iter().map(|delivery| delivery.state.as_str());
+    exit_of_occurrence(&found.state, held_file(found), sent)
 }

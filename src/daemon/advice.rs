@@ -22,9 +22,11 @@ pub fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery], state: Definitio
 
 /// What to do next about a definition that was never due.
 pub fn never_due(name: &str, next_at: Option<jiff::Timestamp>) -> String {
-    let next =
-        next_at.map_or_else(|| "it has no schedule".to_owned(), |at| format!("it is due at {}", rfc3339(at)));
-    format!("{name} has never been due; {next}\n\nnext: legwork run {name}")
+    let run = format!("legwork run {name}");
+    match next_at {
+        Some(at) => format!("wait; it has never been due yet, and is at {}; or: {run}", rfc3339(at)),
+        None => format!("it has never been due, and no instant of it is to come; {run}"),
+    }
 }
 
 fn of_occurrence(found: &ToldOccurrence, sent: &[ToldDelivery]) -> String {

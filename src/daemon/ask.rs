@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::collect::feed_of;
 use super::loader::newly_past;
 use super::planner::{self, by_hand, next_instants};
-use super::{Core, CoreError, prepare};
+use super::{Core, CoreError, advice, prepare};
 use crate::domain::address::Address;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::nearest::nearest;
@@ -97,9 +97,7 @@ pub fn manual(
     now: Timestamp,
 ) -> Result<ManualRequest, AskError> {
     let outside = || AskError::Wrong("the period lies outside the years 1970 to 2199".to_owned());
-    if stored.state == DefinitionState::Retired {
-        return Err(AskError::Wrong(format!("{} is retired: bring it back before it is run", stored.name)));
-    }
+    not_retired(stored)?;
     let mut occurrence = by_hand(parsed, stored.definition_id, stored.version_id, now).ok_or_else(outside)?;
     if let Some(text) = &wish.period {
         occurrence.period = period(text, parsed, now)?;
@@ -119,16 +117,32 @@ pub fn manual(
     Ok(ManualRequest { occurrence, send: wish.send != SendTo::Nobody, send_to })
 }
 
-/// A period as a rule, as two local times, or as two instants.
-fn period(text: &str, parsed: &Definition, now: Timestamp) -> Result<Period, AskError> {
-    if let Some((from, to)) = text.split_once("..")
-        && let (Ok(start), Ok(end)) = (from.trim().parse::<Timestamp>(), to.trim().parse::<Timestamp>())
-    {
+/// That a definition is one that can be run.
+pub(super) fn not_retired(stored: &StoredDefinition) -> Result<(), AskError> {
+    if stored.state == DefinitionState::Retired {
+        return Err(AskError::Wrong(format!("{} is retired: bring it back before it is run", stored.name)));
+    }
+    Ok(())
+}
+
+/// A span of two instants, or of two local dates or times of a definition's zone; its end exclusive.
+pub(super) fn span((from, to): (&str, &str), parsed: &Definition) -> Result<Period, AskError> {
+    if let (Ok(start), Ok(end)) = (from.trim().parse::<Timestamp>(), to.trim().parse::<Timestamp>()) {
         if end <= start {
-            let wrong = format!("the period `{text}` ends before it starts; TO is exclusive");
-            return Err(AskError::Wrong(wrong));
+            let wrong = "the end is not after the beginning; it is the first instant outside";
+            return Err(AskError::Wrong(wrong.to_owned()));
         }
         return Ok(Period { start, end });
+    }
+    let wrong = |error: PeriodError| AskError::Wrong(error.to_string());
+    let rule = PeriodRule::between(from, to).map_err(wrong)?;
+    rule.resolve(Timestamp::UNIX_EPOCH, &parsed.report.zone, parsed.report.week_start).map_err(wrong)
+}
+
+/// A period as a rule, as two local times, or as two instants.
+fn period(text: &str, parsed: &Definition, now: Timestamp) -> Result<Period, AskError> {
+    if let Some(ends) = text.split_once("..") {
+        return span(ends, parsed);
     }
     let wrong = |error: PeriodError| AskError::Wrong(error.to_string());
     let rule: PeriodRule = text.parse().map_err(wrong)?;
@@ -404,8 +418,7 @@ pub fn discard(core: &Core, which: &Which, reason: &str) -> Result<usize, AskErr
 /// Whether a check holds the run's file.
 fn held_file(core: &Core, which: &Which) -> Result<bool, AskError> {
     let found = core.store.read_blocking("read the run", |c| overview::occurrence_of_run(c, which.run_id))?;
-    let file = found.and_then(|found| found.run).and_then(|run| run.file);
-    Ok(which.only.is_none() && file.is_some_and(|file| file.verdict == "held"))
+    Ok(which.only.is_none() && found.as_ref().is_some_and(advice::held_file))
 }
 
 /// The deliveries of a run that are meant, at least one of which fits.

@@ -1,16 +1,18 @@
 //! Occurrences of the past, made or made again: which instants a span has, and a few of them in the run queue at a time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Core;
-use super::ask::AskError;
+use super::ask::{AskError, not_retired, span};
 use super::planner::by_hand;
 use crate::domain::definition::Definition;
-use crate::domain::period::{Period, PeriodError, PeriodRule};
+use crate::domain::period::Period;
+use crate::domain::text::stamp;
 use crate::store::backfill::{self, Backfill, Progress};
-use crate::store::definitions::{DefinitionState, StoredDefinition};
+use crate::store::definitions::StoredDefinition;
 use crate::store::occurrences::NewOccurrence;
 
 /// Occurrences in the run queue at the same time: an interrupted backfill leaves few behind.
@@ -18,15 +20,14 @@ const AT_ONCE: i64 = 20;
 
 /// A span that somebody asks for.
 #[derive(Debug)]
-pub struct Asked {
-    wanted: Vec<NewOccurrence>,
+pub struct Wanted {
+    occurrences: Arc<Vec<NewOccurrence>>,
     backfill: Backfill,
 }
 
 /// How far a backfill is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[schemars(rename = "Backfilled")]
-pub struct State {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Backfilled {
     /// Instants of the span.
     pub instants: usize,
     /// Instants that wait for their turn: asking for the same span again puts the next ones into the run queue.
@@ -36,30 +37,40 @@ pub struct State {
     pub progress: Progress,
 }
 
-impl State {
+impl Backfilled {
     /// Whether everything has ended.
     pub fn is_over(&self) -> bool {
         self.left == 0 && self.progress.open == 0
     }
 }
 
-/// The instants of a span of instants or of local dates and times, its end exclusive.
-pub fn asked(
+/// What one look at a backfill found.
+#[derive(Debug, Clone, Copy)]
+pub struct Advanced {
+    /// The backfill.
+    pub backfill_id: i64,
+    /// Whether it began with this.
+    pub began: bool,
+    /// How far it is.
+    pub backfilled: Backfilled,
+}
+
+/// The instants of a span of instants or of local dates and times, its end exclusive. `most` is how many there may be.
+pub fn wanted(
     stored: &StoredDefinition,
     parsed: &Definition,
     (from, to): (&str, &str),
     send: bool,
+    most: usize,
     now: Timestamp,
-) -> Result<Asked, AskError> {
+) -> Result<Wanted, AskError> {
     let wrong = |words: &str| AskError::Wrong(words.to_owned());
-    if stored.state == DefinitionState::Retired {
-        return Err(AskError::Wrong(format!("{} is retired: bring it back before it is run", stored.name)));
-    }
-    let span = span((from.trim(), to.trim()), parsed)?;
+    not_retired(stored)?;
+    let span = span((from, to), parsed)?;
     if now < span.end {
         return Err(wrong("the end lies in the future; a backfill makes what is past"));
     }
-    let instants = instants(parsed, span)?;
+    let instants = instants(parsed, span, most)?;
     if instants.is_empty() {
         return Err(wrong("no instant of this definition lies in the span"));
     }
@@ -68,20 +79,20 @@ pub fn asked(
         Some(NewOccurrence { ordinal, ..new })
     };
     let backfill = Backfill { definition_id: stored.definition_id, from: span.start, to: span.end, send };
-    Ok(Asked { wanted: instants.into_iter().filter_map(new).collect(), backfill })
+    Ok(Wanted { occurrences: Arc::new(instants.into_iter().filter_map(new).collect()), backfill })
 }
 
 /// Begins a backfill or goes on with it: puts the next instants into the run queue, and notes the end when all of them
-/// have had their turn. Returns its key, and how far it is. Blocks.
-pub fn advance(core: &Core, asked: &Asked) -> Result<(i64, State), AskError> {
-    let (wanted, of, now) = (asked.wanted.clone(), asked.backfill, core.now());
-    let instants = wanted.len();
+/// have had their turn. Blocks.
+pub fn advance(core: &Core, wanted: &Wanted) -> Result<Advanced, AskError> {
+    let (occurrences, of, now) = (wanted.occurrences.clone(), wanted.backfill, core.now());
     let advance = move |tx: &rusqlite::Transaction<'_>| {
-        let backfill_id = backfill::begin(tx, &of, now)?;
+        let (backfill_id, began) = backfill::begin(tx, &of, now)?;
+        let had = backfill::had(tx, backfill_id)?;
         let mut room = AT_ONCE - backfill::progress(tx, backfill_id)?.open;
         let mut left = 0;
-        for new in &wanted {
-            if backfill::has_had(tx, backfill_id, new)? {
+        for new in occurrences.iter() {
+            if had.contains(&stamp(new.nominal_at)) {
                 continue;
             }
             if room <= 0 {
@@ -90,44 +101,47 @@ pub fn advance(core: &Core, asked: &Asked) -> Result<(i64, State), AskError> {
                 room -= 1;
             }
         }
-        let state = State { instants, left, progress: backfill::progress(tx, backfill_id)? };
-        if state.is_over() {
+        let instants = occurrences.len();
+        let backfilled = Backfilled { instants, left, progress: backfill::progress(tx, backfill_id)? };
+        if backfilled.is_over() {
             backfill::end(tx, backfill_id, now)?;
         }
-        Ok((backfill_id, state))
+        Ok(Advanced { backfill_id, began, backfilled })
     };
     Ok(core.store.write_blocking("go on with a backfill", advance)?)
 }
 
-fn span((from, to): (&str, &str), parsed: &Definition) -> Result<Period, AskError> {
-    if let (Ok(start), Ok(end)) = (from.parse::<Timestamp>(), to.parse::<Timestamp>()) {
-        if end <= start {
-            let wrong = "the end is not after the beginning; it is the first instant outside";
-            return Err(AskError::Wrong(wrong.to_owned()));
-        }
-        return Ok(Period { start, end });
-    }
-    let wrong = |error: PeriodError| AskError::Wrong(error.to_string());
-    let rule = PeriodRule::between(from, to).map_err(wrong)?;
-    rule.resolve(Timestamp::UNIX_EPOCH, &parsed.report.zone, parsed.report.week_start).map_err(wrong)
-}
-
 /// The definition's instants in a span, with the schedule that names each; without schedules the ends of its periods.
-fn instants(parsed: &Definition, span: Period) -> Result<BTreeMap<Timestamp, Option<i64>>, AskError> {
+fn instants(
+    parsed: &Definition,
+    span: Period,
+    most: usize,
+) -> Result<BTreeMap<Timestamp, Option<i64>>, AskError> {
     let mut instants = BTreeMap::new();
+    let too_many =
+        || AskError::Wrong(format!("more than {most} instants lie in the span; ask for a shorter one"));
     for (ordinal, schedule) in (0_i64..).zip(&parsed.schedules) {
         let just_before = span.start - SignedDuration::from_millis(1);
         for at in schedule.after(just_before).take_while(|at| *at < span.end) {
             instants.entry(at).or_insert(Some(ordinal));
+            if most < instants.len() {
+                return Err(too_many());
+            }
         }
     }
     if parsed.schedules.is_empty() {
         let report = &parsed.report;
-        let ends = report.period.ends_in(span, &report.zone, report.week_start).ok_or_else(|| {
-            let help = "make it with `legwork run NAME --period FROM..TO`";
-            AskError::Wrong(format!("the period `{}` has no unit to step by; {help}", report.period))
-        })?;
+        let ends = report
+            .period
+            .ends_in(span, &report.zone, report.week_start, most.saturating_add(1))
+            .ok_or_else(|| {
+                let help = "make it with `legwork run NAME --period FROM..TO`";
+                AskError::Wrong(format!("the period `{}` has no unit to step by; {help}", report.period))
+            })?;
         instants.extend(ends.into_iter().map(|at| (at, None)));
+    }
+    if most < instants.len() {
+        return Err(too_many());
     }
     Ok(instants)
 }

@@ -41,9 +41,6 @@ const GREETING_MAX: std::time::Duration = std::time::Duration::from_mins(1);
 /// A destination: its kind, and its name in the config, or the folder.
 type Way = (String, String);
 
-/// Something that was looked at: its kind, its name, and how it is.
-type Found = (String, String, Health);
-
 /// Something that was looked at.
 #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Examined {
@@ -58,6 +55,15 @@ pub struct Examined {
 }
 
 impl Examined {
+    fn new(kind: impl Into<String>, target: impl Into<String>, health: Health) -> Self {
+        let (state, words) = match health {
+            Health::Good(words) => ("ok", words),
+            Health::Warning(words) => ("warn", words),
+            Health::Bad(words) => (BAD, words),
+        };
+        Self { kind: kind.into(), target: target.into(), state, words }
+    }
+
     /// Whether nothing would go out here.
     pub fn is_bad(&self) -> bool {
         self.state == BAD
@@ -76,36 +82,29 @@ pub async fn examine(core: &Arc<Core>) -> Result<Vec<Examined>, CoreError> {
     };
     let definitions = core.store.read("read the definitions", read).await;
     let definitions = definitions.map_err(CoreError::store("read the definitions"))?;
-    let told = |(kind, target, health)| {
-        let (state, words) = match health {
-            Health::Good(words) => ("ok", words),
-            Health::Warning(words) => ("warn", words),
-            Health::Bad(words) => (BAD, words),
-        };
-        Examined { kind, target, state, words }
-    };
-    Ok(look(core, &definitions).await.into_iter().map(told).collect())
+    Ok(look(core, &definitions).await)
 }
 
-async fn look(core: &Core, definitions: &[Definition]) -> Vec<Found> {
+async fn look(core: &Core, definitions: &[Definition]) -> Vec<Examined> {
     let state = &core.config.state;
-    let mut found = vec![("state".to_owned(), state.display().to_string(), folder(state))];
+    let mut found = vec![Examined::new("state", state.display().to_string(), folder(state))];
     for (key, secret) in core.config.secrets() {
         match secret.read() {
             Ok(_) => {}
             // What only the unit can read is not wrong; what it opens cannot be looked at from here.
             Err(error @ SecretError::OutsideUnit(_)) => {
-                found.push(("secret".to_owned(), key, Health::Warning(error.to_string())));
+                found.push(Examined::new("secret", key, Health::Warning(error.to_string())));
             }
-            Err(error) => found.push(("secret".to_owned(), key, Health::Bad(chain(&error)))),
+            Err(error) => found.push(Examined::new("secret", key, Health::Bad(chain(&error)))),
         }
     }
     for (kind, target) in ways(core, definitions) {
         let health = core.destinations.examine(&kind, &target, core.now()).await;
-        found.push((kind, target, health));
+        found.push(Examined::new(kind, target, health));
     }
     for source in core.sources.all() {
-        found.push((SOURCE.to_owned(), source.name.clone(), greeted(core, &source.name).await));
+        let health = greeted(core, &source.name).await;
+        found.push(Examined::new(SOURCE, source.name.clone(), health));
     }
     found
 }

@@ -119,7 +119,7 @@ fn refuse_twice(folder: &mut Folder) {
 }
 
 /// What taking up a folder would change.
-#[derive(Debug, Default, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Changes {
     /// New definitions, by name.
     pub added: Vec<String>,

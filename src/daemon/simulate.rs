@@ -150,11 +150,13 @@ pub fn outlook(
     let mut outlook = Outlook::default();
     for stored in stored.iter().filter(|stored| stored.state == DefinitionState::Active) {
         let parsed = core.parse(&stored.name, &stored.text)?;
-        if most < outlook.occurrences.len() {
+        let left = most - outlook.occurrences.len();
+        let simulated = simulate(core, &parsed, plot, left.saturating_add(1));
+        if left < simulated.len() {
             let help = "ask for a shorter span, or name definitions";
             return Err(AskError::Wrong(format!("there are more than {most} instants in the span; {help}")));
         }
-        for simulated in simulate(core, &parsed, plot) {
+        for simulated in simulated {
             let Some(schedule) = parsed.schedules.get(simulated.ordinal) else { continue };
             let counts = &mut outlook.counts;
             if simulated.skipped.is_some() {
@@ -182,13 +184,14 @@ pub fn outlook(
     Ok(outlook)
 }
 
-/// What one definition would do, in the order in which its occurrences are handed over.
-fn simulate(core: &Core, definition: &Definition, plot: &Plot) -> Vec<Simulated> {
+/// What one definition would do, in the order in which its occurrences are handed over. No more than `most` instants of
+/// each of its schedules are looked at.
+fn simulate(core: &Core, definition: &Definition, plot: &Plot, most: usize) -> Vec<Simulated> {
     let mut each: Vec<(Simulated, Due)> = Vec::new();
     let mut named_already: HashSet<Timestamp> = HashSet::new();
     for (ordinal, schedule) in definition.schedules.iter().enumerate() {
         let just_before = plot.from - SignedDuration::from_millis(1);
-        for nominal_at in schedule.after(just_before).take_while(|at| *at < plot.to) {
+        for nominal_at in schedule.after(just_before).take_while(|at| *at < plot.to).take(most) {
             let Some(new) = named(core, definition, ordinal, nominal_at) else { continue };
             // Schedules that meet make one occurrence: of one that no blackout silences, if there is such a one.
             if !named_already.insert(nominal_at) {

@@ -61,6 +61,8 @@ impl std::fmt::Display for Role {
 
 /// A shorter password is no secret.
 const PASSWORD_MIN: usize = 12;
+/// A longer one is a file that somebody took for a password.
+const PASSWORD_MAX: usize = 1_000;
 
 /// Whether a user or token may be called so. `Err` says what would be right.
 pub fn check_user_name(name: &str) -> Result<(), String> {
@@ -75,6 +77,9 @@ pub fn check_user_name(name: &str) -> Result<(), String> {
 pub fn check_password(password: &str) -> Result<(), String> {
     if password.chars().count() < PASSWORD_MIN {
         return Err(format!("the password is shorter than {PASSWORD_MIN} characters"));
+    }
+    if PASSWORD_MAX < password.chars().count() {
+        return Err(format!("the password is longer than {PASSWORD_MAX} characters"));
     }
     Ok(())
 }

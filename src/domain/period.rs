@@ -106,14 +106,20 @@ impl PeriodRule {
     }
 
     /// The instants at which periods of this rule end that lie in a span, beginning after its start; `None` where the
-    /// rule has no unit to step by.
-    pub fn ends_in(&self, span: Period, zone: &Zone, week_start: Weekday) -> Option<Vec<Timestamp>> {
+    /// rule has no unit to step by. There are no more than `most`.
+    pub fn ends_in(
+        &self,
+        span: Period,
+        zone: &Zone,
+        week_start: Weekday,
+        most: usize,
+    ) -> Option<Vec<Timestamp>> {
         let unit = match self {
             Self::Last(elapsed) => {
                 let steps = std::iter::successors(span.start.checked_add(*elapsed).ok(), |at| {
                     at.checked_add(*elapsed).ok()
                 });
-                return Some(steps.take_while(|at| *at <= span.end).collect());
+                return Some(steps.take_while(|at| *at <= span.end).take(most).collect());
             }
             Self::Today | Self::LastDays(_) => Unit::Day,
             Self::ThisWeek => Unit::Week,
@@ -124,7 +130,7 @@ impl PeriodRule {
         // From the end backwards: each unit ends where the one behind it begins.
         let mut ends = Vec::new();
         let (_, mut end) = previous(unit, span.end, zone, week_start)?;
-        while span.start < end {
+        while span.start < end && ends.len() < most {
             ends.push(end);
             let (start, _) = previous(unit, end, zone, week_start)?;
             // A day that a zone skipped has no length.

@@ -1,5 +1,7 @@
 //! Table `backfill`: occurrences of the past made, or made again, by hand.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -19,8 +21,8 @@ pub struct Backfill {
     pub send: bool,
 }
 
-/// Begins a backfill, or goes on with the same one where it was left; returns its key.
-pub fn begin(tx: &Transaction<'_>, backfill: &Backfill, now: Timestamp) -> rusqlite::Result<i64> {
+/// Begins a backfill, or goes on with the same one where it was left; returns its key, and whether it is a new one.
+pub fn begin(tx: &Transaction<'_>, backfill: &Backfill, now: Timestamp) -> rusqlite::Result<(i64, bool)> {
     let (from, to) = (stamp(backfill.from), stamp(backfill.to));
     let open: Option<i64> = tx
         .query_row(
@@ -31,23 +33,24 @@ pub fn begin(tx: &Transaction<'_>, backfill: &Backfill, now: Timestamp) -> rusql
         )
         .optional()?;
     if let Some(backfill_id) = open {
-        return Ok(backfill_id);
+        return Ok((backfill_id, false));
     }
     tx.execute(
         "insert into backfill (definition_id, from_at, to_at, send, created_at) values (?1, ?2, ?3, ?4, ?5)",
         params![backfill.definition_id, from, to, backfill.send, stamp(now)],
     )?;
-    Ok(tx.last_insert_rowid())
+    Ok((tx.last_insert_rowid(), true))
 }
 
-/// Whether this backfill has had an instant already.
-pub fn has_had(connection: &Connection, backfill_id: i64, new: &NewOccurrence) -> rusqlite::Result<bool> {
+/// The instants that this backfill has had already, as they are stored.
+pub fn had(connection: &Connection, backfill_id: i64) -> rusqlite::Result<HashSet<String>> {
     connection
         .prepare_cached(
-            "select exists (select 1 from occurrence
-                            where definition_id = ?1 and nominal_at = ?2 and backfill_id = ?3)",
+            "select nominal_at from occurrence
+             where definition_id = (select definition_id from backfill where backfill_id = ?1) and backfill_id = ?1",
         )?
-        .query_row(params![new.definition_id, stamp(new.nominal_at), backfill_id], |row| row.get(0))
+        .query_map([backfill_id], |row| row.get(0))?
+        .collect()
 }
 
 /// Puts an instant into the run queue: its occurrence again, over its stored period, or a new one. One that waits or works
@@ -104,7 +107,9 @@ pub fn end(tx: &Transaction<'_>, backfill_id: i64, now: Timestamp) -> rusqlite::
 }
 
 /// How far a backfill is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct Progress {
     /// Occurrences that wait or run.
     pub open: i64,

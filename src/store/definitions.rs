@@ -361,7 +361,7 @@ fn end_unplanned(tx: &Transaction<'_>, definition_id: i64, now: Timestamp) -> ru
 }
 
 /// What the loader could not take up.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct LoadProblem {
     /// The file, or the folder itself.
     pub file: String,

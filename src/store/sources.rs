@@ -165,7 +165,7 @@ pub fn whole_until(connection: &Connection, source: &str, feed: Feed) -> rusqlit
 }
 
 /// A span that a person asked for.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct CollectRequest {
     /// Its key.
     pub collect_request_id: i64,
@@ -185,6 +185,13 @@ pub struct CollectRequest {
     pub requests: u64,
     /// Why it failed.
     pub failure: Option<String>,
+}
+
+impl CollectRequest {
+    /// Whether nothing more comes.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state.as_str(), "done" | "failed")
+    }
 }
 
 /// Asks for a span.

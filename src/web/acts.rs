@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::Shared;
 use super::access::Who;
 use super::refused::Refused;
+use crate::daemon::Core;
 use crate::daemon::ask::{self, AskError, Asked, Draft, RunWish};
-use crate::daemon::{Core, backfill};
+use crate::daemon::backfill::{self, Backfilled};
 use crate::domain::coming::coming;
 use crate::domain::definition::Definition;
 use crate::domain::zone::Zone;
@@ -25,6 +26,8 @@ pub(super) const COMING: usize = 5;
 const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Instants of one report at the most: those of one that runs each minute would hide all others.
 const INSTANTS_EACH: usize = 200;
+/// Instants of a backfill: more are for the command, which takes its time.
+const BACKFILL_MAX: usize = 10_000;
 
 /// A report that somebody may see. Blocks.
 pub(super) fn seen(core: &Core, who: &Who, name: &str) -> Result<Shelved, AskError> {
@@ -33,13 +36,17 @@ pub(super) fn seen(core: &Core, who: &Who, name: &str) -> Result<Shelved, AskErr
     found.ok_or_else(|| AskError::NotFound(format!("there is no report `{name}`")))
 }
 
-/// A run that somebody may see. Blocks.
-pub(super) fn seen_run(core: &Core, who: &Who, run_id: i64) -> Result<ToldOccurrence, AskError> {
+/// A run that somebody may see, and the state of its report. Blocks.
+pub(super) fn seen_run(
+    core: &Core,
+    who: &Who,
+    run_id: i64,
+) -> Result<(ToldOccurrence, DefinitionState), AskError> {
     let found = core.store.read_blocking("read a run", |c| overview::occurrence_of_run(c, run_id))?;
     let found = found.ok_or_else(|| ask::no_run(run_id))?;
     let seen = seen(core, who, &found.name);
-    seen.map_err(|error| error.or_absent(ask::no_run(run_id)))?;
-    Ok(found)
+    let shelved = seen.map_err(|error| error.or_absent(ask::no_run(run_id)))?;
+    Ok((found, shelved.stored.state))
 }
 
 /// An instant that is due.
@@ -116,19 +123,23 @@ pub(super) async fn backfill(
     who: &Who,
     name: &str,
     (span, send): ((String, String), bool),
-) -> Result<backfill::State, Refused> {
+) -> Result<Backfilled, Refused> {
     let (asker, asked) = (who.clone(), name.to_owned());
     let detail = format!("{} to {}", span.0, span.1);
     let done = site.block(move |core| {
         let stored = seen(core, &asker, &asked)?.stored;
         let parsed = core.parse(&stored.name, &stored.text)?;
-        let asked = backfill::asked(&stored, &parsed, (&span.0, &span.1), send, core.now())?;
-        Ok(backfill::advance(core, &asked)?.1)
+        let span = (span.0.as_str(), span.1.as_str());
+        let wanted = backfill::wanted(&stored, &parsed, span, send, BACKFILL_MAX, core.now())?;
+        backfill::advance(core, &wanted)
     });
-    let done = done.await?;
+    let advanced = done.await?;
     site.wake.all();
-    site.note(who, "backfill", name, Some(detail)).await;
-    Ok(done)
+    // Whoever asks how far it is does nothing new.
+    if advanced.began {
+        site.note(who, "backfill", name, Some(detail)).await;
+    }
+    Ok(advanced.backfilled)
 }
 
 /// Asks for a span of a source's rows.
@@ -218,7 +229,7 @@ pub(super) async fn answer<T: Send + 'static>(
     let asker = who.clone();
     let (name, done) = site
         .block(move |core| {
-            let found = seen_run(core, &asker, run_id)?;
+            let (found, _) = seen_run(core, &asker, run_id)?;
             Ok((found.name, act(core)?))
         })
         .await?;

@@ -68,9 +68,7 @@ pub(super) async fn make_token(
             "a token that is kept to no account reads nothing; name accounts, or leave them out for all";
         return Err(Refused::wrong(cure));
     }
-    if name.trim().is_empty() || 100 < name.len() {
-        return Err(Refused::wrong("give the token a name of at most 100 bytes"));
-    }
+    check_user_name(name).map_err(Refused::wrong)?;
     let token = ApiToken {
         name: name.to_owned(),
         role,

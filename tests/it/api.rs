@@ -227,7 +227,7 @@ fn what_a_monitor_asks_is_answered() {
 }
 
 #[test]
-fn the_shipped_description_is_the_programs() {
+fn every_operation_says_its_role() {
     let site = site();
     let document = site.get("/api/v1/openapi.json").is(200).json();
     assert_eq!(document["openapi"], "3.1.0");
@@ -319,7 +319,7 @@ fn the_command_line_asks_a_daemon_elsewhere() {
     assert_eq!(run(&token, &["export", "daily"]).ok(), site.legwork.run(&["export", "daily"]).ok());
     assert!(run(&token, &["run", "nowhere"]).fails(3).contains("there is no report `nowhere`"));
     assert!(run(&token, &["pause", "daily"]).fails(2).contains("this needs the role edit"));
-    assert!(run(&token, &["user", "list"]).fails(2).contains("works on the host itself"));
+    assert!(run(&token, &["user", "list"]).fails(2).contains("not asked over --server"));
     let json = run(&token, &["-o", "json", "list"]).ok();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()[0]["name"], "daily");
     assert!(!elsewhere.path("state").exists(), "nothing is opened here");
@@ -338,7 +338,12 @@ fn what_takes_its_time_elsewhere_is_followed_to_its_end() {
     run(&["plan"]).ok();
     let span = ["--from", "2026-05-04", "--to", "2026-06-01"];
     let made = run(&[&["backfill", "weekly"], &span[..]].concat()).ok();
-    assert_eq!(made, "4 made, 0 failed, of 4 instants\n");
+    assert_eq!(made, "4 made, 0 failed, of 4 instants; `legwork runs weekly`\n");
+    assert_eq!(
+        site.legwork.ask("select count(*) from audit where action = 'backfill'"),
+        "1",
+        "asking how far it is does nothing"
+    );
     assert_eq!(site.legwork.ask("select count(*) from artifact"), "4");
     let odd = [
         "--from",
@@ -350,7 +355,7 @@ fn what_takes_its_time_elsewhere_is_followed_to_its_end() {
     ];
     let simulated = run(&[&["simulate", "weekly", "--odd"], &odd[..]].concat()).ok();
     assert_eq!(simulated.lines().count(), 2, "a header, and the one that is late\n{simulated}");
-    assert!(run(&["next", "weekly", "-n", "2"]).ok().contains("weekly"));
+    assert_eq!(run(&["next", "weekly", "-n", "2"]).ok().lines().count(), 3, "a header and two instants");
     let here = site.legwork.run(&["-o", "json", "why", "weekly"]).ok();
     let there = run(&["-o", "json", "why", "weekly"]).ok();
     assert_eq!(here, there, "the same words");
@@ -360,7 +365,9 @@ fn what_takes_its_time_elsewhere_is_followed_to_its_end() {
     let told = run(&["import", "--strict", file]).fails(2);
     assert!(told.contains("nothing imported") && told.contains("line 2"), "{told}");
     let told = run(&["import", file]).fails(1);
-    assert!(told.contains("1 new") && told.contains("! line 2"), "{told}");
+    assert!(told.contains("1 new") && told.contains("1 bad") && told.contains("! line 2"), "{told}");
+    run(&["-o", "json", "import", file]).fails(1);
+    assert!(run(&["import", "--rejects", "x", file]).fails(2).contains("first hundred"));
     assert_eq!(site.legwork.ask("select count(*) from segment"), "2");
     assert!(run(&["doctor"]).ok().contains("state"));
     run(&["backup"]).ok();

@@ -3,17 +3,21 @@
 //! What is asked for is done there; what is printed are the API's own words, as a table for people and as JSON for
 //! programs. The token comes from `$LEGWORK_TOKEN`: as an argument it would stand in the process list.
 
-mod longer;
+mod follow;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::deliveries::exit_of_occurrence;
 use super::exit::{Exit, told};
 use super::out::{json as print_json, say, table};
 use super::simulate::SimulateArguments;
-use super::{Command, context};
+use super::{Command, context, definitions};
 use crate::network::escaped;
 use crate::secret::environment;
 
@@ -99,20 +103,12 @@ impl Remote {
             Command::Next { name, count } => self.next(name.as_deref(), *count).await,
             Command::Simulate(arguments) => self.simulate(arguments).await,
             Command::Doctor => self.doctor().await,
-            Command::Plan => {
-                let changes = self.get("/plan").await?;
-                let exit = self.tell_changes(&changes)?;
-                let lists = ["added", "changed", "revived", "moved", "retired"];
-                let pending = |list: &&str| {
-                    at(&changes, &format!("/{list}")).as_array().is_some_and(|all| !all.is_empty())
-                };
-                Ok(if exit == Exit::Done && lists.iter().any(pending) { Exit::Pending } else { exit })
-            }
+            Command::Plan => definitions::tell_plan(&self.read(self.get("/plan").await?)?, self.json),
             _ => self.act_on(command).await,
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here works on the host itself")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here is for the host itself")]
     async fn act_on(&self, command: &Command) -> anyhow::Result<Exit> {
         match command {
             Command::Run(arguments) => self.run(arguments).await,
@@ -145,7 +141,7 @@ impl Remote {
             Command::Import(arguments) => self.import(arguments).await,
             Command::Apply { allow_retire, now } => {
                 let body = json!({ "allow_retire": allow_retire, "now": now });
-                self.tell_changes(&self.post("/apply", &body).await?)
+                definitions::tell_applied(&self.read(self.post("/apply", &body).await?)?, self.json)
             }
             Command::Backup { file: None } => {
                 let copied = self.post("/backup", &Value::Null).await?;
@@ -154,7 +150,7 @@ impl Remote {
             }
             _ => Err(told(
                 Exit::Wrong,
-                "this command works on the host itself; with --server there are list, show, why, next, simulate, export, \
+                "this command is not asked over --server; there are list, show, why, next, simulate, export, \
                  runs, deliveries, sources, doctor, plan, apply, run, rerun, backfill, pause, resume, deliver, release, \
                  resend, discard, import, collect and backup",
             )),
@@ -203,20 +199,28 @@ impl Remote {
         let found = self.get(&format!("/reports/{}/why", part(name))).await?;
         if self.json {
             print_json(&found)?;
-            return Ok(Exit::Done);
+            return Ok(exit_of(&found));
         }
         if !at(&found, "/occurrence").is_null() {
             tell(&found)?;
         }
         say!("\nnext: {}", words(at(&found, "/next")))?;
-        Ok(Exit::Done)
+        Ok(exit_of(&found))
     }
 
     async fn next(&self, name: Option<&str>, count: u32) -> anyhow::Result<Exit> {
         let columns =
             [("NEXT DUE (UTC)", "/at"), ("ZONE", "/time_zone"), ("NAME", "/name"), ("NOTE", "/note")];
         let Some(name) = name else {
-            let found = self.get("/upcoming?limit=2000").await?;
+            let mut found = self.get("/upcoming?limit=2000").await?;
+            if let Some(upcoming) = found.pointer_mut("/upcoming").and_then(Value::as_array_mut) {
+                let mut each: HashMap<String, u32> = HashMap::new();
+                upcoming.retain(|one| {
+                    let told = each.entry(words(at(one, "/name"))).or_default();
+                    *told += 1;
+                    *told <= count
+                });
+            }
             return self.rows(at(&found, "/upcoming"), &columns);
         };
         let mut found = self.get(&format!("/reports/{}", part(name))).await?;
@@ -224,29 +228,6 @@ impl Remote {
             coming.truncate(usize::try_from(count).unwrap_or(usize::MAX));
         }
         self.rows(at(&found, "/coming"), &columns)
-    }
-
-    fn tell_changes(&self, changes: &Value) -> anyhow::Result<Exit> {
-        let problems = at(changes, "/problems").as_array().is_some_and(|all| !all.is_empty());
-        let refused = *at(changes, "/retiring_refused") == true;
-        if self.json {
-            print_json(changes)?;
-        } else {
-            for (sign, list) in
-                [("+", "added"), ("~", "changed"), ("^", "revived"), (">", "moved"), ("-", "retired")]
-            {
-                for name in at(changes, &format!("/{list}")).as_array().into_iter().flatten() {
-                    say!("{sign} {}  {list}", words(name))?;
-                }
-            }
-            for problem in at(changes, "/problems").as_array().into_iter().flatten() {
-                say!("! {}", words(at(problem, "/problem")))?;
-            }
-            if refused {
-                say!("! more than half of the definitions would retire: none does")?;
-            }
-        }
-        Ok(if problems || refused { Exit::Wrong } else { Exit::Done })
     }
 
     async fn ask(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
@@ -279,7 +260,13 @@ impl Remote {
         } else {
             detail
         };
-        Err(told(exit_of(status), detail))
+        Err(told(exit_of_status(status), detail))
+    }
+
+    /// An answer in the program's own shape.
+    fn read<T: DeserializeOwned>(&self, answer: Value) -> anyhow::Result<T> {
+        serde_json::from_value(answer)
+            .with_context(|| format!("`{}` answered in another shape; is it another version?", self.base))
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -338,7 +325,7 @@ impl Remote {
         } else {
             tell(&found)?;
         }
-        Ok(Exit::Done)
+        Ok(exit_of(&found))
     }
 
     fn rows(&self, list: &Value, columns: &[(&str, &str)]) -> anyhow::Result<Exit> {
@@ -356,7 +343,16 @@ impl Remote {
     }
 }
 
-fn exit_of(status: StatusCode) -> Exit {
+/// The same code as on this host of an occurrence with its deliveries.
+fn exit_of(found: &Value) -> Exit {
+    let occurrence = at(found, "/occurrence");
+    let sent = at(found, "/deliveries").as_array().into_iter().flatten();
+    let held = *at(occurrence, "/run/file/verdict") == "held";
+    let state = at(occurrence, "/state").as_str().unwrap_or_default();
+    exit_of_occurrence(state, held, sent.filter_map(|one| at(one, "/state").as_str()))
+}
+
+fn exit_of_status(status: StatusCode) -> Exit {
     match status {
         StatusCode::NOT_FOUND => Exit::NotFound,
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::FORBIDDEN => Exit::Wrong,

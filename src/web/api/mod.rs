@@ -1,4 +1,4 @@
-//! `/api/v1`: everything that the page and the commands do, for programs.
+//! `/api/v1`: what the page and the daily commands do, for programs.
 //!
 //! One list of operations makes both the routes and the `OpenAPI` document, so that neither can know what the other does
 //! not. Errors are RFC 9457's `application/problem+json`.

@@ -155,7 +155,7 @@ fn acts(api: Api) -> Api {
 fn runs(api: Api) -> Api {
     use shapes::{Asked, BackfillWish, RunWish};
 
-    use crate::daemon::backfill::State;
+    use crate::daemon::backfill::Backfilled;
     api.add(
         Operation::post("/reports/{name}/run", Role::Run, "runReport", "Ask for a run by hand.")
             .with(name())
@@ -217,7 +217,7 @@ fn runs(api: Api) -> Api {
         )
         .with(name())
         .takes::<BackfillWish>()
-        .gives::<State>(StatusCode::ACCEPTED),
+        .gives::<Backfilled>(StatusCode::ACCEPTED),
         calls::reports::backfill,
     )
 }

@@ -269,7 +269,7 @@ pub(super) struct Tokens {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     /// Its name.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = 100), regex(pattern = "^[A-Za-z0-9_.@-]+$"))]
     pub(super) name: String,
     /// What it may do.
     pub(super) role: Role,

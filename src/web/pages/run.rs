@@ -81,7 +81,7 @@ pub(super) async fn show(
     let asker = who.clone();
     let values = site
         .block(move |core| {
-            let found = seen_run(core, &asker, run_id)?;
+            let (found, _) = seen_run(core, &asker, run_id)?;
             let now = core.now();
             let definition = ask::definition(&core.store, &found.name)?;
             let parsed = core.definition(definition.version_id).ok();

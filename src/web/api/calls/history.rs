@@ -8,9 +8,9 @@ use super::{Answer, OfSite, limit, wanted};
 use crate::daemon::ask::AskError;
 use crate::daemon::{Core, advice};
 use crate::store::answers;
+use crate::store::definitions::DefinitionState;
 use crate::store::deliveries;
 use crate::store::overview::{self, ToldOccurrence};
-use crate::web::access::Who;
 use crate::web::acts::{self, seen, seen_run};
 use crate::web::api::shapes::{Deliveries, Occurrence, Runs, Why};
 use crate::web::api::{Caller, answer};
@@ -53,9 +53,8 @@ pub(in crate::web::api) async fn runs(
     answer(StatusCode::OK, &runs.await?)
 }
 
-/// An occurrence of a report that somebody may see, with its deliveries. Blocks.
-fn told(core: &Core, who: &Who, occurrence: ToldOccurrence) -> Result<Occurrence, AskError> {
-    let state = seen(core, who, &occurrence.name)?.stored.state;
+/// An occurrence with its deliveries, of a report in a state. Blocks.
+fn told(core: &Core, occurrence: ToldOccurrence, state: DefinitionState) -> Result<Occurrence, AskError> {
     let run_id = occurrence.run.as_ref().map(|run| run.run_id);
     let deliveries = core.store.read_blocking("read the deliveries", |connection| {
         run_id.map_or(Ok(Vec::new()), |run_id| deliveries::of_run(connection, run_id))
@@ -69,7 +68,10 @@ pub(in crate::web::api) async fn run_of(
     axum::Extension(who): Caller,
     Path(run_id): Path<i64>,
 ) -> Answer {
-    let found = site.block(move |core| told(core, &who, seen_run(core, &who, run_id)?));
+    let found = site.block(move |core| {
+        let (found, state) = seen_run(core, &who, run_id)?;
+        told(core, found, state)
+    });
     answer(StatusCode::OK, &found.await?)
 }
 
@@ -83,7 +85,8 @@ pub(in crate::web::api) async fn occurrence(
         let found =
             core.store.read_blocking("read an occurrence", |c| overview::occurrence(c, occurrence_id))?;
         let found = found.ok_or_else(absent)?;
-        told(core, &who, found).map_err(|error| error.or_absent(absent()))
+        let shelved = seen(core, &who, &found.name).map_err(|error| error.or_absent(absent()))?;
+        told(core, found, shelved.stored.state)
     });
     answer(StatusCode::OK, &found.await?)
 }
@@ -95,15 +98,17 @@ pub(in crate::web::api) async fn why(
 ) -> Answer {
     let found = site.block(move |core| {
         let stored = seen(core, &who, &name)?.stored;
-        let (last, newest) = core.store.read_blocking("read the last occurrence", |c| {
-            let last = overview::occurrences(c, who.eyes(), Some(&name), 1)?;
-            Ok((last, overview::newest(c, stored.definition_id)?))
+        let last = core.store.read_blocking("read the last occurrence", |c| {
+            overview::occurrences(c, who.eyes(), Some(&name), 1)
         })?;
         let Some(last) = last.into_iter().next() else {
+            let newest = core
+                .store
+                .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?;
             let next = advice::never_due(&name, newest.next_at);
             return Ok(Why { occurrence: None, deliveries: Vec::new(), next });
         };
-        let Occurrence { occurrence, deliveries, next } = told(core, &who, last)?;
+        let Occurrence { occurrence, deliveries, next } = told(core, last, stored.state)?;
         Ok(Why { occurrence: Some(occurrence), deliveries, next })
     });
     answer(StatusCode::OK, &found.await?)

@@ -26,6 +26,8 @@ use crate::web::refused::Refused;
 const BODY_MAX: u64 = 1 << 30;
 /// A sender that is silent for so long is gone.
 const SILENCE: Duration = Duration::from_secs(20);
+/// How long a whole body may take: it holds the one place.
+const BODY_LIMIT: Duration = Duration::from_mins(30);
 /// Bad lines that an answer names.
 const TOLD_MAX: usize = 100;
 
@@ -63,7 +65,9 @@ pub(in crate::web::api) async fn import(
             "another import is under way; send this one again when it has ended",
         )
     })?;
-    let spool = spool(&site, request.into_body()).await?;
+    let late = || Refused::new(StatusCode::REQUEST_TIMEOUT, "the request's body did not come in time");
+    let spool = tokio::time::timeout(BODY_LIMIT, spool(&site, request.into_body()));
+    let spool = spool.await.map_err(|_| late())??;
     // The work is not the connection's: whoever hangs up leaves no half of it.
     let core = site.core.clone();
     let work = tokio::task::spawn_blocking(move || {

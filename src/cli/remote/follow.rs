@@ -7,14 +7,15 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
-use super::{Remote, at, part, tell, words};
-use crate::cli::backfill::BackfillArguments;
-use crate::cli::deliveries::exit_of_states;
+use super::{Remote, at, exit_of, part, tell, words};
+use crate::cli::backfill::{self, BackfillArguments};
 use crate::cli::exit::{Exit, told};
 use crate::cli::import::ImportArguments;
 use crate::cli::out::{StatusLine, json as print_json, say};
 use crate::cli::run::RunArguments;
-use crate::cli::sources::CollectArguments;
+use crate::cli::sources::{self, CollectArguments};
+use crate::daemon::backfill::Backfilled;
+use crate::store::sources::CollectRequest;
 
 /// How long records may take to travel and to be written.
 const IMPORT_LIMIT: Duration = Duration::from_hours(1);
@@ -49,7 +50,9 @@ impl Remote {
                 } else {
                     tell(&found)?;
                 }
-                return Ok(exit_of_run(&found));
+                let run = at(&found, "/occurrence/run");
+                let failed = state == "skipped" || !at(run, "/error").is_null();
+                return Ok(if failed { Exit::Failed } else { exit_of(&found) });
             }
             line.show(&format!("{state} …"));
             tokio::time::sleep(LOOK_EVERY).await;
@@ -62,18 +65,12 @@ impl Remote {
         let body = json!({ "from": arguments.from, "to": arguments.to, "send": arguments.send });
         let line = StatusLine::new();
         loop {
-            let state = self.post(&path, &body).await?;
-            let (done, failed) = (at(&state, "/done"), at(&state, "/failed"));
-            if *at(&state, "/left") == 0 && *at(&state, "/open") == 0 {
+            let backfilled: Backfilled = self.read(self.post(&path, &body).await?)?;
+            if backfilled.is_over() {
                 line.clear();
-                if self.json {
-                    print_json(&state)?;
-                } else {
-                    say!("{done} made, {failed} failed, of {} instants", at(&state, "/instants"))?;
-                }
-                return Ok(if *failed == 0 { Exit::Done } else { Exit::Failed });
+                return backfill::tell(&backfilled, &arguments.name, self.json);
             }
-            line.show(&format!("{done} of {}, {failed} failed", at(&state, "/instants")));
+            line.show(&backfill::progress(&backfilled));
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -84,29 +81,21 @@ impl Remote {
         let path = format!("/collections/{}", at(&asked, "/collect_request_id"));
         let line = StatusLine::new();
         loop {
-            let found = self.get(&path).await?;
-            let counts =
-                format!("{} records in {} requests", at(&found, "/records"), at(&found, "/requests"));
-            let state = words(at(&found, "/state"));
-            if !matches!(state.as_str(), "done" | "failed") {
-                line.show(&counts);
-                tokio::time::sleep(LOOK_EVERY).await;
-                continue;
+            let request: CollectRequest = self.read(self.get(&path).await?)?;
+            if request.has_ended() {
+                line.clear();
+                return sources::tell(&request, self.json);
             }
-            line.clear();
-            if self.json {
-                print_json(&found)?;
-            } else {
-                say!("{}: {counts}, whole until {}", arguments.name, words(at(&found, "/reached_at")))?;
-                if let Some(failure) = at(&found, "/failure").as_str() {
-                    say!("! {failure}\n  what came is kept; the same command fetches the rest")?;
-                }
-            }
-            return Ok(if state == "done" { Exit::Done } else { Exit::Failed });
+            line.show(&sources::progress(&request));
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
     pub(super) async fn import(&self, arguments: &ImportArguments) -> anyhow::Result<Exit> {
+        if arguments.rejects.is_some() {
+            let cure = "--rejects writes a file beside the one that is read; the API tells the first hundred bad lines";
+            return Err(told(Exit::Wrong, cure));
+        }
         let mut query = vec![format!("strict={}", arguments.strict)];
         let more = [
             (
@@ -131,37 +120,27 @@ impl Remote {
             // As long as it takes: the body may be large, and the records are written before the answer.
             let request = self.client.post(url).timeout(IMPORT_LIMIT).body(body);
             let done = self.send(request).await?;
+            if *at(&done, "/bad") != 0 {
+                exit = Exit::Failed;
+            }
             if self.json {
                 print_json(&done)?;
                 continue;
             }
             say!(
-                "{}: {} lines: {} new, {} changed, {} there already, {} older than the store",
+                "{}: {} lines: {} new, {} changed, {} there already, {} older than the store, {} bad",
                 path.display(),
                 at(&done, "/lines"),
                 at(&done, "/added"),
                 at(&done, "/changed"),
                 at(&done, "/unchanged"),
-                at(&done, "/older")
+                at(&done, "/older"),
+                at(&done, "/bad")
             )?;
             for bad in at(&done, "/bad_lines").as_array().into_iter().flatten() {
                 say!("! line {}: {}", at(bad, "/line"), words(at(bad, "/reason")))?;
-                exit = Exit::Failed;
             }
         }
         Ok(exit)
     }
-}
-
-/// The same code as that of a run on this host.
-fn exit_of_run(found: &Value) -> Exit {
-    let run = at(found, "/occurrence/run");
-    if at(found, "/occurrence/state") != "done" || !at(run, "/error").is_null() {
-        return Exit::Failed;
-    }
-    if at(run, "/file/verdict") == "held" {
-        return Exit::Held;
-    }
-    let sent = at(found, "/deliveries").as_array().into_iter().flatten();
-    exit_of_states(sent.filter_map(|one| at(one, "/state").as_str()))
 }
