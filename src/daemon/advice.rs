@@ -25,7 +25,7 @@ pub fn never_due(name: &str, next_at: Option<jiff::Timestamp>) -> String {
     let run = format!("legwork run {name}");
     match next_at {
         Some(at) => format!("wait; it has never been due yet, and is at {}; or: {run}", rfc3339(at)),
-        None => format!("it has never been due, and no instant of it is to come; {run}"),
+        None => format!("{run}; it has never been due, and no instant of it is to come"),
     }
 }
 
