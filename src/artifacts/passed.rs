@@ -110,15 +110,20 @@ impl<R: Read, W: Write> PassedText<R, W> {
         Ok(Self { reader, header, dialect, since })
     }
 
-    /// Which of several headers it is.
-    pub fn known(&self, known: &[Vec<&str>]) -> Result<usize, PassedError> {
+    /// The header's names.
+    pub fn names(&self) -> Vec<String> {
         // The csv reader leaves a byte order mark before the first name, and with it the name's quotes.
         let name = |cell: &[u8]| {
             let text = String::from_utf8_lossy(cell);
             let text = text.trim();
             text.strip_prefix('\u{feff}').map_or(text, |text| text.trim_matches('"')).to_owned()
         };
-        let found: Vec<String> = self.header.iter().map(name).collect();
+        self.header.iter().map(name).collect()
+    }
+
+    /// Which of several headers it is.
+    pub fn known(&self, known: &[Vec<&str>]) -> Result<usize, PassedError> {
+        let found = self.names();
         known.iter().position(|names| found == *names).ok_or_else(|| {
             let names = known.first().map(Vec::as_slice).unwrap_or_default();
             let at = names.iter().zip(&found).position(|(name, found)| name != found);

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{json, say, table};
+use crate::domain::criteria::{Criterion, Takes};
 use crate::domain::nearest::nearest;
 use crate::domain::output::Format;
 use crate::domain::report::ReportType;
@@ -65,6 +66,7 @@ pub(super) fn show(context: &Context, name: &str) -> anyhow::Result<Exit> {
             "rows": report.rows,
             "filters": filters,
             "options": report.options,
+            "criteria": report.vendors_own().map(|own| own.criteria.iter().map(|c| c.key).collect::<Vec<_>>()),
             "columns": columns,
         }))?;
         return Ok(Exit::Done);
@@ -79,6 +81,16 @@ fn tell(report: &ReportType, filters: &[&str]) -> std::io::Result<()> {
     say!("filters: {}", filters.join(", "))?;
     say!("options: {}", report.options.join(", "))?;
     say!("formats: {}", formats())?;
+    for Criterion { key, takes } in report.vendors_own().into_iter().flat_map(|own| own.criteria) {
+        let takes = match takes {
+            Takes::Flag(flag) => format!("true or false; {flag} when absent"),
+            Takes::Word(words) => {
+                format!("{}; {} when absent", words.join(", "), words.first().unwrap_or(&""))
+            }
+            Takes::Ids => "ids, and \"none\" for what has none".to_owned(),
+        };
+        say!("criteria.{key}: {takes}")?;
+    }
     for (number, column) in (1..).zip(report.columns) {
         say!("\n{number:>2}. {}", column.header)?;
         say!("    {}", column.meaning)?;

@@ -340,7 +340,29 @@ impl Reading<'_> {
             None => None,
             Some(table) => Some(self.collect(&format!("{path}.collect"), kind, &table)?),
         };
+        self.affordable(&path, &source);
         Some((name, source))
+    }
+
+    /// Whether collecting leaves the account's budget anything: a pass that asks more than comes back meanwhile never
+    /// keeps up, and takes the place of every report.
+    fn affordable(&mut self, path: &str, source: &Source) {
+        let Some(Collect { feed, every, trail, .. }) = source.collect else { return };
+        let least = |every: SignedDuration| feed.requests_of(every.saturating_add(trail));
+        let keeps_up = |rate: &Rate, every: SignedDuration| {
+            let allowed = i64::try_from(rate.count).unwrap_or(i64::MAX).saturating_mul(every.as_secs());
+            least(every).saturating_mul(rate.span.as_secs()) <= allowed
+        };
+        let Some(rate) = source.rates.iter().find(|rate| !keeps_up(rate, every)) else { return };
+        let all = |every: &SignedDuration| source.rates.iter().all(|rate| keeps_up(rate, *every));
+        let slower =
+            (1..=1_440).filter(|minutes| 1_440 % minutes == 0).map(SignedDuration::from_mins).find(all);
+        let help = slower.map_or_else(
+            || "choose a shorter `trail`, or correct `rates`".to_owned(),
+            |every| format!("use \"{}\" or longer, or correct `rates`", units::duration_text(every)),
+        );
+        let message = format!("each pass takes {} requests or more, and {rate} allows fewer", least(every));
+        self.wrong(&format!("{path}.collect.every"), message, help);
     }
 
     fn ringcentral(&mut self, path: &str, table: RingcentralTable) -> Option<Ringcentral> {

@@ -22,19 +22,19 @@ pub(super) struct AsAsked {
 impl AsAsked {
     pub(super) fn new(order: &Order<'_>, columns: &[Picked]) -> Self {
         let report = &order.definition.report;
-        let place = |names: [&str; 3]| columns.iter().position(|picked| names.contains(&&*picked.header));
+        let place = |names: &[&str]| columns.iter().position(|picked| names.contains(&&*picked.header));
         let local = |at: Timestamp| report.zone.civil(at);
         let direction = match report.kind.reads {
             Reads::Segments(SegmentRows::Legs(Direction::Inbound)) => Some("INBOUND"),
             Reads::Segments(SegmentRows::Legs(Direction::Outbound)) => Some("OUTBOUND"),
-            Reads::Segments(_) | Reads::Sessions | Reads::Metrics(_) => None,
+            Reads::Segments(_) | Reads::Sessions | Reads::Metrics(_) | Reads::Vendor(_) => None,
         };
         let from = order.period.start.checked_sub(NEAR).unwrap_or(Timestamp::MIN);
         let to = order.period.end.checked_add(NEAR).unwrap_or(Timestamp::MAX);
         Self {
-            start: place(["Start Dts", "start_dts", "Login DTS"]),
+            start: place(&["Start Dts", "start_dts", "Login DTS", "enqueue_time", "call_start"]),
             between: (local(from), local(to)),
-            direction: place(["Call Type", "call_type", ""]).zip(direction),
+            direction: place(&["Call Type", "call_type"]).zip(direction),
         }
     }
 

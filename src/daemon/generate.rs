@@ -213,6 +213,10 @@ pub fn write_to<W: Write + Send>(
             };
             stream(out, file, &order, progress, move |sink| sessions::read(&connection, &query, sink))
         }
+        Reads::Vendor(_) => {
+            let words = format!("only its vendor makes {}", report.kind.name);
+            return Err(GenerateError::Source(SourceError::Lasting(words)));
+        }
         Reads::Metrics(rows) => {
             let query =
                 SegmentQuery { sort: SegmentSort::Any, ..segment_query(&order, rows, &metrics::FIELDS) };

@@ -19,6 +19,7 @@ use crate::domain::output::Format;
 use crate::domain::report::{ColumnChoice, Reads, Report};
 use crate::domain::source::Feed;
 use crate::domain::table::Picked;
+use crate::reports::vendors_own::{UII, named};
 use crate::sources::{Passed, SourceError, Wish, operations};
 use crate::store::segments::read::ReadCounts;
 use crate::store::sources::{Pass, kept_metrics, note_pass, note_requests};
@@ -112,6 +113,9 @@ fn timely(core: &Core, order: Order<'_>) -> Result<(), GenerateError> {
              collect messaging-operations or messaging-interactions to have them later",
             local(order.period.end, order)
         ));
+    }
+    if report.kind.vendors_own().is_some_and(|own| !own.wall_clock) {
+        return Ok(());
     }
     for bound in [order.period.start, order.period.end] {
         if report.zone.reading(bound).is_some() {
@@ -230,15 +234,8 @@ fn text(
     let out = begin(&order, progress)?;
     let (copy, encoded) = if as_is { (Some(out), None) } else { (None, Some(out)) };
     let text = PassedText::begin(input, copy, dialect).map_err(malformed)?;
-    // Two headers are documented of the segment reports: the true one, and the names of the first page.
-    let named = Report { columns: ColumnChoice::Fields, ..report.clone() };
-    let sets: [Vec<Picked>; 2] =
-        [(report.kind.pick)(report, output.format), (report.kind.pick)(&named, output.format)];
-    let headers: Vec<Vec<&str>> =
-        sets.iter().map(|set| set.iter().map(|picked| &*picked.header).collect()).collect();
-    let found = text.known(&headers).map_err(malformed)?;
-    let columns = sets.get(found).map(Vec::as_slice).unwrap_or_default();
-    let file = spec(&order, columns);
+    let columns = columns(&text, report, output.format).map_err(malformed)?;
+    let file = spec(&order, &columns);
     let mut watching = Watching::new(&order, file, progress);
     let mut rows = TextRows::begin(encoded, &file).map_err(GenerateError::Write)?;
     let mut witnesses = watching.witnesses();
@@ -251,10 +248,35 @@ fn text(
         progress.rows.fetch_add(more, Ordering::Relaxed);
         !progress.stop.load(Ordering::Relaxed)
     };
-    let asked = AsAsked::new(&order, columns);
+    let asked = AsAsked::new(&order, &columns);
     let (copy, count) = text.rows(looked, &|record| asked.look_at(record), &mut seen).map_err(malformed)?;
     drop(witnesses);
     close(copy, rows, watching, count)
+}
+
+/// The report's columns, as a file's header shows them.
+fn columns<R: Read, W: Write>(
+    text: &PassedText<R, W>,
+    report: &Report,
+    format: Format,
+) -> Result<Vec<Picked>, PassedError> {
+    if report.kind.columns.is_empty() {
+        let headers = text.names();
+        if headers.iter().any(|header| header.eq_ignore_ascii_case(UII)) {
+            return Ok(named(&headers));
+        }
+        let begin: String = headers.join(",").chars().take(160).collect();
+        let words = format!("the header has no column {UII}: it is not the report; it begins `{begin}`");
+        return Err(PassedError::Malformed(words));
+    }
+    // Two headers are documented of the segment reports: the true one, and the names of the first page.
+    let fields = Report { columns: ColumnChoice::Fields, ..report.clone() };
+    let mut sets: [Vec<Picked>; 2] =
+        [(report.kind.pick)(report, format), (report.kind.pick)(&fields, format)];
+    let headers: Vec<Vec<&str>> =
+        sets.iter().map(|set| set.iter().map(|picked| &*picked.header).collect()).collect();
+    let found = text.known(&headers)?;
+    Ok(sets.get_mut(found).map(std::mem::take).unwrap_or_default())
 }
 
 /// Ends a file, whether its bytes were copied or its rows encoded, and what was seen of the rows.

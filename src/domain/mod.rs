@@ -13,6 +13,7 @@ pub mod blackout;
 pub mod budget;
 pub mod checks;
 pub mod coming;
+pub mod criteria;
 pub mod cron;
 pub mod definition;
 pub mod delivery;

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::SignedDuration;
 use jiff::civil::Weekday;
 
+use super::criteria::{Said, VendorReport};
 use super::output::Format;
 use super::period::{Period, PeriodRule};
 use super::source::Use;
@@ -37,6 +38,13 @@ pub struct ReportType {
     pub envelope: Option<fn(&Frame<'_>) -> Envelope>,
 }
 
+impl ReportType {
+    /// How its vendor is asked for it, if only its vendor makes it.
+    pub fn vendors_own(&self) -> Option<&'static VendorReport> {
+        if let Reads::Vendor(report) = self.reads { Some(report) } else { None }
+    }
+}
+
 /// What a report is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
@@ -46,6 +54,8 @@ pub enum Reads {
     Sessions,
     /// Segments, counted in groups.
     Metrics(SegmentRows),
+    /// Nothing that is here: only its vendor makes it.
+    Vendor(&'static VendorReport),
 }
 
 /// Which segments a report is about.
@@ -152,6 +162,8 @@ pub struct Report {
     pub offset: u64,
     /// How messaging metrics are grouped.
     pub metrics: MetricsChoice,
+    /// What a vendor is asked beside the period, by its own keys, for a report that only it makes.
+    pub criteria: Vec<(&'static str, Said)>,
     /// The URL at which it is served page by page, without limit and offset; a file has none.
     pub served_at: Option<String>,
 }

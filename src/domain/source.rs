@@ -1,6 +1,6 @@
 //! Sources: where a report's rows come from, and what each can be asked for.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::record::Millis;
 
@@ -62,10 +62,16 @@ impl SourceKind {
     /// How a source of this kind makes a report; `None` where it cannot.
     pub fn makes(self, report: &str) -> Option<Use> {
         match (self, report) {
+            (Self::Store, "dialer-result" | "cloud-call-detail" | "global-call-type") => None,
             (Self::Store, _) => Some(Use::Store),
             (
                 Self::Ringcentral,
-                "inbound-agent-segment-metadata" | "outbound-agent-segment-metadata" | "agent-session-raw",
+                "inbound-agent-segment-metadata"
+                | "outbound-agent-segment-metadata"
+                | "agent-session-raw"
+                | "dialer-result"
+                | "cloud-call-detail"
+                | "global-call-type",
             )
             | (Self::Liveperson, "messaging-agent-segments") => Some(Use::PassThrough),
             (Self::Liveperson, "agent-segments") => Some(Use::Fetch(Feed::HandleTime)),
@@ -129,6 +135,14 @@ impl Feed {
             | Self::MessagingOperations
             | Self::MessagingInteractions => 24 * HOUR,
         }
+    }
+
+    /// How many requests a span takes at the least: pages, logins and what is asked again come on top.
+    pub fn requests_of(self, span: SignedDuration) -> i64 {
+        let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let pieces = ms.div_euclid(self.piece_ms()) + i64::from(0 < ms.rem_euclid(self.piece_ms()));
+        // Both directions are a report of their own.
+        if self == Self::SegmentReports { 2 * pieces } else { pieces }
     }
 
     /// How far back the vendor's memory goes, in milliseconds; `None` where no limit is known.

@@ -11,7 +11,7 @@ pub(super) enum Headers {
     Known(Vec<String>),
     /// It has none: a documented JSON of metrics is no table.
     None,
-    /// The report could not be read.
+    /// The report could not be read, or its vendor names them.
     Unknown,
 }
 
@@ -19,6 +19,9 @@ impl Headers {
     pub(super) fn of(report: &Report, format: Format) -> Self {
         if matches!(report.kind.reads, Reads::Metrics(_)) && format == Format::Json {
             return Self::None;
+        }
+        if report.kind.columns.is_empty() {
+            return Self::Unknown;
         }
         let columns = (report.kind.pick)(report, format);
         Self::Known(columns.into_iter().map(|picked| picked.header.into_owned()).collect())

@@ -1,10 +1,12 @@
 //! What a job may ask of a report that a vendor makes: what its request can say, and nothing that would change the file.
 
 use super::lower::Lowering;
-use super::schema::{ChecksTable, CsvTable, ReportTable};
+use super::schema::{ChecksTable, CriterionValue, CsvTable, IdValue, ReportTable};
 use super::words::DelimiterWord;
+use crate::domain::criteria::{Criterion, Said, Takes};
+use crate::domain::nearest::nearest;
 use crate::domain::output::Format;
-use crate::domain::report::{FilterKey, Filters, Reads, Report};
+use crate::domain::report::{FilterKey, Filters, Reads, Report, ReportKind};
 use crate::domain::source::{Feed, SourceKind, Use};
 
 /// Minutes that `LivePerson`'s metrics live.
@@ -48,6 +50,7 @@ impl Lowering<'_> {
                 FilterKey::Groups,
                 FilterKey::Accounts,
             ],
+            (SourceKind::Ringcentral, _) if report.kind.vendors_own().is_some() => report.kind.filters,
             (SourceKind::Ringcentral, _) => {
                 &[FilterKey::Agents, FilterKey::Groups, FilterKey::Teams, FilterKey::Accounts]
             }
@@ -65,6 +68,7 @@ impl Lowering<'_> {
                 self.wrong(&path, format!("the vendor filters by id, and `{value}` is none"), "write the id");
             }
         }
+        self.named_calls(report);
         if report.filters.direction.is_some() {
             self.wrong("report.filters.direction", "the report is of one direction already", "remove it");
         }
@@ -85,6 +89,52 @@ impl Lowering<'_> {
             }
         } else if report.filters.user_type.is_some() {
             self.wrong("report.filters.user_type", "this cannot be asked of this source", THEIRS);
+        }
+    }
+
+    /// What a job says of a vendor's criteria; what it does not say is said for it.
+    pub(super) fn criteria(&mut self, table: &ReportTable, kind: ReportKind) -> Vec<(&'static str, Said)> {
+        let Some(own) = kind.vendors_own() else { return Vec::new() };
+        let keys = || own.criteria.iter().map(|criterion| criterion.key);
+        for key in table.criteria.keys().filter(|key| !keys().any(|known| known == *key)) {
+            let help = match nearest(key, keys()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", keys().collect::<Vec<_>>().join(", ")),
+            };
+            self.wrong(
+                &format!("report.criteria.{key}"),
+                format!("{} has no criterion `{key}`", kind.name),
+                help,
+            );
+        }
+        let mut criteria = Vec::new();
+        for Criterion { key, takes } in own.criteria {
+            let said = match table.criteria.get(*key) {
+                Some(value) => self.take(&format!("report.criteria.{key}"), said(takes, value)),
+                None => Some(takes.unsaid()),
+            };
+            criteria.extend(said.map(|said| (*key, said)));
+        }
+        criteria
+    }
+
+    /// A list of ids that is empty is not all of them: the vendor wants each profile or destination named.
+    fn named_calls(&mut self, report: &Report) {
+        let said = |key: &str| report.criteria.iter().find(|(known, _)| *known == key).map(|(_, said)| said);
+        let needs = match said("groupBy") {
+            Some(Said::Word("DESTINATION")) => ["cloudDestinationGroupIds", "cloudDestinationIds"],
+            Some(_) => ["cloudProfileGroupIds", "cloudProfileIds"],
+            None => return,
+        };
+        for key in needs {
+            if said(key).is_none_or(|said| *said == Said::Ids(Vec::new())) {
+                let help = "name them, with \"none\" for those without a group; RingCentral's administration shows the ids";
+                self.wrong(
+                    "report.criteria",
+                    format!("`{key}` names none, and the vendor gives no others"),
+                    help,
+                );
+            }
         }
     }
 
@@ -128,5 +178,29 @@ impl Lowering<'_> {
         for (key, _) in said.into_iter().filter(|(_, said)| *said) {
             self.wrong(&format!("output.csv.{key}"), "the vendor's bytes stay as they are", THEIRS);
         }
+    }
+}
+
+fn said(takes: &Takes, value: &CriterionValue) -> Result<Said, String> {
+    match (takes, value) {
+        (Takes::Flag(_), CriterionValue::Flag(flag)) => Ok(Said::Flag(*flag)),
+        (Takes::Flag(_), _) => Err("this is a question; write true or false".to_owned()),
+        (Takes::Word(words), value) => {
+            let word = if let CriterionValue::Word(word) = value { word.as_str() } else { "" };
+            let known = words.iter().find(|known| **known == word);
+            let cure = || format!("this is none of the vendor's words; use one of {}", words.join(", "));
+            known.map(|known| Said::Word(known)).ok_or_else(cure)
+        }
+        (Takes::Ids, CriterionValue::Ids(ids)) => {
+            let id = |id: &IdValue| match id {
+                IdValue::Id(id) => Ok(Some(*id)),
+                IdValue::Word(word) if word == "none" => Ok(None),
+                IdValue::Word(word) => {
+                    Err(format!("`{word}` is no id; write a number, or \"none\" for what has none"))
+                }
+            };
+            Ok(Said::Ids(ids.iter().map(id).collect::<Result<_, _>>()?))
+        }
+        (Takes::Ids, _) => Err("this is no list; write ids as [111, \"none\"]".to_owned()),
     }
 }

@@ -42,6 +42,7 @@ impl Lowering<'_> {
         let filters = self.filters(&table.filters, kind);
         let columns = self.columns(table.columns.as_ref(), kind);
         let metrics = self.metrics(table, period.as_ref());
+        let criteria = self.criteria(table, kind);
         let report = Report {
             kind,
             source,
@@ -74,6 +75,7 @@ impl Lowering<'_> {
             limit: table.limit,
             offset: table.offset.unwrap_or(0),
             metrics,
+            criteria,
             served_at: None,
         };
         if by == Use::PassThrough {
@@ -117,7 +119,11 @@ impl Lowering<'_> {
             .map(|report| report.name)
             .filter(|name| vendor.makes(name).is_some())
             .collect();
-        let help = format!("it makes {}; or collect its rows and write source = \"store\"", makes.join(", "));
+        let help = if kind.vendors_own().is_some() {
+            "only its vendor makes it: name a source of the config of that kind".to_owned()
+        } else {
+            format!("it makes {}; or collect its rows and write source = \"store\"", makes.join(", "))
+        };
         self.wrong("report.source", format!("`{name}` does not make {}", kind.name), help);
         None
     }
@@ -142,6 +148,7 @@ impl Lowering<'_> {
             ("by_skill", table.by_skill.is_some()),
             ("metrics", table.metrics.is_some()),
             ("response", table.response.is_some()),
+            ("criteria", !table.criteria.is_empty()),
         ];
         for (key, said) in said {
             if said && !kind.options.contains(&key) {
@@ -184,7 +191,11 @@ impl Lowering<'_> {
                 self.wrong(
                     &path,
                     format!("`{key}` is no filter of {}", kind.name),
-                    format!("its filters are {}", known.join(", ")),
+                    if known.is_empty() {
+                        "it has none".to_owned()
+                    } else {
+                        format!("its filters are {}", known.join(", "))
+                    },
                 );
             } else if values.iter().any(String::is_empty) {
                 let help = "remove it, or the whole key to let everything pass";

@@ -97,6 +97,32 @@ pub struct ReportTable {
     pub metrics: Option<Vec<String>>,
     /// What counts as a response in messaging-agent-segments: message (the default) or turn.
     pub response: Option<ResponseWord>,
+    /// What a vendor is asked beside the period for a report that only it makes, by its own keys, as
+    /// { systemDisposition = "ANSWER" }; `legwork reports show TYPE` lists them.
+    #[serde(default)]
+    pub criteria: BTreeMap<String, CriterionValue>,
+}
+
+/// What is said of a criterion.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum CriterionValue {
+    /// Yes or no.
+    Flag(bool),
+    /// One of the vendor's words.
+    Word(String),
+    /// Ids.
+    Ids(Vec<IdValue>),
+}
+
+/// An id, or the lack of one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum IdValue {
+    /// The id.
+    Id(u64),
+    /// `none`: what has none.
+    Word(String),
 }
 
 /// Names of reports, for the schema: the catalogue's.

@@ -10,11 +10,12 @@ pub mod metrics;
 pub mod segment_metadata;
 pub mod segments;
 mod shared;
+pub mod vendors_own;
 
 use crate::domain::report::{ReportKind, ReportType};
 
 /// The reports there are.
-pub static CATALOGUE: [&ReportType; 7] = [
+pub static CATALOGUE: [&ReportType; 10] = [
     &interaction_details_by_segment::REPORT,
     &segment_metadata::INBOUND,
     &segment_metadata::OUTBOUND,
@@ -22,6 +23,9 @@ pub static CATALOGUE: [&ReportType; 7] = [
     &agent_segments::REPORT,
     &messaging_agent_segments::REPORT,
     &segments::REPORT,
+    &vendors_own::DIALER_RESULT,
+    &vendors_own::CLOUD_CALL_DETAIL,
+    &vendors_own::GLOBAL_CALL_TYPE,
 ];
 
 /// The report of a name.

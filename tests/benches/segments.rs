@@ -63,8 +63,11 @@ fn all_reports(folder: &Path, segments: u64) {
     let lines = fs::read(&feed).unwrap().split(|byte| *byte == b'\n').count() as u64;
     report("import, NDJSON (lines)", lines, &measure(&mut legwork(folder, &["import", &feed])));
     let details = "interaction-details-by-segment";
-    let mut jobs: Vec<(&str, &str)> =
-        legwork::reports::CATALOGUE.iter().map(|report| (report.name, "csv")).collect();
+    let mut jobs: Vec<(&str, &str)> = legwork::reports::CATALOGUE
+        .iter()
+        .filter(|report| report.vendors_own().is_none())
+        .map(|report| (report.name, "csv"))
+        .collect();
     jobs.extend(["xml", "json", "xlsx"].map(|format| (details, format)));
     jobs.extend([("agent-segments", "json"), ("messaging-agent-segments", "json")]);
     for (name, format) in &jobs {

@@ -45,7 +45,7 @@ fn every_format_of_every_report_holds_the_same_values_and_the_same_bytes_twice()
     let legwork = Legwork::new("");
     legwork.import(&records());
     let out = legwork.path("out");
-    for report in CATALOGUE {
+    for report in CATALOGUE.iter().filter(|report| report.vendors_own().is_none()) {
         let name = report.name;
         for (ending, says) in FORMS {
             // The vendor's JSON has shapes of its own, which the golden files hold.
@@ -129,7 +129,7 @@ fn what_is_made_twice_for_one_nominal_instant_is_the_same_in_every_format() {
     let store =
         Store::open(&legwork.path("state/legwork.db"), "2026-06-12T00:00:00Z".parse().unwrap()).unwrap();
     let nominal = "2026-06-12T10:20:30Z".parse().unwrap();
-    for report in CATALOGUE {
+    for report in CATALOGUE.iter().filter(|report| report.vendors_own().is_none()) {
         for (ending, says) in FORMS {
             let job = format!(
                 "[report]\ntype = \"{}\"\ntime_zone = \"America/New_York\"\n\

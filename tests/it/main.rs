@@ -46,4 +46,5 @@ mod sources;
 mod store;
 mod support;
 mod tidy;
+mod vendors_own;
 mod year;

@@ -32,7 +32,7 @@ fn leg(day: &str, number: u32) -> String {
     )
 }
 
-fn golden(name: &str) -> Value {
+pub fn golden(name: &str) -> Value {
     serde_json::from_slice(&fs::read(root().join("tests/golden/sources").join(name)).unwrap()).unwrap()
 }
 
@@ -49,7 +49,7 @@ fn secret(legwork: &Legwork, name: &str) {
 }
 
 /// A Legwork whose source `ringcx` is this vendor, logged in to by JWT.
-fn ringcx(vendor: &Vendor, more: &str) -> Legwork {
+pub fn ringcx(vendor: &Vendor, more: &str) -> Legwork {
     let url = vendor.url();
     let legwork = Legwork::new(&format!(
         "[source.ringcx]\nrates = [\"1000 per 1s\"]\nretry_after = \"0s\"\ntimeout = \"3s\"\n{more}\n\
@@ -62,7 +62,7 @@ fn ringcx(vendor: &Vendor, more: &str) -> Legwork {
 }
 
 /// The logins of RingCentral and RingCX; everything else by `data`.
-fn with_login(data: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Vendor {
+pub fn with_login(data: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Vendor {
     let issued = AtomicUsize::new(0);
     Vendor::start(move |call| match call.path.split('?').next().unwrap() {
         "/restapi/oauth/token" => {
@@ -82,7 +82,7 @@ fn with_login(data: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Vendor {
     })
 }
 
-fn reports_job(kind: &str, rest: &str) -> String {
+pub fn reports_job(kind: &str, rest: &str) -> String {
     format!(
         "[report]\ntype = \"{kind}\"\nsource = \"ringcx\"\ntime_zone = \"US/Arizona\"\n\
          period = {{ from = \"2026-06-10\", to = \"2026-06-11\" }}\n{rest}"
@@ -891,5 +891,24 @@ fn what_cannot_be_asked_of_a_source_is_found_when_the_job_is_checked() {
         let other = Legwork::new(more);
         let said = other.run(&["check"]).fails(2);
         assert!(said.contains(words), "{more}: {said}");
+    }
+}
+
+#[test]
+fn collecting_more_often_than_the_rates_allow_is_found_when_the_config_is_checked() {
+    let vendor = with_login(|_| Reply::csv(""));
+    // Fifteen requests in fifteen minutes of an account that answers nine; and 25 pieces each quarter of an hour.
+    for (feed, every, cure) in [
+        ("interaction-metadata", "1m", "use \"2m\" or longer"),
+        ("interaction-metadata\"\ntrail = \"72h", "15m", "use \"45m\" or longer"),
+    ] {
+        let collect = format!("[source.ringcx.collect]\nfeed = \"{feed}\"\nevery = \"{every}\"");
+        let often = ringcx(&vendor, &collect);
+        let config = fs::read_to_string(often.path("legwork.toml")).unwrap();
+        let own = "rates = [\"1000 per 1s\"]";
+        assert!(config.contains(own));
+        fs::write(often.path("legwork.toml"), config.replace(own, "rates = [\"9 per 15m\"]")).unwrap();
+        let said = often.run(&["check"]).fails(2);
+        assert!(said.contains("9 per 15m allows fewer") && said.contains(cure), "{said}");
     }
 }

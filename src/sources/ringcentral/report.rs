@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::domain::criteria::Said;
 use crate::domain::period::Period;
 use crate::domain::report::{FilterKey, Report};
 use crate::domain::zone::Zone;
@@ -23,9 +24,89 @@ impl Direction {
 const INBOUND: &str = "Inbound_Agent_Segment_Metadata_Report";
 const OUTBOUND: &str = "Outbound_Agent_Segment_Metadata_Report";
 const SESSIONS: &str = "Agent_Session_Report_Raw";
+const CLOUD: &str = "Cloud_Call_Detail_Download";
 
 /// The body for a job's report.
 pub(super) fn body(report: &Report, period: Period, wish: Wish) -> Value {
+    match report.kind.name {
+        "dialer-result" => dialer(report, period, wish),
+        "global-call-type" => global(report, period, wish),
+        "cloud-call-detail" => cloud(report, period, wish),
+        _ => casper(report, period, wish),
+    }
+}
+
+/// Every dial attempt. The guide's sample has a colon inside of the name `systemDisposition`; its table has none.
+fn dialer(report: &Report, period: Period, wish: Wish) -> Value {
+    let schedule = json!({ "repeatOption": "ONCE", "scheduleTimezoneName": report.zone.name() });
+    let criteria = between(report, period, "DIALER_RESULT_DOWNLOAD_CRITERIA", Some(schedule));
+    json!({ "reportType": "DIALER_RESULT_DOWNLOAD", "delimiter": delimiter(wish), "reportCriteria": criteria })
+}
+
+/// All calls.
+fn global(report: &Report, period: Period, wish: Wish) -> Value {
+    let criteria = between(report, period, "GLOBAL_CALL_TYPE_CRITERIA", None);
+    json!({ "reportType": "GLOBAL_CALL_TYPE_DELIMITED", "delimiter": delimiter(wish), "reportCriteria": criteria })
+}
+
+/// Criteria between two instants; whether the end is inside nobody says, and the millisecond before it asks for the same
+/// calls either way.
+fn between(report: &Report, period: Period, kind: &str, schedule: Option<Value>) -> Value {
+    let form = "%Y-%m-%dT%H:%M:%S.%3f+0000";
+    let last = period.end.checked_sub(SignedDuration::from_millis(1)).unwrap_or(period.end);
+    let mut criteria = said(report);
+    criteria.insert("criteriaType".to_owned(), kind.into());
+    criteria.insert("startDate".to_owned(), period.start.strftime(form).to_string().into());
+    criteria.insert("endDate".to_owned(), last.strftime(form).to_string().into());
+    criteria.extend(schedule.map(|schedule| ("schedule".to_owned(), schedule)));
+    criteria.into()
+}
+
+/// Calls that were routed in the cloud.
+fn cloud(report: &Report, period: Period, wish: Wish) -> Value {
+    let mut criteria = said(report);
+    let (start, end) = bounds(period, &report.zone);
+    let accounts = report.filters.lists.get(&FilterKey::Accounts).cloned().unwrap_or_default();
+    let own = json!({
+        "accountIds": accounts,
+        "startTimestamp": start,
+        "endTimestamp": end,
+        "timezoneName": report.zone.name(),
+        "criteriaType": "CASPER_CRITERIA",
+        "reportName": CLOUD,
+        "returnType": "CSV",
+        "schedule": { "repeatOption": "ONCE" },
+    });
+    if let Value::Object(own) = own {
+        criteria.extend(own);
+    }
+    json!({
+        "delimiter": delimiter(wish),
+        "reportType": "CASPER_REPORT",
+        "reportTypeName": CLOUD,
+        "reportCriteria": criteria,
+    })
+}
+
+/// What a job says of the vendor's criteria.
+fn said(report: &Report) -> serde_json::Map<String, Value> {
+    let value = |said: &Said| match said {
+        Said::Flag(flag) => Value::from(*flag),
+        Said::Word(word) => Value::from(*word),
+        Said::Ids(ids) => ids.iter().map(|id| id.map_or(Value::Null, Value::from)).collect(),
+    };
+    report.criteria.iter().map(|(key, said)| ((*key).to_owned(), value(said))).collect()
+}
+
+fn delimiter(wish: Wish) -> &'static str {
+    match wish.delimiter {
+        b'\t' => "TAB",
+        b'|' => "PIPE",
+        _ => "COMMA",
+    }
+}
+
+fn casper(report: &Report, period: Period, wish: Wish) -> Value {
     let name = match report.kind.name {
         "inbound-agent-segment-metadata" => INBOUND,
         "outbound-agent-segment-metadata" => OUTBOUND,
@@ -36,11 +117,7 @@ pub(super) fn body(report: &Report, period: Period, wish: Wish) -> Value {
     let ids = |key: FilterKey| -> Value {
         texts(key).iter().filter_map(|text| text.parse::<u64>().ok()).collect::<Vec<_>>().into()
     };
-    let delimiter = match wish.delimiter {
-        b'\t' => "TAB",
-        b'|' => "PIPE",
-        _ => "COMMA",
-    };
+    let delimiter = delimiter(wish);
     let own = match name {
         INBOUND => json!({
             "secureGateGroupIds": "", "gateGroupIds": ids(FilterKey::QueueGroups),
@@ -95,11 +172,12 @@ fn request(
     let mut criteria = own;
     if let Value::Object(criteria) = &mut criteria {
         let segments = name != SESSIONS;
+        let (start, end) = bounds(period, zone);
         let shared = json!({
             "secureAgentGroupIds": "", "agentGroupIds": groups,
             "secureAgentIds": "", "agentIds": agents,
-            "startTimestamp": zone.civil(period.start).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-            "endTimestamp": last(period, zone),
+            "startTimestamp": start,
+            "endTimestamp": end,
             "timezoneName": zone.name(),
             "criteriaType": "CASPER_CRITERIA",
             "reportName": name,
@@ -127,10 +205,11 @@ fn request(
     })
 }
 
-/// The end as the vendor takes it, with the fraction that its table shows. Nobody says whether its end is inside: stamps
+/// Both bounds by the wall clock; the end as the vendor takes it, with the fraction that its table shows. Nobody says whether its end is inside: stamps
 /// are whole seconds, so the last tenth of a millisecond before the end asks for the same rows either way, where the
 /// sample's `23:59:00` would lose a minute.
-fn last(period: Period, zone: &Zone) -> String {
+fn bounds(period: Period, zone: &Zone) -> (String, String) {
     let before = period.end.checked_sub(SignedDuration::from_nanos(100_000)).unwrap_or(period.end);
-    zone.civil(before).strftime("%Y-%m-%d %H:%M:%S.%4f").to_string()
+    let start = zone.civil(period.start).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    (start, zone.civil(before).strftime("%Y-%m-%d %H:%M:%S.%4f").to_string())
 }

@@ -148,7 +148,10 @@ fn offered(core: &Core) -> Result<serde_json::Value, AskError> {
     let filters: Vec<&str> =
         FilterKey::ALL.iter().map(|key| key.name()).chain(["direction", "user_type"]).collect();
     let zones: Vec<&str> = core.zones.names().collect();
-    let types = CATALOGUE.map(|report| values! { name => report.name, about => report.about });
+    // Those of the segment store: what only a vendor makes is written as text.
+    let made_here = CATALOGUE.iter().filter(|report| report.vendors_own().is_none());
+    let types: Vec<_> =
+        made_here.map(|report| values! { name => report.name, about => report.about }).collect();
     Ok(values! { values, lists, filters, zones, types, periods => PERIODS, repeats => REPEATS })
 }
 
