@@ -86,10 +86,9 @@ fn make(core: &Arc<Core>, wanted: &Wanted, arguments: &BackfillArguments) -> any
             runtime.block_on(by_itself(core, backfill_id, arguments.send))?;
             continue;
         }
-        Context::wake(&core.config);
-        if Context::lock_unless_served(&core.config)?.is_some() {
+        if Context::is_unserved(&core.config)? {
             let words = format!(
-                "the daemon is gone; `legwork backfill {}` with the same span goes on",
+                "the daemon has ended; `legwork backfill {}` with the same span goes on",
                 arguments.name
             );
             return Err(told(Exit::Later, words));

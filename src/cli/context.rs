@@ -72,10 +72,21 @@ impl Context {
         }
     }
 
+    /// Whether no daemon runs any more. To be asked before a look at how far it is, which may have been its last word.
+    pub(super) fn is_unserved(config: &Config) -> anyhow::Result<bool> {
+        // Its socket is asked first: whoever tries the lock stands in the way of a daemon that starts just then.
+        Ok(!Self::wake(config) && Self::lock_unless_served(config)?.is_some())
+    }
+
     /// Wakes the daemon, if one runs; it would look by itself within a minute.
     pub(super) fn wake(config: &Config) -> bool {
         control::wake(&config.socket())
     }
+}
+
+/// That a daemon has ended whose work a command follows.
+pub(super) fn daemon_ended() -> anyhow::Error {
+    told(Exit::Later, "the daemon has ended; what was asked for goes on at its next start")
 }
 
 /// An instant that an argument names.

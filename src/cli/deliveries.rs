@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::context::{Context, runtime};
+use super::context::{Context, daemon_ended, runtime};
 use super::exit::Exit;
 use super::out::{StatusLine, json, say, table};
+use super::run::LOOKS_A_SECOND;
 use crate::daemon::ask::{self, definition};
 use crate::daemon::{Core, deliver_due};
 use crate::domain::text::rfc3339;
@@ -153,7 +154,10 @@ fn follow(core: &Arc<Core>, which: &Which) -> anyhow::Result<Exit> {
         Context::wake(&core.config);
     }
     let line = StatusLine::new();
+    let mut looks = 0;
     loop {
+        looks += 1;
+        let unserved = lock.is_none() && looks % LOOKS_A_SECOND == 0 && Context::is_unserved(&core.config)?;
         let sent = core.store.read_blocking("read the deliveries", |c| which.deliveries(c))?;
         let now = core.now();
         let under_way = |delivery: &&ToldDelivery| {
@@ -165,8 +169,11 @@ fn follow(core: &Arc<Core>, which: &Which) -> anyhow::Result<Exit> {
             tell(&sent)?;
             return Ok(exit(&sent));
         }
+        if unserved {
+            return Err(daemon_ended());
+        }
         line.show(&format!("{left} under way …"));
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(1_000 / u64::from(LOOKS_A_SECOND)));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::context::{Context, runtime};
+use super::context::{Context, daemon_ended, runtime};
 use super::deliveries::exit_of_occurrence;
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
@@ -19,6 +19,9 @@ use crate::secret::SecretError;
 use crate::store::deliveries;
 use crate::store::occurrences::{self, HandOver, Progress};
 use crate::store::overview::{self, ToldOccurrence};
+
+/// How often what the daemon does is looked at.
+pub(super) const LOOKS_A_SECOND: u32 = 20;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -154,13 +157,19 @@ async fn by_itself(core: &Arc<Core>, occurrence_id: i64) -> anyhow::Result<()> {
 fn follow(core: &Core, occurrence_id: i64) -> anyhow::Result<()> {
     let line = StatusLine::new();
     let mut last: Option<Progress> = None;
+    let mut looks = 0;
     loop {
+        looks += 1;
+        let unserved = looks % LOOKS_A_SECOND == 0 && Context::is_unserved(&core.config)?;
         let progress =
             core.store.read_blocking("read the run", |c| occurrences::progress(c, occurrence_id))?;
         let ended = matches!(progress.state.as_str(), "done" | "failed" | "skipped");
         if ended && !has_untried(core, progress.run_id)? {
             line.clear();
             return Ok(());
+        }
+        if unserved {
+            return Err(daemon_ended());
         }
         if last.as_ref() != Some(&progress) {
             let deliveries = if ended {
@@ -171,7 +180,7 @@ fn follow(core: &Core, occurrence_id: i64) -> anyhow::Result<()> {
             line.show(&format!("{}{deliveries} …", progress.state));
             last = Some(progress);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(1_000 / u64::from(LOOKS_A_SECOND)));
     }
 }
 

@@ -7,8 +7,8 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, instant, runtime};
-use super::exit::{Exit, told};
+use super::context::{Context, daemon_ended, instant, runtime};
+use super::exit::Exit;
 use super::out::{StatusLine, json, say, table};
 use crate::daemon::Core;
 use crate::daemon::ask;
@@ -135,12 +135,12 @@ pub(super) fn tell(ended: &CollectRequest, as_json: bool) -> anyhow::Result<Exit
 /// Follows what the daemon does.
 fn follow(core: &Core, id: i64, line: &StatusLine) -> anyhow::Result<()> {
     loop {
+        let unserved = Context::is_unserved(&core.config)?;
         let seen =
             core.store.read_blocking("read what was asked for", |c| sources::collect_request(c, id))?;
         let Some(seen) = seen.filter(|seen| !seen.has_ended()) else { return Ok(()) };
-        if Context::lock_unless_served(&core.config)?.is_some() {
-            let words = "the daemon has ended; what was asked for goes on at its next start";
-            return Err(told(Exit::Later, words));
+        if unserved {
+            return Err(daemon_ended());
         }
         line.show(&progress(&seen));
         std::thread::sleep(Duration::from_millis(200));

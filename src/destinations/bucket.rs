@@ -239,7 +239,9 @@ impl Open {
         let opened = tokio::fs::File::open(&file.path).await;
         let opened = opened.map_err(|error| from_io("open", &file.path, &error))?;
         let pieces = futures_util::stream::try_unfold((opened, 0_usize), |(mut opened, number)| async move {
-            let mut part = Vec::new();
+            // Grown step by step it would end up twice as large. A little more, to see the end of the file.
+            let room = usize::try_from(size).unwrap_or(0) + 1_024;
+            let mut part = Vec::with_capacity(room);
             (&mut opened).take(size).read_to_end(&mut part).await?;
             Ok::<_, std::io::Error>(if part.is_empty() {
                 None

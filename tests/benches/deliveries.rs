@@ -1,10 +1,11 @@
 //! Figures of deliveries: mails per second and uploads, each beside a bare program in the same run.
 //!
-//! `cargo bench --bench deliveries -- [MAILS] [MIB]` (2,000 and 1,024 unless said). Mails go to Postfix's `smtp-sink`,
+//! `cargo bench --bench deliveries -- [MAILS] [MIB] [NODE]` (2,000 and 1,024 unless said). Mails go to Postfix's `smtp-sink`,
 //! from the daemon and from Postfix's own generator `smtp-source`, with the same size and connections. One file goes to
-//! nginx by HTTP and `WebDAV`, to OpenSSH by SFTP, and to rclone, from the daemon (ledger, digest and renames included:
-//! the attempt's own times) and from `curl`, `sftp` and `rclone`. The daemon's peak heap is the highest `RssAnon`,
-//! sampled every 10 ms; its syncs are counted by `strace` where that is installed. Needs root for nothing.
+//! nginx by HTTP and `WebDAV`, to OpenSSH by SFTP, to rclone, and to s3rver where NODE, a folder with `node_modules`, has
+//! it, from the daemon (ledger, digest and renames included: the attempt's own times) and from `curl`, `sftp` and
+//! `rclone`; in turns, and the best of each counts. The daemon's peak heap is the highest `RssAnon`, sampled every 10 ms;
+//! its syncs are counted by `perf stat` where that is installed and allowed. Needs root for nothing else.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -18,6 +19,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,9 +27,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 /// Rounds of uploads that count.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Connections to the mail server.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 64;
 
 struct Killed(Child);
 
@@ -91,19 +93,21 @@ fn heap(child: &Killed) -> f64 {
 }
 
 /// Serves until nothing is open; the peak heap in MiB, and the syncs where they are to be counted.
-fn serve(folder: &Path, traced: bool) -> (f64, Option<u64>) {
+fn serve(folder: &Path, counted: bool) -> (f64, Option<u64>) {
     let counts = folder.join("syncs");
     let mut command = legwork(folder);
     command.arg("serve");
-    if traced {
-        // Only the calls that are counted stop: others would slow down what is to be seen.
+    if counted {
+        // Counted by the kernel: a program that stops each call would change how many mails wait for one.
         let daemon = command;
-        command = Command::new("strace");
-        command.args(["-f", "--seccomp-bpf", "-c", "-e", "trace=fsync,fdatasync", "-o"]).arg(&counts);
+        command = Command::new("perf");
+        let calls = ["-e", "syscalls:sys_enter_fsync", "-e", "syscalls:sys_enter_fdatasync"];
+        command.args(["stat", "-x", ","]).args(calls).arg("-o").arg(&counts).arg("--");
         command.arg(daemon.get_program()).args(daemon.get_args()).stderr(Stdio::null());
     }
     let Ok(child) = command.spawn() else { return (0.0, None) };
     let mut child = Killed(child);
+    let config = folder.join("legwork.toml").display().to_string();
     let ledger = ledger(folder);
     let open = "select (select count(*) from occurrence where state in ('due', 'running')) +
                        (select count(*) from delivery where state = 'pending')";
@@ -112,19 +116,17 @@ fn serve(folder: &Path, traced: bool) -> (f64, Option<u64>) {
         peak = peak.max(heap(&child));
         std::thread::sleep(Duration::from_millis(10));
     }
-    // Both hear it: strace writes its counts when the daemon is gone.
-    drop(
-        Command::new("pkill")
-            .args(["-TERM", "-f", &folder.join("legwork.toml").display().to_string()])
-            .status(),
-    );
+    // Told itself, perf would end without a word: it writes its counts when the daemon is gone.
+    let daemon = child.0.id().to_string();
+    let whom = if counted { vec!["-P", &daemon] } else { vec!["-f", config.as_str()] };
+    drop(Command::new("pkill").arg("-TERM").args(whom).status());
     drop(child.0.wait());
-    let counted = || {
+    let calls = || {
         let text = fs::read_to_string(&counts).ok()?;
-        let calls = text.lines().filter(|line| line.trim_end().ends_with("sync"));
-        Some(calls.filter_map(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok()).sum())
+        let calls = text.lines().filter(|line| line.contains("syscalls:"));
+        Some(calls.filter_map(|line| line.split(',').next()?.parse::<u64>().ok()).sum())
     };
-    let syncs = if traced { counted() } else { None };
+    let syncs = if counted { calls().filter(|syncs| 0 < *syncs) } else { None };
     (peak, syncs)
 }
 
@@ -172,13 +174,13 @@ fn mails(count: usize) {
             .args(["-f", "r@x.example", "-t", "list@x.example", &format!("127.0.0.1:{port}")]);
         sent_of as f64 / seconds(&mut command)
     };
-    for traced in [false, true] {
+    for counted in [false, true] {
         let bare = source(CONNECTIONS);
         drop(ledger(folder.path()).execute_batch("delete from attempt; delete from delivery;"));
         ledger(folder.path())
             .execute_batch("update occurrence set state = 'due', ended_at = null, send = 1")
             .unwrap();
-        let (heap, syncs) = serve(folder.path(), traced);
+        let (heap, syncs) = serve(folder.path(), counted);
         let ours = sent_of as f64 / span(folder.path());
         let told = syncs
             .map_or(String::new(), |syncs| format!(", {:.1} mails a sync", sent_of as f64 / syncs as f64));
@@ -210,17 +212,22 @@ fn enlarge(folder: &Path, file: &Path, mib: u64) {
     ledger.execute_batch(AGAIN).unwrap();
 }
 
-fn uploads(mib: u64) {
-    let far = tempfile::tempdir().unwrap();
-    let file = far.path().join("file");
+fn uploads(mib: u64, node: Option<&Path>) {
+    // The servers' disk is memory: what a disk's cache makes of a gigabyte differs more from one time to the next than
+    // the ways there do. The folder and the file that is sent are on a disk.
+    let far = tempfile::tempdir_in("/dev/shm").unwrap();
+    let near = tempfile::tempdir().unwrap();
+    let file = near.path().join("file");
     let mut out = fs::File::create(&file).unwrap();
     let block: Vec<u8> = (0..1 << 20).map(|n: u32| u8::try_from(n * 7 % 251).unwrap()).collect();
     for _ in 0..mib {
         out.write_all(&block).unwrap();
     }
     out.sync_all().unwrap();
-    let (ports, _servers) = servers(far.path());
-    for mut place in places(far.path(), &file, &ports) {
+    let (ports, mut servers) = servers(far.path());
+    let mut all = places(far.path(), near.path(), &file, &ports);
+    all.extend(node.map(|node| bucket(far.path(), &file, node, &mut servers)));
+    for mut place in all {
         let folder = tempfile::tempdir().unwrap();
         setting(folder.path(), &place.config, &format!("[[deliver]]\n{}\n", place.deliver));
         assert!(
@@ -233,6 +240,8 @@ fn uploads(mib: u64) {
         let daemon = Killed(legwork(folder.path()).arg("serve").spawn().unwrap());
         let pending = "select count(*) from delivery where state = 'pending'";
         let (mut peak, mut bare, mut ours) = (0.0_f64, 0.0_f64, 0.0_f64);
+        // The first use of memory is slow, whoever makes it.
+        seconds(&mut place.bare);
         for round in 0..=ROUNDS {
             if 0 < round {
                 assert!(Command::new("sync").status().unwrap().success());
@@ -329,7 +338,7 @@ fn servers(far: &Path) -> (Ports, Vec<Killed>) {
     (ports, servers)
 }
 
-fn places(far: &Path, file: &Path, ports: &Ports) -> Vec<Place> {
+fn places(far: &Path, near: &Path, file: &Path, ports: &Ports) -> Vec<Place> {
     let (Ports { dav, rclone, ssh }, folder) = (ports, text(far));
     let name =
         String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap().trim().to_owned();
@@ -356,8 +365,8 @@ fn places(far: &Path, file: &Path, ports: &Ports) -> Vec<Place> {
         &format!(":webdav,url='http://127.0.0.1:{rclone}':bare2"),
     ]);
     let mut cp = Command::new("sh");
-    cp.args(["-c", &format!("cp {} {folder}/copy && sync {folder}/copy", text(file))]);
-    let out: PathBuf = far.join("out");
+    cp.args(["-c", &format!("cp {0} {1}/copy && sync {1}/copy", text(file), text(near))]);
+    let out: PathBuf = near.join("out");
     fs::create_dir(&out).unwrap();
     vec![
         Place {
@@ -396,9 +405,39 @@ fn places(far: &Path, file: &Path, ports: &Ports) -> Vec<Place> {
     ]
 }
 
+/// A server that speaks like S3, as far as its disk goes: its own speed is what both sides see.
+fn bucket(far: &Path, file: &Path, node: &Path, servers: &mut Vec<Killed>) -> Place {
+    let port = free_port();
+    let mut server = Command::new(node.join("node_modules/.bin/s3rver"));
+    server.args(["-a", "127.0.0.1", "-p", &port.to_string(), "--configure-bucket", "reports", "-d"]);
+    servers.push(start(server.arg(far.join("s3")), port));
+    let key = far.join("s3.key");
+    fs::write(&key, "S3RVER").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let remote = format!(
+        ":s3,provider=Other,env_auth=false,access_key_id=S3RVER,secret_access_key=S3RVER,\
+         endpoint='http://127.0.0.1:{port}':reports/bare"
+    );
+    let mut copy = Command::new("rclone");
+    // Its client for S3 does not start where another bundle of certificates is named.
+    copy.args(["copyto", "--ignore-times", &text(file), &remote]).env_remove("AWS_CA_BUNDLE");
+    Place {
+        name: "s3 / rclone",
+        config: format!(
+            "[s3.far]\nbucket = \"reports\"\nendpoint = \"http://localhost:{port}\"\naccess_key_id = \"S3RVER\"\n\
+             secret_access_key = {{ file = \"{}\" }}\n",
+            text(&key)
+        ),
+        deliver: "s3 = { use = \"far\", key = \"x.csv\" }".to_owned(),
+        bare: copy,
+    }
+}
+
 fn main() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let numbers: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     mails(usize::try_from(numbers.first().copied().unwrap_or(2_000)).unwrap());
-    uploads(numbers.get(1).copied().unwrap_or(1_024));
+    let node =
+        std::env::args().skip(1).map(PathBuf::from).find(|argument| argument.join("node_modules").is_dir());
+    uploads(numbers.get(1).copied().unwrap_or(1_024), node.as_deref());
 }

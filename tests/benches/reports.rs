@@ -5,7 +5,7 @@
 //! queues, 30 days of all. PYTHON is an interpreter with duckdb, polars, chdb and datafusion; without it only
 //! Legwork runs. All outputs are compared after normalising quotes and line ends. `dd` writes the same bytes as the yardstick
 //! of the disk. Figures are medians: wall seconds, CPU seconds (user + sys), peak heap (the highest `RssAnon`, sampled every
-//! 2 ms). Every output is left to the page cache but Legwork's, which is synced and has its SHA-256.
+//! 2 ms). Every output is synced; Legwork's has its SHA-256 and its place in the ledger on top.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -911,4 +912,23 @@ fn collecting_more_often_than_the_rates_allow_is_found_when_the_config_is_checke
         let said = often.run(&["check"]).fails(2);
         assert!(said.contains("9 per 15m allows fewer") && said.contains(cure), "{said}");
     }
+}
+
+#[test]
+fn a_command_that_follows_notices_that_its_daemon_has_ended() {
+    let vendor = with_login(|_| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let legwork = ringcx(&vendor, "");
+    legwork.job("stuck", &reports_job("agent-session-raw", ""));
+    legwork.run(&["apply"]).ok();
+    let daemon = legwork.serve();
+    let following = legwork.command(&["run", "stuck"]).stderr(Stdio::piped()).spawn().unwrap();
+    legwork.wait_until("select count(*) from run where state = 'running'", "1");
+    daemon.kill();
+    let ended = following.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(75) && told.contains("goes on at its next start"), "{told}");
 }
