@@ -21,8 +21,8 @@ use crate::config::BucketTarget;
 use crate::domain::delivery::{Outcome, Receipt};
 use crate::network::Guard;
 
-/// Files up to here travel in one request; larger ones in parts of this size at least.
-const PART_BYTES: u64 = 8 << 20;
+/// Files up to here travel in one request; larger ones in parts of this size at least: the smallest that S3 takes.
+const PART_BYTES: u64 = 5 << 20;
 /// Parts under way at once: memory is this times a part.
 const PARTS_AT_ONCE: usize = 3;
 /// S3 takes ten thousand.
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn parts_are_few_enough_for_any_file() {
-        assert_eq!(part_bytes(100 << 20), 8 << 20);
+        assert_eq!(part_bytes(100 << 20), 5 << 20);
         let large = 5_u64 << 40;
         assert!(large.div_ceil(part_bytes(large)) <= 9_000);
     }

@@ -99,10 +99,7 @@ impl<'c> Codes<'c> {
         if let Some(code) = self.terms.get(term_id) {
             return Ok(code);
         }
-        let text: String = self
-            .connection
-            .prepare_cached("select text from term where term_id = ?1")?
-            .query_row([term_id], |row| row.get(0))?;
+        let text = term_text(self.connection, term_id)?;
         let code = self.fresh(batch, &text);
         self.terms.insert(term_id, code);
         Ok(code)
@@ -173,23 +170,32 @@ impl<'c> Codes<'c> {
     }
 }
 
+fn term_text(connection: &Connection, term_id: i64) -> rusqlite::Result<String> {
+    connection
+        .prepare_cached("select text from term where term_id = ?1")?
+        .query_row([term_id], |row| row.get(0))
+}
+
 /// The facts of an agent in the order of [`crate::domain::batch::AgentFact`].
 fn load(
     connection: &Connection,
     agent_id: i64,
     bot: bool,
 ) -> rusqlite::Result<(AgentTexts, Option<i64>, Option<i64>)> {
+    // Of one table: a join by a value that is bound is planned anew for each value.
     let mut statement = connection.prepare_cached(
-        "select a.name, a.custom_name, a.email, a.record_id, a.first_name, a.last_name, a.username, a.external_id,
-                a.employee_id, t.text, a.agent_group, a.agent_group_id
-         from agent a left join term t on t.term_id = a.team where a.agent_id = ?1",
+        "select name, custom_name, email, record_id, first_name, last_name, username, external_id, employee_id,
+                agent_group, agent_group_id, team
+         from agent where agent_id = ?1",
     )?;
     statement.query_row([agent_id], |row| {
-        let mut said: [Option<String>; 10] = Default::default();
+        let mut said: [Option<String>; 9] = Default::default();
         for (at, slot) in said.iter_mut().enumerate() {
             *slot = row.get(at)?;
         }
-        let [name, custom_name, email, id, first, last, username, external_id, employee_id, team] = said;
+        let [name, custom_name, email, id, first, last, username, external_id, employee_id] = said;
+        let team: Option<i64> = row.get(11)?;
+        let team: Option<String> = team.map(|team| term_text(connection, team)).transpose()?;
         let (first, last) = match (&name, first, last) {
             (Some(name), None, None) => match name.rsplit_once(' ') {
                 Some((first, last)) => (Some(first.to_owned()), Some(last.to_owned())),
@@ -207,6 +213,6 @@ fn load(
         };
         let (custom_name, email) = if bot { (None, None) } else { (custom_name, email) };
         let texts = [shown, custom_name, email, id, first, last, username, external_id, employee_id, team];
-        Ok((texts.map(|text| text.unwrap_or_default().into()), row.get(10)?, row.get(11)?))
+        Ok((texts.map(|text| text.unwrap_or_default().into()), row.get(9)?, row.get(10)?))
     })
 }
