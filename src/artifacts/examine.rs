@@ -35,7 +35,7 @@ struct Watched<'a> {
 }
 
 impl<'a> Examine<'a> {
-    /// Watches for these checks; columns that the file does not have were refused with the job.
+    /// Watches for these checks; columns that the file does not have were refused before.
     pub fn new(file: &FileSpec<'a>, checks: &'a Checks) -> Self {
         let at = |header: &str| file.columns.iter().position(|picked| picked.header == header);
         let watched = |(header, rule): (&'a String, _)| Some(Watched { at: at(header)?, header, rule });

@@ -86,6 +86,7 @@ fn make(core: &Arc<Core>, wanted: &Wanted, arguments: &BackfillArguments) -> any
             runtime.block_on(by_itself(core, backfill_id, arguments.send))?;
             continue;
         }
+        Context::wake(&core.config);
         if Context::is_unserved(&core.config)? {
             let words = format!(
                 "the daemon has ended; `legwork backfill {}` with the same span goes on",

@@ -75,7 +75,7 @@ impl Context {
     /// Whether no daemon runs any more. To be asked before a look at how far it is, which may have been its last word.
     pub(super) fn is_unserved(config: &Config) -> anyhow::Result<bool> {
         // Its socket is asked first: whoever tries the lock stands in the way of a daemon that starts just then.
-        Ok(!Self::wake(config) && Self::lock_unless_served(config)?.is_some())
+        Ok(!control::is_there(&config.socket()) && Self::lock_unless_served(config)?.is_some())
     }
 
     /// Wakes the daemon, if one runs; it would look by itself within a minute.

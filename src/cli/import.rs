@@ -116,7 +116,7 @@ fn file(
         if 0 < bad {
             rejects.finish()?;
             let (bad, path) = (grouped(bad), rejects.path.display());
-            return Err(told(Exit::Failed, format!("{name}: {bad} bad lines, nothing imported; see {path}")));
+            return Err(told(Exit::Wrong, format!("{name}: {bad} bad lines, nothing imported; see {path}")));
         }
     }
     let taken = import.take(input.open()?, arguments.kind, &mut rejects);

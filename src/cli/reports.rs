@@ -66,7 +66,7 @@ pub(super) fn show(context: &Context, name: &str) -> anyhow::Result<Exit> {
             "rows": report.rows,
             "filters": filters,
             "options": report.options,
-            "criteria": report.vendors_own().map(|own| own.criteria.iter().map(|c| c.key).collect::<Vec<_>>()),
+            "criteria": report.vendors_own().map(|own| own.criteria),
             "columns": columns,
         }))?;
         return Ok(Exit::Done);

@@ -217,7 +217,7 @@ pub(super) fn why(context: &Context, name: &str) -> anyhow::Result<Exit> {
             .store
             .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?
             .next_at;
-        let next = never_due(name, next);
+        let next = never_due(name, stored.state, next);
         if context.json {
             json(&serde_json::json!({ "occurrence": null, "deliveries": [], "next": next }))?;
         } else {

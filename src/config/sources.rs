@@ -348,6 +348,8 @@ impl Reading<'_> {
     /// keeps up, and takes the place of every report.
     fn affordable(&mut self, path: &str, source: &Source) {
         let Some(Collect { feed, every, trail, .. }) = source.collect else { return };
+        // Metrics count back from now: nothing of them is asked for again.
+        let trail = if feed == Feed::MessagingOperations { SignedDuration::ZERO } else { trail };
         let least = |every: SignedDuration| feed.requests_of(every.saturating_add(trail));
         let keeps_up = |rate: &Rate, every: SignedDuration| {
             let allowed = i64::try_from(rate.count).unwrap_or(i64::MAX).saturating_mul(every.as_secs());
@@ -355,11 +357,11 @@ impl Reading<'_> {
         };
         let Some(rate) = source.rates.iter().find(|rate| !keeps_up(rate, every)) else { return };
         let all = |every: &SignedDuration| source.rates.iter().all(|rate| keeps_up(rate, *every));
-        let slower =
-            (1..=1_440).filter(|minutes| 1_440 % minutes == 0).map(SignedDuration::from_mins).find(all);
+        let clock = (1..=1_440).filter(|minutes| 1_440 % minutes == 0).map(SignedDuration::from_mins);
+        let slower = clock.filter(|slower| every < *slower).find(all);
         let help = slower.map_or_else(
             || "choose a shorter `trail`, or correct `rates`".to_owned(),
-            |every| format!("use \"{}\" or longer, or correct `rates`", units::duration_text(every)),
+            |every| format!("use \"{}\", or correct `rates`", units::duration_text(every)),
         );
         let message = format!("each pass takes {} requests or more, and {rate} allows fewer", least(every));
         self.wrong(&format!("{path}.collect.every"), message, help);

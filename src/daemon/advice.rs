@@ -20,10 +20,16 @@ pub fn what_next(found: &ToldOccurrence, sent: &[ToldDelivery], state: Definitio
     }
 }
 
-/// What to do next about a definition that was never due.
-pub fn never_due(name: &str, next_at: Option<jiff::Timestamp>) -> String {
+/// What to do next about a definition in a state that was never due.
+pub fn never_due(name: &str, state: DefinitionState, next_at: Option<jiff::Timestamp>) -> String {
     let run = format!("legwork run {name}");
     match next_at {
+        _ if state == DefinitionState::Paused => {
+            format!("legwork resume {name}; it has never been due, and its schedules are paused")
+        }
+        _ if state == DefinitionState::Retired => {
+            "bring its job file back; it has never been due, and it is retired".to_owned()
+        }
         Some(at) => format!("wait; it has never been due yet, and is at {}; or: {run}", rfc3339(at)),
         None => format!("{run}; it has never been due, and no instant of it is to come"),
     }

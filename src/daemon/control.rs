@@ -52,6 +52,11 @@ pub(super) async fn control(listener: UnixListener, wake: Wake, stop: Cancellati
     }
 }
 
+/// Whether a daemon listens on a socket; it is not woken.
+pub fn is_there(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok()
+}
+
 /// Wakes the daemon that listens on a socket; false when none does. Blocks for two seconds at most.
 pub fn wake(socket: &Path) -> bool {
     let talk = || -> std::io::Result<()> {

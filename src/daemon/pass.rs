@@ -14,7 +14,7 @@ use crate::artifacts::encode::FileSpec;
 use crate::artifacts::passed::{
     Dialect, PassedError, PassedText, SeeCells, TextRows, buffered, first_byte, xml,
 };
-use crate::domain::definition::Destination;
+use crate::domain::definition::{Definition, Destination};
 use crate::domain::output::Format;
 use crate::domain::report::{ColumnChoice, Reads, Report};
 use crate::domain::source::Feed;
@@ -229,12 +229,12 @@ fn text(
     order: Order<'_>,
     progress: &Progress,
 ) -> Result<Generated, GenerateError> {
-    let (report, output) = (&order.definition.report, &order.definition.output);
+    let output = &order.definition.output;
     let as_is = matches!(output.format, Format::Csv | Format::Tsv);
     let out = begin(&order, progress)?;
     let (copy, encoded) = if as_is { (Some(out), None) } else { (None, Some(out)) };
     let text = PassedText::begin(input, copy, dialect).map_err(malformed)?;
-    let columns = columns(&text, report, output.format).map_err(malformed)?;
+    let columns = columns(&text, &order)?;
     let file = spec(&order, &columns);
     let mut watching = Watching::new(&order, file, progress);
     let mut rows = TextRows::begin(encoded, &file).map_err(GenerateError::Write)?;
@@ -257,17 +257,11 @@ fn text(
 /// The report's columns, as a file's header shows them.
 fn columns<R: Read, W: Write>(
     text: &PassedText<R, W>,
-    report: &Report,
-    format: Format,
-) -> Result<Vec<Picked>, PassedError> {
+    order: &Order<'_>,
+) -> Result<Vec<Picked>, GenerateError> {
+    let (report, format) = (&order.definition.report, order.definition.output.format);
     if report.kind.columns.is_empty() {
-        let headers = text.names();
-        if headers.iter().any(|header| header.eq_ignore_ascii_case(UII)) {
-            return Ok(named(&headers));
-        }
-        let begin: String = headers.join(",").chars().take(160).collect();
-        let words = format!("the header has no column {UII}: it is not the report; it begins `{begin}`");
-        return Err(PassedError::Malformed(words));
+        return of_vendor(&text.names(), order.definition);
     }
     // Two headers are documented of the segment reports: the true one, and the names of the first page.
     let fields = Report { columns: ColumnChoice::Fields, ..report.clone() };
@@ -275,8 +269,37 @@ fn columns<R: Read, W: Write>(
         [(report.kind.pick)(report, format), (report.kind.pick)(&fields, format)];
     let headers: Vec<Vec<&str>> =
         sets.iter().map(|set| set.iter().map(|picked| &*picked.header).collect()).collect();
-    let found = text.known(&headers)?;
+    let found = text.known(&headers).map_err(malformed)?;
     Ok(sets.get_mut(found).map(std::mem::take).unwrap_or_default())
+}
+
+/// The columns of a header that nobody has published. What the job names could not be held against it before.
+fn of_vendor(headers: &[String], definition: &Definition) -> Result<Vec<Picked>, GenerateError> {
+    if !headers.iter().any(|header| header.eq_ignore_ascii_case(UII)) {
+        let begin: String = headers.join(",").chars().take(160).collect();
+        let words = format!("the header has no column {UII}: it is not the report; it begins `{begin}`");
+        return Err(malformed(PassedError::Malformed(words)));
+    }
+    let lasting = |words: String| Err(GenerateError::Source(SourceError::Lasting(words)));
+    let of_mails = definition.destinations.iter().filter_map(|destination| match destination {
+        Destination::Email(email) => email.split_by.as_ref().map(|split| &split.column),
+        Destination::File(_) | Destination::Webhook(_) => None,
+    });
+    let checks = &definition.checks;
+    let wanted: Vec<&String> = checks.unique.iter().chain(checks.columns.keys()).chain(of_mails).collect();
+    if let Some(missing) = wanted.iter().find(|wanted| !headers.contains(wanted)) {
+        return lasting(format!(
+            "the job names a column `{missing}`; the vendor sent {}",
+            headers.join(", ")
+        ));
+    }
+    let count = |header: &String| headers.iter().filter(|other| *other == header).count();
+    let as_is = matches!(definition.output.format, Format::Csv | Format::Tsv);
+    let twice = headers.iter().find(|header| 1 < count(header) && (!as_is || wanted.contains(header)));
+    if let Some(twice) = twice {
+        return lasting(format!("the vendor sent two columns `{twice}`; only CSV and TSV can keep both"));
+    }
+    Ok(named(headers))
 }
 
 /// Ends a file, whether its bytes were copied or its rows encoded, and what was seen of the rows.

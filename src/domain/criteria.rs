@@ -10,7 +10,7 @@ pub struct VendorReport {
 }
 
 /// Something that a request can say.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Criterion {
     /// The vendor's key.
     pub key: &'static str,
@@ -19,7 +19,8 @@ pub struct Criterion {
 }
 
 /// What a criterion may be.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Takes {
     /// Yes or no, and which of them unless a job says otherwise.
     Flag(bool),

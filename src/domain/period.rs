@@ -130,14 +130,14 @@ impl PeriodRule {
         // From the end backwards: each unit ends where the one behind it begins.
         let mut ends = Vec::new();
         let (_, mut end) = previous(unit, span.end, zone, week_start)?;
-        while span.start < end && ends.len() < most {
+        let step = if let Self::LastDays(days) = self { usize::from(*days) } else { 1 };
+        while span.start < end && ends.len() < most.saturating_mul(step) {
             ends.push(end);
             let (start, _) = previous(unit, end, zone, week_start)?;
             // A day that a zone skipped has no length.
             end = if start < end { start } else { end.checked_sub(SignedDuration::from_secs(1)).ok()? };
         }
         ends.reverse();
-        let step = if let Self::LastDays(days) = self { usize::from(*days) } else { 1 };
         Some(ends.into_iter().rev().step_by(step).collect::<Vec<_>>().into_iter().rev().collect())
     }
 

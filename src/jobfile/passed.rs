@@ -193,7 +193,9 @@ fn said(takes: &Takes, value: &CriterionValue) -> Result<Said, String> {
         }
         (Takes::Ids, CriterionValue::Ids(ids)) => {
             let id = |id: &IdValue| match id {
-                IdValue::Id(id) => Ok(Some(*id)),
+                IdValue::Id(id) => {
+                    u64::try_from(*id).map(Some).map_err(|_| format!("`{id}` is no id; ids are not negative"))
+                }
                 IdValue::Word(word) if word == "none" => Ok(None),
                 IdValue::Word(word) => {
                     Err(format!("`{word}` is no id; write a number, or \"none\" for what has none"))

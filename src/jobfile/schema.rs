@@ -109,6 +109,8 @@ pub struct ReportTable {
 pub enum CriterionValue {
     /// Yes or no.
     Flag(bool),
+    /// Never right, and told in the vendor's words.
+    Number(i64),
     /// One of the vendor's words.
     Word(String),
     /// Ids.
@@ -120,7 +122,7 @@ pub enum CriterionValue {
 #[serde(untagged)]
 pub enum IdValue {
     /// The id.
-    Id(u64),
+    Id(i64),
     /// `none`: what has none.
     Word(String),
 }

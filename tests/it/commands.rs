@@ -36,6 +36,9 @@ fn run_makes_a_file_for_another_period_and_why_tells_of_it() {
     legwork.job("day", &job(DAY, ""));
     legwork.run(&["apply"]).ok();
     assert!(legwork.run(&["why", "day"]).ok().contains("has never been due"));
+    legwork.run(&["pause", "day"]).ok();
+    assert!(legwork.run(&["why", "day"]).ok().contains("next: legwork resume day"));
+    legwork.run(&["resume", "day"]).ok();
     assert!(legwork.run(&["run", "day"]).ok().contains("(0 rows"));
     assert!(legwork.run(&["run", "day", "--period", "2026-06-12..2026-06-13"]).ok().contains("(1 rows"));
     assert!(

@@ -139,7 +139,7 @@ fn strict_imports_all_or_nothing_also_from_standard_input() {
     let bad = format!("{}oops\n", segment("s1", "2026-06-10T08:00:00Z"));
     let ran = legwork
         .run_with(&["import", "--strict", "--rejects", &legwork.path("r").display().to_string(), "-"], &bad);
-    assert!(ran.fails(1).contains("nothing imported"));
+    assert!(ran.fails(2).contains("nothing imported"));
     assert_eq!(legwork.ask("select count(*) from segment"), "0");
     legwork.run_with(&["import", "--strict", "-"], &segment("s1", "2026-06-10T08:00:00Z")).ok();
     assert_eq!(legwork.ask("select count(*) from segment"), "1");

@@ -900,8 +900,8 @@ fn collecting_more_often_than_the_rates_allow_is_found_when_the_config_is_checke
     let vendor = with_login(|_| Reply::csv(""));
     // Fifteen requests in fifteen minutes of an account that answers nine; and 25 pieces each quarter of an hour.
     for (feed, every, cure) in [
-        ("interaction-metadata", "1m", "use \"2m\" or longer"),
-        ("interaction-metadata\"\ntrail = \"72h", "15m", "use \"45m\" or longer"),
+        ("interaction-metadata", "1m", "use \"2m\""),
+        ("interaction-metadata\"\ntrail = \"72h", "15m", "use \"45m\""),
     ] {
         let collect = format!("[source.ringcx.collect]\nfeed = \"{feed}\"\nevery = \"{every}\"");
         let often = ringcx(&vendor, &collect);

@@ -101,6 +101,19 @@ fn what_is_not_the_report_is_not_believed() {
         ("global-call-type", "", "ANI,DNIS\n1,2\n".to_owned(), "no column UII"),
         ("cloud-call-detail", PROFILES, cloud("6/30/26"), "far from the period"),
         ("global-call-type", "", "UII,ANI\n1\n".to_owned(), "1 cells under a header of 2"),
+        // Nobody could say before that the vendor would send no such column.
+        (
+            "global-call-type",
+            "[checks]\nunique = [\"Uii\"]\n",
+            "UII,ANI\n1,2\n".to_owned(),
+            "names a column `Uii`; the vendor sent UII, ANI",
+        ),
+        (
+            "global-call-type",
+            "[output]\nformat = \"json\"\n",
+            "UII,Name,Name\n1,2,3\n".to_owned(),
+            "two columns `Name`",
+        ),
         ("dialer-result", "", String::new(), "the answer is empty"),
     ] {
         let vendor = with_login(move |_| Reply::csv(answer.clone()));
@@ -132,7 +145,8 @@ fn a_job_learns_what_can_be_asked() {
             "`cloudDestinationIds` names none",
         ),
         ("cloud-call-detail", "criteria = { cloudProfileIds = [\"all\"] }\n", "`all` is no id"),
-        ("cloud-call-detail", "criteria = { cloudProfileIds = 5 }\n", "criteria"),
+        ("cloud-call-detail", "criteria = { cloudProfileIds = 5 }\n", "this is no list"),
+        ("cloud-call-detail", "criteria = { cloudProfileIds = [-1] }\n", "`-1` is no id"),
         ("agent-session-raw", "criteria = { groupBy = \"PROFILE\" }\n", "`criteria` is no option"),
         ("global-call-type", "columns = [\"UII\"]\n", "`columns` is no option"),
     ] {

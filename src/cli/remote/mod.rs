@@ -23,6 +23,9 @@ use crate::secret::environment;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
+/// Coming instants that the API tells of a report.
+const COMING: u32 = 5;
+
 /// A daemon elsewhere.
 struct Remote {
     base: String,
@@ -211,6 +214,11 @@ impl Remote {
     async fn next(&self, name: Option<&str>, count: u32) -> anyhow::Result<Exit> {
         let columns =
             [("NEXT DUE (UTC)", "/at"), ("ZONE", "/time_zone"), ("NAME", "/name"), ("NOTE", "/note")];
+        if COMING < count {
+            let cure =
+                format!("over --server the next {COMING} of a report are told; ask for no more of them");
+            return Err(told(Exit::Wrong, cure));
+        }
         let Some(name) = name else {
             let mut found = self.get("/upcoming?limit=2000").await?;
             if let Some(upcoming) = found.pointer_mut("/upcoming").and_then(Value::as_array_mut) {
@@ -221,7 +229,11 @@ impl Remote {
                     *told <= count
                 });
             }
-            return self.rows(at(&found, "/upcoming"), &columns);
+            let exit = self.rows(at(&found, "/upcoming"), &columns)?;
+            if !self.json {
+                say!("\nof the coming week; `next NAME` looks further ahead")?;
+            }
+            return Ok(exit);
         };
         let mut found = self.get(&format!("/reports/{}", part(name))).await?;
         if let Some(coming) = found.pointer_mut("/coming").and_then(Value::as_array_mut) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::doctor::Examined;
 use crate::daemon::listing::{ListedMailingList, ListedSource, Verdict};
 use crate::domain::access::Role;
+use crate::domain::criteria::Criterion;
 use crate::store::access::{ApiToken, Audited};
 use crate::store::answers::ListedDelivery;
 use crate::store::deliveries::ToldDelivery;
@@ -230,8 +231,10 @@ pub(super) struct Type {
     pub(super) rows: &'static str,
     /// The filters that make sense for it.
     pub(super) filters: Vec<&'static str>,
-    /// Every column that it can have.
+    /// Every column that it can have; none where its vendor names them.
     pub(super) columns: Vec<&'static str>,
+    /// What its vendor can be asked for it, if only its vendor makes it.
+    pub(super) criteria: &'static [Criterion],
 }
 
 /// The reports that can be made.

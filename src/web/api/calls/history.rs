@@ -105,7 +105,7 @@ pub(in crate::web::api) async fn why(
             let newest = core
                 .store
                 .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?;
-            let next = advice::never_due(&name, newest.next_at);
+            let next = advice::never_due(&name, stored.state, newest.next_at);
             return Ok(Why { occurrence: None, deliveries: Vec::new(), next });
         };
         let Occurrence { occurrence, deliveries, next } = told(core, last, stored.state)?;

@@ -61,6 +61,7 @@ pub(in crate::web::api) async fn types(axum::Extension(_): Caller) -> Answer {
         rows: report.rows,
         filters: report.filters.iter().map(|key| key.name()).collect(),
         columns: report.columns.iter().map(|column| column.header).collect(),
+        criteria: report.vendors_own().map(|own| own.criteria).unwrap_or_default(),
     });
     answer(StatusCode::OK, &Types { types: types.collect() })
 }
