@@ -21,7 +21,7 @@ const ROW_BYTES_MAX: usize = 4 << 20;
 const OPEN_QUOTE: &str = "a quote is opened and never closed";
 const ENDLESS: &str = "a row has no end: a quote is opened and never closed";
 /// A header that is none is told up to here.
-const TOLD_CHARS: usize = 160;
+pub const TOLD_CHARS: usize = 160;
 
 /// Why a file is not what was asked for.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use super::generate::{GenerateError, Generated, Order, Out, Progress, Sights, Wa
 use crate::artifacts::Finished;
 use crate::artifacts::encode::FileSpec;
 use crate::artifacts::passed::{
-    Dialect, PassedError, PassedText, SeeCells, TextRows, buffered, first_byte, xml,
+    Dialect, PassedError, PassedText, SeeCells, TOLD_CHARS, TextRows, buffered, first_byte, xml,
 };
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::output::Format;
@@ -265,18 +265,17 @@ fn columns<R: Read, W: Write>(
     }
     // Two headers are documented of the segment reports: the true one, and the names of the first page.
     let fields = Report { columns: ColumnChoice::Fields, ..report.clone() };
-    let mut sets: [Vec<Picked>; 2] =
-        [(report.kind.pick)(report, format), (report.kind.pick)(&fields, format)];
+    let sets: [Vec<Picked>; 2] = [(report.kind.pick)(report, format), (report.kind.pick)(&fields, format)];
     let headers: Vec<Vec<&str>> =
         sets.iter().map(|set| set.iter().map(|picked| &*picked.header).collect()).collect();
     let found = text.known(&headers).map_err(malformed)?;
-    Ok(sets.get_mut(found).map(std::mem::take).unwrap_or_default())
+    Ok(sets.into_iter().nth(found).unwrap_or_default())
 }
 
 /// The columns of a header that nobody has published. What the job names could not be held against it before.
 fn of_vendor(headers: &[String], definition: &Definition) -> Result<Vec<Picked>, GenerateError> {
     if !headers.iter().any(|header| header.eq_ignore_ascii_case(UII)) {
-        let begin: String = headers.join(",").chars().take(160).collect();
+        let begin: String = headers.join(",").chars().take(TOLD_CHARS).collect();
         let words = format!("the header has no column {UII}: it is not the report; it begins `{begin}`");
         return Err(malformed(PassedError::Malformed(words)));
     }

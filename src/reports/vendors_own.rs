@@ -4,6 +4,20 @@ use crate::domain::criteria::{Criterion, Takes, VendorReport};
 use crate::domain::report::{FilterKey, Reads, ReportType};
 use crate::domain::table::{Binding, Column, Picked};
 
+/// What they have in common: their vendor's columns as they come, instants included.
+const SHAPE: ReportType = ReportType {
+    name: "",
+    about: "",
+    rows: "",
+    reads: Reads::Vendor(&VendorReport { criteria: &[], wall_clock: false }),
+    filters: &[],
+    options: &["criteria"],
+    columns: &[],
+    pick: |report, _| Picked::all(report.kind.0.columns),
+    date_format: |_| "",
+    envelope: None,
+};
+
 /// Every dial attempt of RingCentral's campaigns. Its `duration` is in minutes, every other duration in seconds.
 pub static DIALER_RESULT: ReportType = ReportType {
     name: "dialer-result",
@@ -36,11 +50,8 @@ pub static DIALER_RESULT: ReportType = ReportType {
         wall_clock: false,
     }),
     filters: &[],
-    options: &["criteria"],
     columns: &DIALER_RESULT_COLUMNS,
-    pick: |_, _| Picked::all(&DIALER_RESULT_COLUMNS),
-    date_format: |_| "",
-    envelope: None,
+    ..SHAPE
 };
 
 /// Calls that RingCentral routed in its cloud. An empty list of profiles is not all of them: the vendor wants each named.
@@ -59,11 +70,8 @@ pub static CLOUD_CALL_DETAIL: ReportType = ReportType {
         wall_clock: true,
     }),
     filters: &[FilterKey::Accounts],
-    options: &["criteria"],
     columns: &CLOUD_CALL_DETAIL_COLUMNS,
-    pick: |_, _| Picked::all(&CLOUD_CALL_DETAIL_COLUMNS),
-    date_format: |_| "",
-    envelope: None,
+    ..SHAPE
 };
 
 /// All calls, with their recordings. Nobody has published the header of its delimited form: the vendor's is taken as it
@@ -85,11 +93,8 @@ pub static GLOBAL_CALL_TYPE: ReportType = ReportType {
         wall_clock: false,
     }),
     filters: &[],
-    options: &["criteria"],
     columns: &[],
-    pick: |_, _| Vec::new(),
-    date_format: |_| "",
-    envelope: None,
+    ..SHAPE
 };
 
 /// The column by which a header that nobody has published is known, in any case.

@@ -21,7 +21,7 @@ use crate::store::sources::CollectRequest;
 use crate::tomlfile::{Problem, Severity};
 
 /// Coming instants of a report that are shown.
-pub(super) const COMING: usize = 5;
+pub(crate) const COMING: usize = 5;
 /// How far is looked ahead.
 const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Instants of one report at the most: those of one that runs each minute would hide all others.
