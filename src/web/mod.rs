@@ -34,6 +34,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::acts::COMING;
 use self::login::{Logins, hash_password};
 use crate::daemon::ask::AskError;
 use crate::daemon::{Core, Wake};

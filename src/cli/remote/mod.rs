@@ -20,11 +20,10 @@ use super::simulate::SimulateArguments;
 use super::{Command, context, definitions};
 use crate::network::escaped;
 use crate::secret::environment;
+use crate::web::COMING;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
-/// Coming instants that the API tells of a report.
-const COMING: u32 = 5;
 
 /// A daemon elsewhere.
 struct Remote {
@@ -214,7 +213,7 @@ impl Remote {
     async fn next(&self, name: Option<&str>, count: u32) -> anyhow::Result<Exit> {
         let columns =
             [("NEXT DUE (UTC)", "/at"), ("ZONE", "/time_zone"), ("NAME", "/name"), ("NOTE", "/note")];
-        if COMING < count {
+        if usize::try_from(count).is_ok_and(|count| COMING < count) {
             let cure =
                 format!("over --server the next {COMING} of a report are told; ask for no more of them");
             return Err(told(Exit::Wrong, cure));
