@@ -70,4 +70,9 @@ impl Stopwatch {
     pub fn elapsed(&self) -> std::time::Duration {
         self.0.elapsed()
     }
+
+    /// The same for those who must not know the clock.
+    pub fn reader(self) -> impl Fn() -> std::time::Duration + Send {
+        move || self.elapsed()
+    }
 }

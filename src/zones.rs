@@ -4,7 +4,7 @@
 //! They are kept for names, suggestions and old links that a slim system does not install.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -23,7 +23,6 @@ const HOST_FOLDER: &str = "/usr/share/zoneinfo";
 /// The zones of this host, looked up once each.
 #[derive(Debug)]
 pub struct Zones {
-    host: TimeZoneDatabase,
     folder: PathBuf,
     known: Mutex<BTreeMap<String, Zone>>,
 }
@@ -31,7 +30,7 @@ pub struct Zones {
 impl Default for Zones {
     fn default() -> Self {
         let folder = environment("TZDIR").map_or_else(|| HOST_FOLDER.into(), PathBuf::from);
-        Self { host: jiff::tz::db().clone(), folder, known: Mutex::new(BTreeMap::new()) }
+        Self::from_folder(&folder)
     }
 }
 
@@ -40,9 +39,8 @@ const TABLES_S: (i64, i64) = (0, 4_102_444_800);
 
 impl Zones {
     /// Zones from a zoneinfo folder other than the host's.
-    pub fn from_folder(folder: &std::path::Path) -> Result<Self, jiff::Error> {
-        let host = TimeZoneDatabase::from_dir(folder)?;
-        Ok(Self { host, folder: folder.to_owned(), known: Mutex::new(BTreeMap::new()) })
+    pub fn from_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), known: Mutex::new(BTreeMap::new()) }
     }
 
     /// The version of the zone data, as its own file says, and the instant at which its folder changed.
@@ -73,7 +71,6 @@ impl Zones {
 
     /// Forgets what was looked up, so that changed zone data is read again.
     pub fn refresh(&self) {
-        self.host.reset();
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -82,10 +79,7 @@ impl Zones {
         if name == "UTC" {
             return Ok(Zone::utc());
         }
-        // Names are checked against the compiled-in list as well: the host's folder also holds files like `posixrules`.
-        if let Ok(rules) = self.host.get(name)
-            && (built_in.is_some() || rules.iana_name() == Some(name))
-        {
+        if let Some(rules) = self.of_host(name, built_in.is_some()) {
             return Ok(Zone::new(name, rules, ZoneOrigin::Host));
         }
         let Some(tz) = built_in else {
@@ -97,6 +91,17 @@ impl Zones {
         };
         let rules = TimeZone::tzif(name, &tzif(tz)).map_err(|error| format!("zone `{name}`: {error}"))?;
         Ok(Zone::new(name, rules, ZoneOrigin::BuiltIn))
+    }
+
+    /// The host's rules, out of the one file that has them: jiff's own database walks through the whole folder first, which
+    /// a short command would feel.
+    fn of_host(&self, name: &str, known: bool) -> Option<TimeZone> {
+        if known {
+            return TimeZone::tzif(name, &std::fs::read(self.folder.join(name)).ok()?).ok();
+        }
+        // A zone that is newer than the tables; or no zone, for the folder also holds files like `posixrules`.
+        let rules = TimeZoneDatabase::from_dir(&self.folder).ok()?.get(name).ok()?;
+        (rules.iana_name() == Some(name)).then_some(rules)
     }
 
     /// The first instant of the coming two years at which host and compiled-in rules differ, if any.
@@ -201,7 +206,7 @@ mod tests {
     fn a_name_that_the_host_lacks_comes_from_the_tables_with_its_clock_changes() {
         let empty = tempfile::tempdir().unwrap();
         std::fs::copy("/usr/share/zoneinfo/Europe/Berlin", empty.path().join("Anywhere")).unwrap();
-        let zones = Zones::from_folder(empty.path()).unwrap();
+        let zones = Zones::from_folder(empty.path());
         let arizona = zones.find("US/Arizona").unwrap();
         assert_eq!(arizona.origin(), ZoneOrigin::BuiltIn);
         let london = zones.find("Europe/London").unwrap();

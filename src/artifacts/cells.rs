@@ -1,7 +1,10 @@
 //! Cells → text: the same in every format that is text.
 
+use std::io::Write;
+
 use jiff::Timestamp;
 
+use super::page::WIDE;
 use crate::domain::batch::NONE;
 use crate::domain::output::DATE_FORMAT;
 use crate::domain::record::Millis;
@@ -51,7 +54,8 @@ impl<'a> CellText<'a> {
 }
 
 fn push_integer(text: &mut Vec<u8>, number: i64) {
-    text.extend_from_slice(number.to_string().as_bytes());
+    // Writing into memory cannot fail.
+    write!(text, "{number}").unwrap_or_default();
 }
 
 fn push_hundredths(text: &mut Vec<u8>, hundredths: i64) {
@@ -84,7 +88,7 @@ fn push_number(text: &mut Vec<u8>, number: i64) {
         let digit = |n: i64| b'0' + u8::try_from(n).unwrap_or(0);
         text.extend_from_slice(&[digit(number / 10), digit(number % 10)]);
     } else {
-        text.extend_from_slice(number.to_string().as_bytes());
+        push_integer(text, number);
     }
 }
 
@@ -137,9 +141,6 @@ impl<'a> InstantText<'a> {
     }
 }
 
-/// Text of at most 32 bytes, and its length: for copies of one width.
-type Wide = ([u8; 32], u8);
-
 /// `00` to `99`, one behind the other.
 static PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[b'0'; 2]; 100];
@@ -160,12 +161,14 @@ static PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-fn pair(number: i64) -> [u8; 2] {
+#[inline]
+fn pair(number: u32) -> [u8; 2] {
     usize::try_from(number).ok().and_then(|number| PAIRS.get(number)).copied().unwrap_or(*b"??")
 }
 
 /// `HH:MM:SS` of seconds below 100 hours.
-fn clock(seconds: i64) -> [u8; 8] {
+#[inline]
+fn clock(seconds: u32) -> [u8; 8] {
     let (hours, minutes, seconds) = (pair(seconds / 3_600), pair(seconds / 60 % 60), pair(seconds % 60));
     [hours[0], hours[1], b':', minutes[0], minutes[1], b':', seconds[0], seconds[1]]
 }
@@ -183,26 +186,23 @@ impl Ending {
     }
 
     /// Alone, as the cell that is blank.
-    fn wide(self) -> Wide {
-        let mut bytes = [0; 32];
-        bytes[..2].copy_from_slice(&self.bytes);
-        (bytes, self.length)
+    #[inline]
+    fn alone(self, room: &mut [u8; WIDE]) -> usize {
+        room[..2].copy_from_slice(&self.bytes);
+        usize::from(self.length)
     }
 }
 
-/// A duration as HH:MM:SS with its ending; `None` from 100 hours on.
-pub(super) fn wide_duration(ms: Millis, ending: Ending) -> Option<Wide> {
+/// Writes a duration as HH:MM:SS with its ending, and says how long that is; `None` from 100 hours on.
+#[inline]
+pub(super) fn write_duration(room: &mut [u8; WIDE], ms: Millis, ending: Ending) -> Option<usize> {
     if ms == NONE {
-        return Some(ending.wide());
+        return Some(ending.alone(room));
     }
-    let seconds = ms.max(0) / 1_000;
-    if 360_000 <= seconds {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&clock(seconds));
-    bytes[8..10].copy_from_slice(&ending.bytes);
-    Some((bytes, 8 + ending.length))
+    let seconds = u32::try_from(ms.max(0) / 1_000).ok().filter(|seconds| *seconds < 360_000)?;
+    room[..8].copy_from_slice(&clock(seconds));
+    room[8..10].copy_from_slice(&ending.bytes);
+    Some(8 + usize::from(ending.length))
 }
 
 /// Instants of one column in the default format, with the text of its last local day.
@@ -216,27 +216,32 @@ pub(super) struct DayText<'a> {
 
 impl<'a> DayText<'a> {
     pub(super) fn new(zone: &'a Zone) -> Self {
-        Self { offsets: OffsetCursor::new(zone), day: i64::MIN, date: None }
+        Self { offsets: OffsetCursor::new(zone), day: i64::MIN / 2, date: None }
     }
 
-    /// The text with its ending; `None` where the year has not four digits.
-    pub(super) fn wide(&mut self, ms: Millis, ending: Ending) -> Option<Wide> {
+    /// Writes an instant with its ending, and says how long that is; `None` where the year has not four digits.
+    #[inline]
+    pub(super) fn write(&mut self, room: &mut [u8; WIDE], ms: Millis, ending: Ending) -> Option<usize> {
         if ms == NONE {
-            return Some(ending.wide());
+            return Some(ending.alone(room));
         }
         let local = ms + self.offsets.offset_ms(ms);
-        let day = local - local.rem_euclid(DAY_MS);
-        if day != self.day {
-            self.day = day;
-            // A civil date has no offset: the local day counted from 1970 names it.
-            let date = Timestamp::from_millisecond(day).map(|at| at.strftime("%Y-%m-%d ").to_string());
-            self.date = date.ok().and_then(|date| date.into_bytes().try_into().ok());
+        if !(0..DAY_MS).contains(&(local - self.day)) {
+            self.begin_day(local);
         }
-        let mut bytes = [0; 32];
-        bytes[..11].copy_from_slice(&self.date?);
-        bytes[11..19].copy_from_slice(&clock((local - day) / 1_000));
-        bytes[19..21].copy_from_slice(&ending.bytes);
-        Some((bytes, 19 + ending.length))
+        let seconds = u32::try_from((local - self.day) / 1_000).ok()?;
+        room[..11].copy_from_slice(&self.date?);
+        room[11..19].copy_from_slice(&clock(seconds));
+        room[19..21].copy_from_slice(&ending.bytes);
+        Some(19 + usize::from(ending.length))
+    }
+
+    #[cold]
+    fn begin_day(&mut self, local: Millis) {
+        self.day = local - local.rem_euclid(DAY_MS);
+        // A civil date has no offset: the local day counted from 1970 names it.
+        let date = Timestamp::from_millisecond(self.day).map(|at| at.strftime("%Y-%m-%d ").to_string());
+        self.date = date.ok().and_then(|date| date.into_bytes().try_into().ok());
     }
 }
 

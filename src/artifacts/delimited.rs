@@ -1,202 +1,31 @@
 //! Rows → delimited text (RFC 4180), quoted as the csv crate quotes: a test holds the two against each other.
 //!
-//! A report's text is mostly the same few thousand texts over and over: each is escaped once, together with what ends
-//! its cell, and copied from then on. What is unlike in each row is written by tables.
+//! Cells are made ready column by column, a few hundred rows at a time, and lines are put together from them by copies
+//! alone. A report's text is mostly the same few thousand texts over and over: each is escaped once, together with what
+//! ends its cell. What is unlike in each row is written by tables.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
-use super::cells::{CellText, DayText, Ending, wide_duration};
+use super::cells::{CellText, DayText, Ending, write_duration};
 use super::encode::{Encoder, FileSpec, Rows};
-use crate::domain::batch::{Code, Dictionary, NONE, TextColumn};
-use crate::domain::output::{CsvDialect, DATE_FORMAT, FormulaGuard, LineEnding};
+use super::page::{Cells, Page, Ready, WIDE};
+use super::quoting::Quoting;
+use crate::domain::batch::{BLANK, Code, Dictionary, NONE, TextColumn};
+use crate::domain::output::{CsvDialect, DATE_FORMAT, LineEnding};
 use crate::domain::table::{Binding, Cell, DurationStyle, InstantStyle};
 use crate::domain::zone::Zone;
 
-/// Text is handed to the file in pieces of about this size: it is still in the processor's cache then.
-const PIECE: usize = 256 << 10;
+/// Text is handed to the file in pieces of about this size: it is still in the processor's own cache then.
+const PIECE: usize = 64 << 10;
 
-/// Bytes that are copied at once.
-const WIDE: usize = 32;
+/// Rows whose cells are made ready together: they stay in the processor's own cache until their lines are written.
+const TILE: usize = 256;
 
 /// Codes from this one on are escaped each time: memory stays bounded, however many texts a store has.
 const KEPT: usize = 16 << 10;
-
-/// A text as it stands in the file, with what ends its cell.
-#[derive(Debug, Clone, Copy)]
-struct Ready {
-    bytes: [u8; WIDE],
-    /// 0 before it was made; above [`WIDE`] where it does not fit.
-    length: u8,
-}
-
-impl Ready {
-    const UNMADE: Self = Self { bytes: [0; WIDE], length: 0 };
-
-    fn of(text: &[u8]) -> Self {
-        let mut bytes = [0; WIDE];
-        match bytes.get_mut(..text.len()) {
-            Some(room) => {
-                room.copy_from_slice(text);
-                Self { bytes, length: u8::try_from(text.len()).unwrap_or(u8::MAX) }
-            }
-            None => Self { bytes, length: u8::MAX },
-        }
-    }
-}
-
-/// Text while it grows.
-#[derive(Debug, Default)]
-struct Page {
-    bytes: Vec<u8>,
-    length: usize,
-}
-
-impl Page {
-    fn reserve(&mut self, more: usize) {
-        if self.bytes.len() < self.length + more {
-            self.bytes.resize((self.length + more).next_power_of_two(), 0);
-        }
-    }
-
-    /// Adds a text that was made ready; false where that was not done, or it is too long for it. Room was reserved.
-    #[inline]
-    fn put(&mut self, ready: &Ready) -> bool {
-        let length = usize::from(ready.length);
-        match self.bytes.get_mut(self.length..self.length + WIDE) {
-            Some(room) if 0 < length && length <= WIDE => {
-                room.copy_from_slice(&ready.bytes);
-                self.length += length;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn add(&mut self, text: &[u8]) {
-        self.reserve(text.len());
-        if let Some(room) = self.bytes.get_mut(self.length..self.length + text.len()) {
-            room.copy_from_slice(text);
-            self.length += text.len();
-        }
-    }
-
-    /// Adds a cell of any length, and room for a line of others behind it.
-    fn add_cell(&mut self, text: &[u8], ending: Ending, behind: usize) {
-        self.reserve(text.len() + 2 + behind);
-        if let Some(room) = self.bytes.get_mut(self.length..self.length + text.len() + 2) {
-            let (cell, behind) = room.split_at_mut(text.len());
-            cell.copy_from_slice(text);
-            behind.copy_from_slice(&ending.bytes);
-            self.length += text.len() + usize::from(ending.length);
-        }
-    }
-
-    fn text(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
-/// How texts are quoted and guarded.
-#[derive(Debug)]
-struct Quoting {
-    /// Bytes that make quotes necessary.
-    special: [bool; 256],
-    guard: bool,
-}
-
-impl Quoting {
-    fn new(dialect: &CsvDialect) -> Self {
-        let mut special = [false; 256];
-        for byte in [dialect.delimiter.byte(), b'"', b'\r', b'\n'] {
-            if let Some(place) = special.get_mut(usize::from(byte)) {
-                *place = true;
-            }
-        }
-        Self { special, guard: dialect.formula_guard == FormulaGuard::Text }
-    }
-
-    fn is_special(&self, byte: u8) -> bool {
-        self.special.get(usize::from(byte)) == Some(&true)
-    }
-
-    /// Adds a text that may be anything.
-    fn push_text(&self, out: &mut Vec<u8>, text: &str) {
-        let prefix: &[u8] = if self.guard && is_formula(text) { b"'" } else { b"" };
-        self.push(out, prefix, text.as_bytes());
-    }
-
-    fn push(&self, out: &mut Vec<u8>, prefix: &[u8], text: &[u8]) {
-        if !text.iter().any(|byte| self.is_special(*byte)) {
-            out.extend_from_slice(prefix);
-            out.extend_from_slice(text);
-            return;
-        }
-        out.push(b'"');
-        out.extend_from_slice(prefix);
-        for byte in text {
-            if *byte == b'"' {
-                out.push(b'"');
-            }
-            out.push(*byte);
-        }
-        out.push(b'"');
-    }
-}
-
-/// Texts of a column that are escaped already.
-#[derive(Debug, Default)]
-struct Kept {
-    /// By code, or by a word's number.
-    texts: Vec<Ready>,
-}
-
-impl Kept {
-    /// Escapes the codes of a batch that are met for the first time.
-    fn codes(&mut self, codes: &[Code], dictionary: &Dictionary, ending: Ending, quoting: &Quoting) {
-        let most = codes.iter().max().and_then(|code| usize::try_from(*code).ok()).unwrap_or(0);
-        if self.texts.len() <= most.min(KEPT - 1) {
-            self.texts.resize(most.min(KEPT - 1) + 1, Ready::UNMADE);
-        }
-        let mut scratch = Vec::new();
-        for code in codes {
-            let place = usize::try_from(*code).unwrap_or(usize::MAX);
-            if let Some(ready) = self.texts.get_mut(place).filter(|ready| ready.length == 0) {
-                scratch.clear();
-                quoting.push_text(&mut scratch, dictionary.text(*code));
-                scratch.extend_from_slice(ending.text());
-                *ready = Ready::of(&scratch);
-            }
-        }
-    }
-
-    /// Escapes the words, the blank before them.
-    fn words(&mut self, words: &[&str], ending: Ending, quoting: &Quoting) {
-        if self.texts.is_empty() {
-            for word in std::iter::once(&"").chain(words) {
-                let mut scratch = Vec::new();
-                quoting.push_text(&mut scratch, word);
-                scratch.extend_from_slice(ending.text());
-                self.texts.push(Ready::of(&scratch));
-            }
-        }
-    }
-}
-
-/// How the cells of a column are written in one batch.
-enum Way<'b> {
-    /// By code.
-    Codes(&'b [Code]),
-    /// By a word's number.
-    Words(&'b [i64]),
-    /// Text without anything that needs quotes, and on which rows it shows.
-    Clean(&'b TextColumn, Option<&'b [bool]>),
-    /// Instants as the tables have them.
-    Instants(&'b [i64]),
-    /// Durations as the tables have them.
-    Durations(&'b [i64]),
-    /// Each cell by itself.
-    Each,
-}
+/// Bytes of long texts that a column keeps, about.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// Writes rows as delimited text.
 pub(super) struct Delimited<'a, W: Write> {
@@ -227,21 +56,26 @@ impl<W: Write> Encoder<W> for Delimited<'_, W> {
     }
 }
 
+/// A column's cells.
+struct OfColumn<'a> {
+    /// Behind each: the delimiter, or the line's end.
+    ending: Ending,
+    /// Texts of codes, or of words by their number.
+    kept: Cells,
+    /// Cells of the rows at hand, where they are not kept.
+    of_rows: Cells,
+    /// The place of each row's cell, among one or the other.
+    places: Vec<u32>,
+    by_row: bool,
+    day: DayText<'a>,
+}
+
 /// Rows of bound columns → text.
 pub(super) struct DelimitedText<'a> {
-    quoting: Quoting,
-    cells: CellText<'a>,
-    /// Whether instants print as the tables have them.
-    plain_dates: bool,
+    each: Each<'a>,
     bom: bool,
-    /// Behind each column's cells: the delimiter, or the line's end.
-    endings: Vec<Ending>,
-    kept: Vec<Kept>,
-    days: Vec<DayText<'a>>,
+    columns: Vec<OfColumn<'a>>,
     page: Page,
-    /// A cell before its quotes, and behind them.
-    cell: Vec<u8>,
-    scratch: Vec<u8>,
 }
 
 impl<'a> DelimitedText<'a> {
@@ -252,22 +86,21 @@ impl<'a> DelimitedText<'a> {
             LineEnding::Crlf => Ending { bytes: *b"\r\n", length: 2 },
             LineEnding::Lf => Ending { bytes: [b'\n', 0], length: 1 },
         };
-        let mut endings = vec![delimiter; columns];
-        if let Some(last) = endings.last_mut() {
-            *last = line_end;
-        }
-        Self {
+        let column = |place: usize| OfColumn {
+            ending: if place + 1 < columns { delimiter } else { line_end },
+            kept: Cells::default(),
+            of_rows: Cells::default(),
+            places: Vec::new(),
+            by_row: true,
+            day: DayText::new(zone),
+        };
+        let each = Each {
             quoting: Quoting::new(dialect),
-            cells: CellText::new(zone, date_format),
             plain_dates: date_format == DATE_FORMAT,
-            bom: dialect.bom,
-            endings,
-            kept: (0..columns).map(|_| Kept::default()).collect(),
-            days: (0..columns).map(|_| DayText::new(zone)).collect(),
-            page: Page::default(),
+            cells: CellText::new(zone, date_format),
             cell: Vec::new(),
-            scratch: Vec::new(),
-        }
+        };
+        Self { each, bom: dialect.bom, columns: (0..columns).map(column).collect(), page: Page::new(columns) }
     }
 
     /// Adds byte order mark and header.
@@ -275,23 +108,16 @@ impl<'a> DelimitedText<'a> {
         if self.bom {
             self.page.add("\u{feff}".as_bytes());
         }
-        let begin = self.page.length;
-        for (header, ending) in headers.zip(&self.endings) {
-            self.scratch.clear();
-            self.quoting.push(&mut self.scratch, b"", header.as_bytes());
-            self.page.add_cell(&self.scratch, *ending, self.endings.len() * WIDE);
+        let begin = self.page.len();
+        let mut cell = Vec::new();
+        for (header, column) in headers.zip(&self.columns) {
+            cell.clear();
+            self.each.quoting.push(&mut cell, b"", header.as_bytes());
+            cell.extend_from_slice(column.ending.text());
+            self.page.add(&cell);
         }
-        self.end_line(begin);
-    }
-
-    /// A line that is nothing but its end would be no record: its one empty cell is quoted.
-    fn end_line(&mut self, begin: usize) {
-        let [ending] = self.endings[..] else { return };
-        if self.page.length == begin + usize::from(ending.length) {
-            self.page.length = begin;
-            self.page.add(b"\"\"");
-            self.page.add(ending.text());
-        }
+        let only = self.only();
+        end_line(&mut self.page, begin, only);
     }
 
     /// Adds rows; hands over what has grown large enough.
@@ -301,56 +127,83 @@ impl<'a> DelimitedText<'a> {
         columns: &[Binding<'_>],
         out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
-        // Files for some recipients are many: they keep nothing.
-        let keeps = matches!(rows, Rows::All(_));
-        let ways: Vec<Way<'_>> = (0..)
-            .zip(columns)
-            .map(|(place, column)| if keeps { self.way(place, column) } else { Way::Each })
-            .collect();
-        for row in rows {
-            self.page.reserve(columns.len() * WIDE);
-            let begin = self.page.length;
-            for (place, way) in ways.iter().enumerate() {
-                if !self.quick(place, way, row)
-                    && let Some(column) = columns.get(place)
-                {
-                    self.slow(place, column, row);
+        match rows {
+            Rows::All(count) => {
+                for begin in (0..count).step_by(TILE) {
+                    self.tile(begin..count.min(begin + TILE), columns);
+                    self.hand_over(out)?;
                 }
             }
-            self.end_line(begin);
-            if PIECE <= self.page.length {
-                out(self.page.text())?;
-                self.page.length = 0;
+            // Files for some recipients are many: they keep nothing.
+            Rows::Some(rows) => {
+                let (mut cell, only) = (Vec::new(), self.only());
+                for row in rows {
+                    let begin = self.page.len();
+                    for (binding, own) in columns.iter().zip(&self.columns) {
+                        cell.clear();
+                        self.each.push(&mut cell, binding, *row, own.ending);
+                        self.page.add(&cell);
+                    }
+                    end_line(&mut self.page, begin, only);
+                    self.hand_over(out)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// How a column's cells are written; what is kept for it is made ready.
-    fn way<'b>(&mut self, place: usize, column: &'b Binding<'_>) -> Way<'b> {
-        let Some((kept, ending)) = self.kept.get_mut(place).zip(self.endings.get(place).copied()) else {
-            return Way::Each;
-        };
-        match column {
-            Binding::Code(codes, dictionary) => {
-                kept.codes(codes, dictionary, ending, &self.quoting);
-                Way::Codes(codes)
+    fn hand_over(&mut self, out: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        if PIECE <= self.page.len() {
+            out(self.page.text())?;
+            self.page.truncate(0);
+        }
+        Ok(())
+    }
+
+    /// Adds a few hundred rows.
+    fn tile(&mut self, rows: Range<usize>, columns: &[Binding<'_>]) {
+        for (binding, own) in columns.iter().zip(&mut self.columns) {
+            own.make_ready(binding, rows.clone(), &mut self.each);
+        }
+        let sources: Vec<(&Cells, &[u32])> = self.columns.iter().map(OfColumn::source).collect();
+        let only = self.only();
+        for row in 0..rows.len() {
+            self.page.begin_line();
+            let begin = self.page.len();
+            for (cells, places) in &sources {
+                self.page.put(cells, places.get(row).copied().unwrap_or(0));
             }
-            Binding::Id(codes, dictionary) => {
-                kept.codes(codes, dictionary, ending, &self.quoting);
-                Way::Codes(codes)
-            }
-            Binding::Word(numbers, words) => {
-                kept.words(words, ending, &self.quoting);
-                Way::Words(numbers)
-            }
-            Binding::Text(Some(texts), shown)
-                if !texts.bytes().iter().any(|byte| self.quoting.is_special(*byte)) =>
-            {
-                Way::Clean(texts, shown.as_deref())
-            }
-            Binding::Instant(instants, InstantStyle::Local) if self.plain_dates => Way::Instants(instants),
-            Binding::Duration(durations, DurationStyle::Clock) => Way::Durations(durations),
+            end_line(&mut self.page, begin, only);
+        }
+    }
+
+    /// What ends the cells of the only column.
+    fn only(&self) -> Option<Ending> {
+        if let [column] = &self.columns[..] { Some(column.ending) } else { None }
+    }
+}
+
+/// A line that is nothing but its end would be no record: its one empty cell is quoted.
+fn end_line(page: &mut Page, begin: usize, only: Option<Ending>) {
+    if let Some(ending) = only.filter(|ending| page.len() == begin + usize::from(ending.length)) {
+        page.truncate(begin);
+        page.add(b"\"\"");
+        page.add(ending.text());
+    }
+}
+
+impl OfColumn<'_> {
+    /// Where the cells of the rows at hand are.
+    fn source(&self) -> (&Cells, &[u32]) {
+        (if self.by_row { &self.of_rows } else { &self.kept }, &self.places)
+    }
+
+    /// Makes the cells of some rows ready.
+    fn make_ready(&mut self, binding: &Binding<'_>, rows: Range<usize>, each: &mut Each<'_>) {
+        self.by_row = !match binding {
+            Binding::Code(codes, dictionary) => self.codes(codes, dictionary, &rows, &each.quoting),
+            Binding::Id(codes, dictionary) => self.codes(codes, dictionary, &rows, &each.quoting),
+            Binding::Word(numbers, words) => self.words(numbers, words, &rows, &each.quoting),
             Binding::Text(..)
             | Binding::Digits(..)
             | Binding::Instant(..)
@@ -359,60 +212,141 @@ impl<'a> DelimitedText<'a> {
             | Binding::Hundredths(_)
             | Binding::Percent(_)
             | Binding::Quotient(..)
-            | Binding::Flag(_) => Way::Each,
+            | Binding::Flag(_) => false,
+        };
+        if !self.by_row {
+            return;
         }
-    }
-
-    /// Writes a cell from what is kept; false where that cannot be.
-    #[inline]
-    fn quick(&mut self, place: usize, way: &Way<'_>, row: usize) -> bool {
-        match way {
-            Way::Codes(codes) => {
-                let code = codes.get(row).map_or(0, |code| usize::try_from(*code).unwrap_or(usize::MAX));
-                self.kept
-                    .get(place)
-                    .and_then(|kept| kept.texts.get(code))
-                    .is_some_and(|ready| self.page.put(ready))
-            }
-            Way::Words(numbers) => {
-                // Absent, or no word of ours: the blank.
-                let number = numbers.get(row).and_then(|number| usize::try_from(*number).ok()).unwrap_or(0);
-                let texts = self.kept.get(place).map(|kept| &kept.texts[..]).unwrap_or_default();
-                texts.get(number).or(texts.first()).is_some_and(|ready| self.page.put(ready))
-            }
-            Way::Instants(instants) => {
-                let ms = instants.get(row).copied().unwrap_or(NONE);
-                let (Some(day), Some(ending)) = (self.days.get_mut(place), self.endings.get(place)) else {
-                    return false;
-                };
-                day.wide(ms, *ending).is_some_and(|(bytes, length)| self.page.put(&Ready { bytes, length }))
-            }
-            Way::Durations(durations) => {
-                let ms = durations.get(row).copied().unwrap_or(NONE);
-                let Some(ending) = self.endings.get(place) else { return false };
-                wide_duration(ms, *ending)
-                    .is_some_and(|(bytes, length)| self.page.put(&Ready { bytes, length }))
-            }
-            Way::Clean(texts, shown) => {
-                let shows = shown.is_none_or(|shown| shown.get(row) == Some(&true));
-                let text = if shows { texts.text(row) } else { "" };
-                let Some(ending) = self.endings.get(place) else { return false };
-                let plain = !self.quoting.guard || !is_formula(text);
-                if plain {
-                    self.page.add_cell(text.as_bytes(), *ending, self.endings.len() * WIDE);
+        self.places.clear();
+        self.places.extend((0..).take(rows.len()));
+        match binding {
+            Binding::Text(Some(texts), shown) => self.texts(texts, shown.as_deref(), &rows, &each.quoting),
+            Binding::Instant(instants, InstantStyle::Local) if each.plain_dates => {
+                let (ending, day) = (self.ending, &mut self.day);
+                let (ready, long) = self.of_rows.begin(rows.len());
+                for (row, ready) in rows.zip(ready) {
+                    let ms = instants.get(row).copied().unwrap_or(NONE);
+                    if ready.write(|room| day.write(room, ms, ending)).is_none() {
+                        each.make(ready, long, (binding, row), ending);
+                    }
                 }
-                plain
             }
-            Way::Each => false,
+            Binding::Duration(durations, DurationStyle::Clock) => {
+                let (ready, long) = self.of_rows.begin(rows.len());
+                for (row, ready) in rows.zip(ready) {
+                    let ms = durations.get(row).copied().unwrap_or(NONE);
+                    if ready.write(|room| write_duration(room, ms, self.ending)).is_none() {
+                        each.make(ready, long, (binding, row), self.ending);
+                    }
+                }
+            }
+            Binding::Text(None, _)
+            | Binding::Code(..)
+            | Binding::Id(..)
+            | Binding::Word(..)
+            | Binding::Digits(..)
+            | Binding::Instant(..)
+            | Binding::Duration(..)
+            | Binding::Number(_)
+            | Binding::Hundredths(_)
+            | Binding::Percent(_)
+            | Binding::Quotient(..)
+            | Binding::Flag(_) => {
+                let (ready, long) = self.of_rows.begin(rows.len());
+                rows.zip(ready).for_each(|(row, ready)| each.make(ready, long, (binding, row), self.ending));
+            }
         }
     }
 
-    /// Writes any cell.
-    fn slow(&mut self, place: usize, column: &Binding<'_>, row: usize) {
-        self.scratch.clear();
+    /// By code; false where there is too much to be kept.
+    fn codes(
+        &mut self,
+        codes: &[Code],
+        dictionary: &Dictionary,
+        rows: &Range<usize>,
+        quoting: &Quoting,
+    ) -> bool {
+        self.places.clear();
+        self.places.extend_from_slice(codes.get(rows.clone()).unwrap_or_default());
+        self.places.resize(rows.len(), BLANK);
+        for code in &self.places {
+            let place = usize::try_from(*code).unwrap_or(usize::MAX);
+            if self.kept.has(place) {
+                continue;
+            }
+            if KEPT <= place || KEPT_BYTES < self.kept.long_bytes() {
+                return false;
+            }
+            self.kept.make(place, |cell| quoting.push_cell(cell, dictionary.text(*code), self.ending));
+        }
+        true
+    }
+
+    /// By a word's number, counted from 1.
+    fn words(&mut self, numbers: &[i64], words: &[&str], rows: &Range<usize>, quoting: &Quoting) -> bool {
+        for (place, word) in std::iter::once(&"").chain(words).enumerate() {
+            if !self.kept.has(place) {
+                self.kept.make(place, |cell| quoting.push_cell(cell, word, self.ending));
+            }
+        }
+        self.places.clear();
+        for row in rows.clone() {
+            let number = numbers.get(row).and_then(|number| u32::try_from(*number).ok());
+            // Absent, or no word of ours: the blank.
+            let known = |number: &u32| usize::try_from(*number).is_ok_and(|number| number <= words.len());
+            self.places.push(number.filter(known).unwrap_or(0));
+        }
+        true
+    }
+
+    fn texts(&mut self, texts: &TextColumn, shown: Option<&[bool]>, rows: &Range<usize>, quoting: &Quoting) {
+        let all = texts.bytes();
+        let whole = texts.span(rows.start).start..texts.span(rows.end.saturating_sub(1)).end;
+        let special = all.get(whole).is_none_or(|bytes| quoting.is_special(bytes));
+        let (ready, long) = self.of_rows.begin(rows.len());
+        for (row, ready) in rows.clone().zip(ready) {
+            let shows = shown.is_none_or(|shown| shown.get(row) == Some(&true));
+            let text = if shows { texts.text(row) } else { "" };
+            if quoting.is_plain(text) && !(special && quoting.is_special(text.as_bytes())) {
+                let wide = all.get(texts.span(row).start..).and_then(<[u8]>::first_chunk::<WIDE>);
+                ready.copy(long, text.as_bytes(), wide, self.ending);
+            } else {
+                let begin = long.len();
+                quoting.push_cell(long, text, self.ending);
+                ready.settle(long, begin);
+            }
+        }
+    }
+}
+
+/// Writes any cell.
+struct Each<'a> {
+    quoting: Quoting,
+    /// Whether instants print as the tables have them.
+    plain_dates: bool,
+    cells: CellText<'a>,
+    /// A cell before its quotes.
+    cell: Vec<u8>,
+}
+
+impl Each<'_> {
+    /// Makes the cell of a row ready.
+    fn make(
+        &mut self,
+        ready: &mut Ready,
+        long: &mut Vec<u8>,
+        (column, row): (&Binding<'_>, usize),
+        ending: Ending,
+    ) {
+        let begin = long.len();
+        self.push(long, column, row, ending);
+        ready.settle(long, begin);
+    }
+
+    fn push(&mut self, out: &mut Vec<u8>, column: &Binding<'_>, row: usize, ending: Ending) {
         match column.cell(row) {
-            Cell::Text(text) | Cell::Id(text) => self.quoting.push_text(&mut self.scratch, text),
-            Cell::Digits(text) => self.quoting.push(&mut self.scratch, b"'", text.as_bytes()),
+            Cell::Text(text) | Cell::Id(text) => self.quoting.push_text(out, text),
+            Cell::Digits(text) => self.quoting.push(out, b"'", text.as_bytes()),
             other @ (Cell::Blank
             | Cell::Instant(..)
             | Cell::Duration(..)
@@ -423,24 +357,11 @@ impl<'a> DelimitedText<'a> {
             | Cell::Flag(_)) => {
                 self.cell.clear();
                 self.cells.push(&mut self.cell, other);
-                self.quoting.push(&mut self.scratch, b"", &self.cell);
+                self.quoting.push(out, b"", &self.cell);
             }
         }
-        if let Some(ending) = self.endings.get(place) {
-            self.page.add_cell(&self.scratch, *ending, self.endings.len() * WIDE);
-        }
+        out.extend_from_slice(ending.text());
     }
-}
-
-/// Whether spreadsheet programs would compute a text (CWE-1236). A negative whole number, such as the skill `-1`,
-/// computes to itself.
-fn is_formula(text: &str) -> bool {
-    let begins = matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | 0));
-    let number = || {
-        text.strip_prefix('-')
-            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    begins && !number()
 }
 
 #[cfg(test)]
@@ -450,29 +371,14 @@ mod tests {
     use csv::{Terminator, WriterBuilder};
     use proptest::prelude::*;
 
-    use super::{DelimitedText, Rows, is_formula};
+    use super::{DelimitedText, KEPT, KEPT_BYTES, Rows};
     use crate::artifacts::cells::CellText;
+    use crate::artifacts::quoting::is_formula;
     use crate::domain::batch::{Dictionary, NONE, TextColumn};
     use crate::domain::output::{CsvDialect, DATE_FORMAT, Delimiter, FormulaGuard, LineEnding};
     use crate::domain::table::{Binding, Cell, DurationStyle, InstantStyle};
     use crate::domain::zone::Zone;
     use crate::zones::Zones;
-
-    #[test]
-    fn text_that_begins_like_a_formula_is_guarded() {
-        for (text, guarded) in [
-            ("=1+1", true),
-            ("+1-800", true),
-            ("@x", true),
-            ("-1", false),
-            ("-1+1", true),
-            ("-", true),
-            ("a=b", false),
-            ("", false),
-        ] {
-            assert_eq!(is_formula(text), guarded, "{text}");
-        }
-    }
 
     const WORDS: [&str; 3] = ["Inbound", "a, b", "=x"];
 
@@ -543,6 +449,30 @@ mod tests {
         prop_oneof![Just(NONE), -5_000..500_000_000_i64]
     }
 
+    #[test]
+    fn codes_beyond_those_that_are_kept_are_written_as_well() {
+        let (zone, dialect) = (Zone::utc(), CsvDialect::default());
+        let mut dictionary = Dictionary::default();
+        let long = "long, ".repeat(200);
+        let last = KEPT + KEPT_BYTES / long.len() + 2;
+        for code in 1..=last {
+            dictionary.push(if code < KEPT { format!("text {code}") } else { format!("{long}{code}") });
+        }
+        // Long ones first, until there are too many of them.
+        let mut codes: Vec<u32> = (0..=u32::try_from(last).unwrap()).rev().collect();
+        codes.push(3);
+        let columns = [Binding::Code(Cow::Borrowed(&codes), &dictionary), Binding::Id(&codes, &dictionary)];
+        let mut ours = Vec::new();
+        let mut text = DelimitedText::new(&dialect, &zone, DATE_FORMAT, 2);
+        let mut take = |piece: &[u8]| {
+            ours.extend_from_slice(piece);
+            Ok(())
+        };
+        text.rows(Rows::All(codes.len()), &columns, &mut take).unwrap();
+        ours.extend_from_slice(text.page.text());
+        assert!(ours == by_csv_crate(&dialect, &zone, DATE_FORMAT, &columns, codes.len()));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -551,9 +481,12 @@ mod tests {
             dialect in dialects(),
             texts in prop::collection::vec(text(), 1..6),
             rows in prop::collection::vec((text(), 0..6_u32, -1..5_i64, instants(), durations(), any::<bool>()), 0..40),
+            times in 1..12_usize,
             odd in any::<bool>(),
             chosen in prop::sample::subsequence((0..8_usize).collect::<Vec<_>>(), 1..8),
         ) {
+            // More than are made ready together, too.
+            let rows: Vec<_> = std::iter::repeat_n(rows, times).flatten().collect();
             let zone = Zones::default().find("America/New_York").unwrap();
             let mut dictionary = Dictionary::default();
             for text in &texts {

@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, Write};
 
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::escape::escape;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, Event};
 
 use super::cells::CellText;
 use super::encode::{Encoder, FileSpec, Rows};
@@ -18,9 +19,31 @@ pub const SCHEMA: &str = include_str!("report.xsd");
 /// Writes rows as XML.
 pub(super) struct Xml<'a, W: Write> {
     writer: Writer<BufWriter<W>>,
-    columns: &'a [Picked],
+    tags: Vec<Tags>,
     text: CellText<'a>,
     cell: Vec<u8>,
+}
+
+/// What stands around a column's cells.
+struct Tags {
+    begin: Vec<u8>,
+    /// Of a cell that is blank.
+    whole: Vec<u8>,
+}
+
+impl Tags {
+    fn of(picked: &Picked) -> io::Result<Self> {
+        let mut cell = BytesStart::new("cell");
+        cell.push_attribute(("name", &*picked.header));
+        let written = |event: Event<'_>| {
+            let mut writer = Writer::new(Vec::new());
+            writer.write_event(event).map(|()| writer.into_inner())
+        };
+        Ok(Self {
+            begin: written(Event::Start(cell.borrow()))?,
+            whole: written(Event::Empty(cell.borrow()))?,
+        })
+    }
 }
 
 impl<'a, W: Write> Xml<'a, W> {
@@ -37,31 +60,29 @@ impl<'a, W: Write> Xml<'a, W> {
         writer.get_mut().write_all(b"\n")?;
         writer.write_event(Event::Start(report))?;
         writer.get_mut().write_all(b"\n")?;
-        Ok(Self { writer, columns: file.columns, text: file.text(), cell: Vec::with_capacity(256) })
+        let tags = file.columns.iter().map(Tags::of).collect::<io::Result<_>>()?;
+        Ok(Self { writer, tags, text: file.text(), cell: Vec::with_capacity(256) })
     }
 }
 
 impl<W: Write> Encoder<W> for Xml<'_, W> {
     fn rows(&mut self, rows: Rows<'_>, columns: &[Binding<'_>]) -> io::Result<()> {
+        let out = self.writer.get_mut();
         for row in rows {
-            self.writer.write_event(Event::Start(BytesStart::new("row")))?;
-            for (binding, picked) in columns.iter().zip(self.columns) {
+            out.write_all(b"<row>")?;
+            for (binding, tags) in columns.iter().zip(&self.tags) {
                 self.cell.clear();
                 self.text.push(&mut self.cell, binding.cell(row));
                 let text = std::str::from_utf8(&self.cell).map_err(io::Error::other)?;
-                let mut cell = BytesStart::new("cell");
-                cell.push_attribute(("name", &*picked.header));
                 if text.is_empty() {
-                    self.writer.write_event(Event::Empty(cell))?;
+                    out.write_all(&tags.whole)?;
                     continue;
                 }
-                self.writer.write_event(Event::Start(cell))?;
-                let text = without_controls(text);
-                self.writer.write_event(Event::Text(BytesText::new(&text)))?;
-                self.writer.write_event(Event::End(BytesEnd::new("cell")))?;
+                out.write_all(&tags.begin)?;
+                out.write_all(escape(without_controls(text)).as_bytes())?;
+                out.write_all(b"</cell>")?;
             }
-            self.writer.write_event(Event::End(BytesEnd::new("row")))?;
-            self.writer.get_mut().write_all(b"\n")?;
+            out.write_all(b"</row>\n")?;
         }
         Ok(())
     }
@@ -76,6 +97,10 @@ impl<W: Write> Encoder<W> for Xml<'_, W> {
 /// XML 1.0 cannot hold most control characters, escaped or not; a reader would refuse the whole file. Each becomes the
 /// replacement character.
 fn without_controls(text: &str) -> std::borrow::Cow<'_, str> {
+    // All of them have a byte below the blank, or begin with this one.
+    if !text.bytes().any(|byte| byte < b' ' || byte == 0xef) {
+        return text.into();
+    }
     let forbidden =
         |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
     if text.contains(forbidden) { text.replace(forbidden, "\u{fffd}").into() } else { text.into() }

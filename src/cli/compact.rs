@@ -58,7 +58,9 @@ pub(super) fn compact(context: &Context, arguments: &CompactArguments) -> anyhow
         let (rows, folded) = (grouped(sealed.rows), grouped(sealed.folded));
         let seconds = watch.elapsed().as_secs_f64();
         say!(
-            "{rows} segments sealed in {seconds:.1} s; {folded} interactions need no row of their own any more"
+            "{rows} segments sealed in {seconds:.1} s, at most {} ms at a time; {folded} interactions need no row of their \
+             own any more",
+            sealed.longest_transaction_ms
         )?;
     }
     Ok(Exit::Done)
@@ -66,7 +68,8 @@ pub(super) fn compact(context: &Context, arguments: &CompactArguments) -> anyhow
 
 /// Seals the hours that end before an instant, telling how far it is.
 pub(super) fn seal(store: &Store, until: i64, served: bool) -> anyhow::Result<Sealed> {
-    let mut compactor = Compactor::open(store, until, if served { GENTLE } else { WHOLE })?;
+    let step = if served { GENTLE } else { WHOLE };
+    let mut compactor = Compactor::open(store, until, step, Stopwatch::start().reader())?;
     let line = StatusLine::new();
     while compactor.step()? {
         let sealed = compactor.sealed();

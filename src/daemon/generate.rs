@@ -38,7 +38,7 @@ use crate::store::segments::read::{self, ReadCounts, ReadError, SegmentQuery};
 use crate::store::segments::sessions::{self, SessionQuery};
 
 /// Batches between the two threads.
-const QUEUED_BATCHES: usize = 2;
+const QUEUED_BATCHES: usize = 6;
 
 /// Why a file could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -214,8 +214,8 @@ async fn checkpoint(core: &Arc<Core>) -> Result<String, String> {
 async fn compaction(core: &Arc<Core>) -> Result<String, String> {
     let (store, until) = (core.store.clone(), core.now().as_millisecond() - QUIET);
     let sealed = tokio::task::spawn_blocking(move || {
-        let mut compactor = Compactor::open(&store, until, GENTLE)?;
         let watch = Stopwatch::start();
+        let mut compactor = Compactor::open(&store, until, GENTLE, watch.reader())?;
         while watch.elapsed() < SEALING_LIMIT && compactor.step()? {
             std::thread::sleep(SEALING_PAUSE);
         }
@@ -224,7 +224,7 @@ async fn compaction(core: &Arc<Core>) -> Result<String, String> {
         Ok::<_, StoreError>(sealed)
     });
     let sealed = sealed.await.map_err(|error| error.to_string())?.map_err(|error| chain(&error))?;
-    Ok(format!("{} segments sealed", sealed.rows))
+    Ok(format!("{} segments sealed, at most {} ms at a time", sealed.rows, sealed.longest_transaction_ms))
 }
 
 async fn backup(core: &Arc<Core>) -> Result<String, String> {

@@ -9,8 +9,8 @@ use super::record::Millis;
 /// An absent instant, duration or number.
 pub const NONE: Millis = Millis::MIN;
 
-/// Rows of a batch at the most.
-pub const BATCH_ROWS: usize = 4_096;
+/// Rows of a batch at the most: its columns, what is kept of them and the text then lie in a processor's own cache together.
+pub const BATCH_ROWS: usize = 1_024;
 
 /// A code into a [`Dictionary`]; 0 is the blank.
 pub type Code = u32;
@@ -413,16 +413,32 @@ impl TextColumn {
         self.ends.push(self.bytes.len());
     }
 
+    /// Adds texts that stand one behind the other, by their lengths.
+    pub fn extend(&mut self, texts: &str, lengths: impl Iterator<Item = usize>) {
+        let mut end = self.bytes.len();
+        self.bytes.push_str(texts);
+        self.ends.extend(lengths.map(|length| {
+            end += length;
+            end
+        }));
+    }
+
     /// All texts, one behind the other.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_bytes()
     }
 
-    /// The text of a row; the blank outside the column.
-    pub fn text(&self, row: usize) -> &str {
+    /// Where the text of a row stands among them; nowhere outside the column.
+    #[inline]
+    pub fn span(&self, row: usize) -> std::ops::Range<usize> {
         let end = self.ends.get(row).copied().unwrap_or(0);
         let start = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.bytes.get(start..end).unwrap_or("")
+        start.min(end)..end
+    }
+
+    /// The text of a row; the blank outside the column.
+    pub fn text(&self, row: usize) -> &str {
+        self.bytes.get(self.span(row)).unwrap_or("")
     }
 }
 

@@ -178,6 +178,7 @@ impl<'a> OffsetCursor<'a> {
     }
 
     /// Milliseconds east of UTC at a UTC instant in milliseconds. Instants outside jiff's years count as UTC.
+    #[inline]
     pub fn offset_ms(&mut self, at_ms: i64) -> i64 {
         if at_ms < self.from_ms || self.until_ms <= at_ms {
             self.look_up(at_ms);
@@ -185,6 +186,7 @@ impl<'a> OffsetCursor<'a> {
         self.offset_ms
     }
 
+    #[cold]
     fn look_up(&mut self, at_ms: i64) {
         let Ok(at) = Timestamp::from_millisecond(at_ms) else {
             (self.from_ms, self.until_ms, self.offset_ms) = (at_ms, at_ms, 0);

@@ -154,6 +154,9 @@ impl Drop for Shared {
 
 impl Shared {
     fn close(&self) {
+        // The last connection that is closed copies the write-ahead log back and removes it, so that one file is left; a
+        // read-only one cannot. So the writer's goes last.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         drop(self.work.lock().unwrap_or_else(PoisonError::into_inner).take());
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {

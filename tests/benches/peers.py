@@ -2,6 +2,7 @@
 
   peers.py ingest STORE            STORE: parquet duckdb chdb; reads raw.csv in the current folder
   peers.py run ENGINE REPORT OUT   ENGINE: duckdb polars chdb datafusion; REPORT: one-day some-queues everything
+                                   half-hours-of-a-day half-hours
   peers.py same OUT OURS           whether two files say the same, quotes and line ends aside
 
 `run` prints `own SECONDS`: its own clock, after the start of the interpreter and its imports."""
@@ -14,7 +15,7 @@ import time
 os.environ.setdefault("POLARS_MAX_THREADS", "2")
 COLUMNS = ("id interaction_id participant direction channel customer support queue_name queue_entry queue_exit agent_name "
            "agent_custom_name agent_email start end talk_ms hold_ms snooze_ms first_response_ms consultants joined_users "
-           "skills transferred_in_by transferred_in_status status reason disconnecting_event").split()
+           "skills transferred_in_by transferred_in_status status reason disconnecting_event channel_type skill_id").split()
 NUMBERS = {"queue_entry", "queue_exit", "start", "end", "talk_ms", "hold_ms", "snooze_ms", "first_response_ms"}
 # Header, column, and how it prints.
 REPORT = [
@@ -48,7 +49,21 @@ def where(report):
     return text
 
 
-def statement(report, table, instant, duration):
+def half_hours(report, table, instant, quotient):
+    """Segments of agents and bots by the half-hour in which they end."""
+    low, high = DAY if report == "half-hours-of-a-day" else ALL
+    span = quotient(f'"end" - {low}', 1_800_000)
+    took = quotient('sum(greatest("end" - "start", 0))', "count(*)")
+    return (f'SELECT {instant(f"({low} + {span} * 1800000)")} AS "interval", skill_id AS "skillId", '
+            f'coalesce(agent_email, agent_name) AS "agentId", count(*) AS "totalAgentConversationSegments", '
+            f'{took} AS "avgAgentSegmentDuration" FROM {table} WHERE participant IN (\'agent\', \'bot\') '
+            f"AND channel_type IN ('sms', 'chat') AND \"end\" >= {low} AND \"end\" < {high} "
+            "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
+
+
+def statement(report, table, instant, duration, quotient):
+    if report.startswith("half-hours"):
+        return half_hours(report, table, instant, quotient)
     form = {"text": lambda column: f'"{column}"', "instant": lambda column: instant(f'"{column}"'),
             "duration": lambda column: duration(f'"{column}"')}
     cells = ", ".join(f'{form[kind](column)} AS "{header}"' for header, column, kind in REPORT)
@@ -107,14 +122,17 @@ def run_duckdb(report, out):
     connection.execute("SET threads=2")
     instant = lambda column: f"epoch_ms((({column})//1000+{offset(column, 1)})*1000)"
     duration = lambda column: f"CAST(to_seconds(CAST(({column})//1000 AS BIGINT)) AS VARCHAR)"
-    connection.execute(f"COPY ({statement(report, 'segment', instant, duration)}) TO '{out}' (FORMAT csv, HEADER true)")
+    quotient = lambda above, below: f"({above})//({below})"
+    connection.execute(f"COPY ({statement(report, 'segment', instant, duration, quotient)}) TO '{out}' (FORMAT csv, HEADER true)")
     return begun
 
 
 def run_polars(report, out):
     import polars as pl
     begun = time.perf_counter()
-    low, high = DAY if report == "one-day" else ALL
+    low, high = DAY if report in ("one-day", "half-hours-of-a-day") else ALL
+    if report.startswith("half-hours"):
+        return polars_half_hours(pl, begun, low, high, out)
     frame = pl.scan_parquet("segments.parquet").filter((pl.col("row_start") >= low) & (pl.col("row_start") < high))
     if report != "everything":
         frame = frame.filter(pl.col("queue_name").is_in(QUEUES))
@@ -130,6 +148,21 @@ def run_polars(report, out):
     return begun
 
 
+def polars_half_hours(pl, begun, low, high, out):
+    start, end = pl.col("start"), pl.col("end")
+    interval = low + (end - low) // 1_800_000 * 1_800_000
+    frame = pl.scan_parquet("segments.parquet").filter(
+        pl.col("participant").is_in(["agent", "bot"]) & pl.col("channel_type").is_in(["sms", "chat"]) & (end >= low) & (end < high))
+    keys = [interval.alias("at"), pl.col("skill_id").alias("skillId"), pl.coalesce("agent_email", "agent_name").alias("agentId")]
+    frame = frame.group_by(keys).agg(pl.len().alias("totalAgentConversationSegments"), (end - start).clip(0).sum().alias("took"))
+    frame = frame.sort("at", "skillId", "agentId").select(
+        ((pl.col("at") // 1000 + pl.when(pl.col("at") < CHANGE).then(-14400).otherwise(-18000)) * 1000).cast(pl.Datetime("ms")).alias("interval"),
+        "skillId", "agentId", "totalAgentConversationSegments",
+        (pl.col("took") // pl.col("totalAgentConversationSegments")).alias("avgAgentSegmentDuration"))
+    frame.sink_csv(out, datetime_format=FORMAT)
+    return begun
+
+
 def run_datafusion(report, out):
     from datafusion import SessionConfig, SessionContext
     begun = time.perf_counter()
@@ -137,7 +170,8 @@ def run_datafusion(report, out):
     context.register_parquet("segment", "segments.parquet")
     instant = lambda column: f"arrow_cast((({column})/1000+{offset(column, 1)}), 'Timestamp(Second, None)')"
     duration = lambda column: f"arrow_cast(arrow_cast(({column})/1000, 'Int32'), 'Time32(Second)')"
-    context.sql(f"COPY ({statement(report, 'segment', instant, duration)}) TO '{out}' STORED AS CSV OPTIONS "
+    quotient = lambda above, below: f"({above})/({below})"
+    context.sql(f"COPY ({statement(report, 'segment', instant, duration, quotient)}) TO '{out}' STORED AS CSV OPTIONS "
                 f"('format.has_header' 'true', 'format.timestamp_format' '{FORMAT}', 'format.time_format' '%H:%M:%S')").collect()
     return begun
 
@@ -148,7 +182,8 @@ def run_chdb(report, out):
     opened = session.Session("chdb")
     instant = lambda column: f"toDateTime(intDiv({column},1000),'America/New_York')"
     duration = lambda column: f"formatDateTime(toDateTime(intDiv({column},1000),'UTC'),'%T')"
-    opened.query(statement(report, "s.segment", instant, duration) + f" INTO OUTFILE '{out}' TRUNCATE FORMAT CSVWithNames "
+    quotient = lambda above, below: f"intDiv({above}, {below})"
+    opened.query(statement(report, "s.segment", instant, duration, quotient) + f" INTO OUTFILE '{out}' TRUNCATE FORMAT CSVWithNames "
                  "SETTINGS max_threads=2, format_csv_null_representation='', output_format_csv_crlf_end_of_line=1")
     opened.close()
     return begun

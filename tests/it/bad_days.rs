@@ -331,7 +331,7 @@ fn changed_zone_data_moves_the_instants_that_are_to_come() {
     legwork.job("daily", &text);
     let config = legwork::config::load(Some(&legwork.path("legwork.toml"))).unwrap();
     let mut core = Core::open(config, Clock::settable(NOON.parse().unwrap())).unwrap();
-    core.zones = Zones::from_folder(&folder).unwrap();
+    core.zones = Zones::from_folder(&folder);
     let core = Arc::new(core);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

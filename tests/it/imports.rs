@@ -134,6 +134,25 @@ fn bad_lines_go_into_a_rejects_file_and_the_rest_goes_in() {
 }
 
 #[test]
+fn a_cell_that_is_not_utf_8_is_a_bad_line_that_names_its_column() {
+    let legwork = Legwork::new("");
+    let mut text = b"id,interaction_id,start,agent_id,queue_name\n".to_vec();
+    text.extend_from_slice("s1,c1,2026-06-10T08:00:00Z,Zo\u{eb},Q\n".as_bytes());
+    text.extend_from_slice(b"s2,c1,2026-06-10T08:01:00Z,Zo\xeb,Q\n");
+    // Two halves of a letter in two cells are no letter.
+    text.extend_from_slice(b"s3,c1,2026-06-10T08:02:00Z,a\xc3,\xabb\n");
+    let file = legwork.path("feed.csv");
+    fs::write(&file, text).unwrap();
+    legwork.run(&["import", file.to_str().unwrap()]).fails(1);
+    assert_eq!(legwork.ask("select group_concat(record_id) from segment"), "s1");
+    let rejects = fs::read_to_string(legwork.path("feed.csv.rejects")).unwrap();
+    assert_eq!(rejects.lines().count(), 2, "{rejects}");
+    assert!(rejects.contains("\"line\":3,\"reason\":\"`agent_id` is not UTF-8\""), "{rejects}");
+    assert!(rejects.contains("\"line\":4,\"reason\":\"`queue_name` is not UTF-8\""), "{rejects}");
+    assert_eq!(legwork.ask("select group_concat(record_id) from agent"), "Zo\u{eb}");
+}
+
+#[test]
 fn strict_imports_all_or_nothing_also_from_standard_input() {
     let legwork = Legwork::new("");
     let bad = format!("{}oops\n", segment("s1", "2026-06-10T08:00:00Z"));

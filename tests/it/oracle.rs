@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::{Legwork, generated, python, records, root, store, variable};
 use jiff::Timestamp;
+use legwork::clock::Stopwatch;
 use legwork::store::Store;
 use legwork::store::segments::sealed::compact::Compactor;
 use legwork::store::segments::write::SegmentWriter;
@@ -52,7 +53,7 @@ fn open(centre: &Centre) -> (Legwork, Store) {
 
 /// Seals everything, or a few pieces of it.
 fn seal(store: &Store, most: usize) {
-    let mut compactor = Compactor::open(store, i64::MAX >> 1, 7).unwrap();
+    let mut compactor = Compactor::open(store, i64::MAX >> 1, 7, Stopwatch::start().reader()).unwrap();
     for _ in 0..most {
         if !compactor.step().unwrap() {
             return;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use legwork::clock::Stopwatch;
 use legwork::store::segments::sealed::compact::{Compactor, GENTLE, examine};
 use legwork::store::segments::write::SegmentWriter;
 use legwork::store::{Store, housekeeping};
@@ -70,7 +71,7 @@ fn known(roll: &mut impl FnMut(u64) -> u64) -> Known {
 
 /// Seals a few pieces of the hours before an instant; returns how many interactions were folded.
 fn seal(store: &Store, until: i64, pieces: u64) -> u64 {
-    let mut compactor = Compactor::open(store, until, GENTLE).unwrap();
+    let mut compactor = Compactor::open(store, until, GENTLE, Stopwatch::start().reader()).unwrap();
     for _ in 0..pieces {
         if !compactor.step().unwrap() {
             break;
@@ -326,7 +327,8 @@ fn a_full_disk_leaves_rows_as_they_were() {
     let store = Store::open(&small.join("legwork.db"), Timestamp::UNIX_EPOCH).unwrap();
     let left = small_left(&small);
     fs::write(small.join("filler"), vec![0; left.saturating_sub(24 << 10)]).unwrap();
-    let mut compactor = Compactor::open(&store, DAY_MS + 24 * HOUR_MS, GENTLE).unwrap();
+    let mut compactor =
+        Compactor::open(&store, DAY_MS + 24 * HOUR_MS, GENTLE, Stopwatch::start().reader()).unwrap();
     let failed = compactor.step().unwrap_err();
     assert!(legwork::chain::chain(&failed).contains("full"), "{}", legwork::chain::chain(&failed));
     let rows = "select (select count(*) from segment) || ' ' || (select count(*) from segment_block)";

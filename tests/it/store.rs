@@ -148,6 +148,31 @@ fn a_backup_is_whole_while_the_daemon_writes() {
     assert!(copy.query_row("select count(*) from run", [], |row| row.get::<_, i64>(0)).unwrap() >= 1);
 }
 
+/// What stands in the folder of the database.
+fn beside(legwork: &Legwork) -> Vec<String> {
+    let files = fs::read_dir(legwork.path("state")).unwrap();
+    let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name.starts_with("legwork.db"));
+    names.sort();
+    names
+}
+
+#[test]
+fn whoever_ends_in_order_leaves_one_file() {
+    let legwork = Legwork::new("");
+    legwork.import(&segment("s", "2026-06-10T08:00:00Z"));
+    legwork.job("day", &job(DAY, ""));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "day"]).ok();
+    assert_eq!(beside(&legwork), ["legwork.db"], "after a command");
+    let daemon = legwork.serve();
+    legwork.run(&["run", "day"]).ok();
+    legwork.run(&["runs"]).ok();
+    assert!(1 < beside(&legwork).len());
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(beside(&legwork), ["legwork.db"], "after the daemon");
+}
+
 #[test]
 fn shipped_migrations_never_change() {
     // The digest of each shipped file; a new file gets a new line, a shipped line never changes.

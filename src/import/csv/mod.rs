@@ -42,10 +42,10 @@ pub(super) fn read(
             Err(error) => return Err(ImportError::Read(error.into())),
         }
         let item = if record.len() == names.len() {
-            match record_of(
-                kind,
-                &mut Walk { record: &record, places: &places, columns: &all, texts: &mut texts, next: 0 },
-            ) {
+            let whole = std::str::from_utf8(record.as_slice()).ok();
+            let (places, columns) = (&places, &all);
+            let mut walk = Walk { record: &record, whole, places, columns, texts: &mut texts, next: 0 };
+            match record_of(kind, &mut walk) {
                 Ok(record) => Line::Good(record, line),
                 Err(reason) => bad(&record, line, reason),
             }

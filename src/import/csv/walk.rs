@@ -1,6 +1,7 @@
 //! Cells of a line → values, in the order of the kind's columns.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use csv::ByteRecord;
 use foldhash::fast::RandomState;
@@ -14,6 +15,8 @@ pub(super) type Cell<T> = Result<Option<T>, String>;
 /// Takes the columns of a kind in their order, one call each.
 pub(super) struct Walk<'a> {
     pub(super) record: &'a ByteRecord,
+    /// All cells one behind the other, where the whole is UTF-8: then it was looked at once.
+    pub(super) whole: Option<&'a str>,
     /// For each column its place in the record.
     pub(super) places: &'a [Option<usize>],
     pub(super) columns: &'a [&'static str],
@@ -47,10 +50,24 @@ impl<'a> Walk<'a> {
         let name = self.columns.get(self.next).copied().unwrap_or("");
         let place = self.places.get(self.next).copied().flatten();
         self.next += 1;
-        let Some(bytes) = place.and_then(|place| self.record.get(place)).filter(|bytes| !bytes.is_empty())
+        let Some(span) = place.and_then(|place| self.record.range(place)).filter(|span| !span.is_empty())
         else {
             return Ok((name, None));
         };
+        match self.whole.and_then(|whole| whole.get(span.clone())) {
+            Some(text) => Ok((name, Some(text))),
+            None => self.alone(name, span),
+        }
+    }
+
+    /// A cell of a line that is not UTF-8 throughout.
+    #[cold]
+    fn alone(
+        &self,
+        name: &'static str,
+        span: Range<usize>,
+    ) -> Result<(&'static str, Option<&'a str>), String> {
+        let bytes = self.record.as_slice().get(span).unwrap_or_default();
         let text = std::str::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8"))?;
         Ok((name, Some(text)))
     }

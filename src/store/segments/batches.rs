@@ -17,6 +17,8 @@ pub(super) struct Reading<'c> {
     codes: Codes<'c>,
     /// Whether a field needs the row's agent.
     agents: bool,
+    /// Codes of a column on their way into the batch.
+    coded: Vec<Code>,
     pub(super) batch: Batch,
 }
 
@@ -28,6 +30,7 @@ impl<'c> Reading<'c> {
             fields,
             codes: Codes::new(connection),
             agents: fields.iter().any(|field| of_agents.contains(field)),
+            coded: Vec::new(),
             batch: Batch::of(fields),
         }
     }
@@ -104,18 +107,17 @@ impl<'c> Reading<'c> {
             match field.kind() {
                 FieldKind::Text => {
                     let Some(Data::Text(texts)) = self.batch.column_mut(place) else { continue };
-                    block.each_text(at, rows, |text| texts.push(text))?;
+                    block.push_texts(at, rows, texts)?;
                 }
                 FieldKind::Number => {
-                    let values = block.numbers(at)?;
                     let Some(Data::Number(numbers)) = self.batch.column_mut(place) else { continue };
-                    numbers.extend(rows.iter().map(|row| values.get(*row).copied().unwrap_or(NONE)));
+                    block.push_numbers(at, rows, numbers)?;
                 }
                 FieldKind::Term | FieldKind::Agent => {
-                    let mut codes = Vec::with_capacity(rows.len());
-                    self.sealed_codes(block, rows, (*field, at), &agents, &mut codes)?;
+                    self.coded.clear();
+                    self.sealed_codes(block, rows, (*field, at), &agents)?;
                     if let Some(Data::Code(column)) = self.batch.column_mut(place) {
-                        column.append(&mut codes);
+                        column.append(&mut self.coded);
                     }
                 }
             }
@@ -130,9 +132,8 @@ impl<'c> Reading<'c> {
         rows: &[usize],
         (field, at): (Field, usize),
         agents: &[MetAgent],
-        out: &mut Vec<Code>,
     ) -> Result<(), SealedError> {
-        let (batch, codes) = (&mut self.batch, &mut self.codes);
+        let (batch, codes, out) = (&mut self.batch, &mut self.codes, &mut self.coded);
         let values = block.numbers(at)?;
         if field == Field::Agent {
             out.extend(agents.iter().map(|agent| agent.code));

@@ -24,36 +24,38 @@ pub(super) struct MetAgent {
     pub(super) group_id: Option<i64>,
 }
 
-/// Terms are numbered from 1 on, mostly without a gap: the first ones are found without a hash.
+/// Numbers of the database count from 1 on, mostly without a gap: the first ones are found without a hash.
 const DENSE: usize = 1 << 20;
 
-/// The code of each term so far.
-#[derive(Default)]
-struct Terms {
-    /// By number; [`Code::MAX`] where none was given out.
-    dense: Vec<Code>,
-    sparse: HashMap<i64, Code, RandomState>,
+/// What is known by a number of the database.
+struct ById<T> {
+    dense: Vec<Option<T>>,
+    sparse: HashMap<i64, T, RandomState>,
 }
 
-impl Terms {
-    fn get(&self, term_id: i64) -> Option<Code> {
-        match usize::try_from(term_id) {
-            Ok(place) if place < DENSE => self.dense.get(place).copied().filter(|code| *code != Code::MAX),
-            _ => self.sparse.get(&term_id).copied(),
+impl<T: Copy> ById<T> {
+    fn new() -> Self {
+        Self { dense: Vec::new(), sparse: HashMap::default() }
+    }
+
+    #[inline]
+    fn get(&self, id: i64) -> Option<T> {
+        match usize::try_from(id) {
+            Ok(place) if place < DENSE => self.dense.get(place).copied().flatten(),
+            _ => self.sparse.get(&id).copied(),
         }
     }
 
-    fn insert(&mut self, term_id: i64, code: Code) {
-        match usize::try_from(term_id) {
-            Ok(place) if place < DENSE => {
-                if self.dense.len() <= place {
-                    self.dense.resize(place + 1, Code::MAX);
-                }
-                if let Some(known) = self.dense.get_mut(place) {
-                    *known = code;
-                }
-            }
-            _ => drop(self.sparse.insert(term_id, code)),
+    fn insert(&mut self, id: i64, known: T) {
+        let Some(place) = usize::try_from(id).ok().filter(|place| *place < DENSE) else {
+            self.sparse.insert(id, known);
+            return;
+        };
+        if self.dense.len() <= place {
+            self.dense.resize(place + 1, None);
+        }
+        if let Some(slot) = self.dense.get_mut(place) {
+            *slot = Some(known);
         }
     }
 }
@@ -61,13 +63,13 @@ impl Terms {
 /// Codes given out so far.
 pub(super) struct Codes<'c> {
     connection: &'c Connection,
-    terms: Terms,
-    /// By agent, and whether it stands on a bot's row, where its name is `BOT`.
-    agents: HashMap<(i64, bool), MetAgent, RandomState>,
+    terms: ById<Code>,
+    /// Agents on rows of people, and on those of bots, where their name is `BOT`.
+    agents: [ById<MetAgent>; 2],
     /// Agents as terms: how one is named in `Transferred In By`.
-    agent_terms: HashMap<i64, Code, RandomState>,
+    agent_terms: ById<Code>,
     /// Account and source of each account, as terms.
-    accounts: HashMap<i64, [Code; 2], RandomState>,
+    accounts: ById<[Code; 2]>,
     no_team: Option<Code>,
     next_term: Code,
     next_agent: Code,
@@ -77,10 +79,10 @@ impl<'c> Codes<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
         Self {
             connection,
-            terms: Terms::default(),
-            agents: HashMap::default(),
-            agent_terms: HashMap::default(),
-            accounts: HashMap::default(),
+            terms: ById::new(),
+            agents: [ById::new(), ById::new()],
+            agent_terms: ById::new(),
+            accounts: ById::new(),
             no_team: None,
             next_term: 1,
             next_agent: BOT + 1,
@@ -94,11 +96,17 @@ impl<'c> Codes<'c> {
         self.next_term - 1
     }
 
+    #[inline]
     pub(super) fn term(&mut self, batch: &mut Batch, term_id: Option<i64>) -> rusqlite::Result<Code> {
         let Some(term_id) = term_id else { return Ok(BLANK) };
-        if let Some(code) = self.terms.get(term_id) {
-            return Ok(code);
+        match self.terms.get(term_id) {
+            Some(code) => Ok(code),
+            None => self.fresh_term(batch, term_id),
         }
+    }
+
+    #[cold]
+    fn fresh_term(&mut self, batch: &mut Batch, term_id: i64) -> rusqlite::Result<Code> {
         let text = term_text(self.connection, term_id)?;
         let code = self.fresh(batch, &text);
         self.terms.insert(term_id, code);
@@ -117,8 +125,8 @@ impl<'c> Codes<'c> {
 
     /// Account and source.
     pub(super) fn account(&mut self, batch: &mut Batch, account_id: i64) -> rusqlite::Result<[Code; 2]> {
-        if let Some(codes) = self.accounts.get(&account_id) {
-            return Ok(*codes);
+        if let Some(codes) = self.accounts.get(account_id) {
+            return Ok(codes);
         }
         let texts: [String; 2] = self
             .connection
@@ -132,8 +140,8 @@ impl<'c> Codes<'c> {
 
     /// How an agent who transferred is named: the mail address, else the name, else the id.
     pub(super) fn agent_term(&mut self, batch: &mut Batch, agent_id: i64) -> rusqlite::Result<Code> {
-        if let Some(code) = self.agent_terms.get(&agent_id) {
-            return Ok(*code);
+        if let Some(code) = self.agent_terms.get(agent_id) {
+            return Ok(code);
         }
         let text: String = self
             .connection
@@ -158,14 +166,16 @@ impl<'c> Codes<'c> {
         let Some(agent_id) = agent_id else {
             return Ok(MetAgent { code: if bot { BOT } else { BLANK }, group: None, group_id: None });
         };
-        if let Some(agent) = self.agents.get(&(agent_id, bot)) {
-            return Ok(*agent);
+        let [of_people, of_bots] = &mut self.agents;
+        let agents = if bot { of_bots } else { of_people };
+        if let Some(agent) = agents.get(agent_id) {
+            return Ok(agent);
         }
         let (texts, group, group_id) = load(self.connection, agent_id, bot)?;
         batch.fresh_agents.push(texts);
         let agent = MetAgent { code: self.next_agent, group, group_id };
         self.next_agent += 1;
-        self.agents.insert((agent_id, bot), agent);
+        agents.insert(agent_id, agent);
         Ok(agent)
     }
 }

@@ -16,9 +16,6 @@ use crate::domain::batch::{BATCH_ROWS, Batch, Field};
 use crate::domain::record::Millis;
 use crate::domain::report::{Filters, RowsBy, SegmentRows, SegmentSort};
 
-/// Rows of the first batch: whoever waits for the first bytes does not wait for a whole one.
-const FIRST_ROWS: usize = 1_024;
-
 /// Which segments a report wants.
 #[derive(Debug, Clone, Copy)]
 pub struct SegmentQuery<'a> {
@@ -103,7 +100,6 @@ pub fn read(
         reading: Reading::new(&snapshot, query.fields),
         counts: ReadCounts { newest_ms: newest(&snapshot)?, ..ReadCounts::default() },
         ended_only,
-        first: true,
     };
     let whole = passing.pass(sink)?;
     let mut counts = passing.counts;
@@ -179,7 +175,6 @@ struct Passing<'s, 'c> {
     counts: ReadCounts,
     /// Whether rows of interactions that go on are left out.
     ended_only: bool,
-    first: bool,
 }
 
 impl Passing<'_, '_> {
@@ -228,7 +223,7 @@ impl Passing<'_, '_> {
         sink: &mut dyn FnMut(Batch) -> bool,
     ) -> Result<bool, ReadError> {
         while !rows.is_empty() {
-            let room = self.batch_rows() - self.reading.batch.rows;
+            let room = BATCH_ROWS - self.reading.batch.rows;
             let (own, behind) = rows.split_at_checked(room).unwrap_or((rows, &[]));
             self.reading.push_sealed(block, own)?;
             self.counts.fit += u64::try_from(own.len()).unwrap_or(0);
@@ -252,16 +247,11 @@ impl Passing<'_, '_> {
         Ok(self.hand_over(sink))
     }
 
-    fn batch_rows(&self) -> usize {
-        if self.first { FIRST_ROWS } else { BATCH_ROWS }
-    }
-
     /// Hands the batch over when it is full; false when no more is wanted.
     fn hand_over(&mut self, sink: &mut dyn FnMut(Batch) -> bool) -> bool {
-        if self.reading.batch.rows < self.batch_rows() {
+        if self.reading.batch.rows < BATCH_ROWS {
             return true;
         }
-        self.first = false;
         sink(self.reading.take())
     }
 }

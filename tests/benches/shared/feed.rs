@@ -29,7 +29,7 @@ impl Dice {
 const HEADER: &str = "id,interaction_id,participant,direction,channel,customer,support,queue_name,queue_entry,queue_exit,\
                       agent_name,agent_custom_name,agent_email,start,end,talk_ms,hold_ms,snooze_ms,first_response_ms,\
                       consultants,joined_users,skills,transferred_in_by,transferred_in_status,status,reason,\
-                      disconnecting_event";
+                      disconnecting_event,channel_type,skill_id";
 
 const FIRST: [&str; 12] =
     ["Jane", "John", "Maria", "Ahmed", "Chen", "Olga", "Zoë", "José", "Priya", "Søren", "Omar", "Lucy"];
@@ -193,7 +193,7 @@ impl Conversation {
         let answered = agent || bot;
         writeln!(
             out,
-            "seg-{:02}-{segment:09},cc-{:02}-{:08},{},{},{},{},{},{names},{},{},{figures},{people},{},{came},{}",
+            "seg-{:02}-{segment:09},cc-{:02}-{:08},{},{},{},{},{},{names},{},{},{figures},{people},{},{came},{},{},sk-{:02}",
             self.day,
             self.day,
             self.number,
@@ -206,8 +206,19 @@ impl Conversation {
             instant(answered.then_some(end)),
             skills(dice, agent_number),
             if last { ended(dice) } else { ",,".to_owned() },
+            channel_type(self.channel),
+            (self.number + agent_number) % 15,
         )
         .unwrap();
+    }
+}
+
+fn channel_type(channel: usize) -> &'static str {
+    match channel {
+        0 | 1 | 11 => "voice",
+        5 => "sms",
+        6 | 7 => "email",
+        _ => "chat",
     }
 }
 

@@ -1,12 +1,13 @@
 //! A block as it stands in the database.
 
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::column::{ENTRY, Entry, Texts};
+use super::column::{ENTRY, Entry, Room, Texts};
 use super::{COLUMNS, FORMAT, SealedError, at, base_of, is_text};
-use crate::domain::batch::NONE;
+use crate::domain::batch::{NONE, TextColumn};
 use crate::domain::record::Millis;
 
 /// What a block says of itself before its data is read.
@@ -48,6 +49,11 @@ impl Head {
 
     /// Its columns, to be unpacked as they are asked for.
     pub(in crate::store::segments) fn open(self, connection: &Connection) -> Result<Block, SealedError> {
+        self.open_in(connection, &Rooms::default())
+    }
+
+    /// The same in memory that blocks before it have left.
+    pub(super) fn open_in(self, connection: &Connection, rooms: &Rooms) -> Result<Block, SealedError> {
         if !(1..=FORMAT).contains(&self.format) {
             return Err(self.damaged("its format is none that this program knows"));
         }
@@ -60,7 +66,7 @@ impl Head {
         let gone = gone.map(|place| place.map(|place| usize::try_from(place).unwrap_or(usize::MAX)));
         let gone = gone.collect::<Result<_, _>>()?;
         let columns = std::array::from_fn(|_| OnceLock::new());
-        Ok(Block { head: self, data, gone, columns, by_interaction: OnceLock::new() })
+        Ok(Block { head: self, data, gone, columns, by_interaction: OnceLock::new(), room: rooms.clone() })
     }
 }
 
@@ -72,6 +78,9 @@ pub(in crate::store::segments) fn head(
     let sql = format!("select {} from segment_block where block_id = ?1", Head::COLUMNS);
     connection.prepare_cached(&sql)?.query_row([block_id], Head::of).optional()
 }
+
+/// Memory that blocks one after the other are unpacked into.
+pub(super) type Rooms = Arc<Mutex<Room>>;
 
 /// A column, unpacked.
 #[derive(Debug)]
@@ -90,9 +99,24 @@ pub(in crate::store::segments) struct Block {
     pub(super) gone: Vec<usize>,
     columns: [OnceLock<Unpacked>; COLUMNS.len()],
     by_interaction: OnceLock<Vec<(u32, u32)>>,
+    room: Rooms,
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let numbers = self.columns.iter_mut().filter_map(|column| match column.take() {
+            Some(Unpacked::Numbers(numbers)) => Some(numbers),
+            Some(Unpacked::Absent | Unpacked::Texts(_)) | None => None,
+        });
+        self.room.lock().unwrap_or_else(PoisonError::into_inner).numbers.extend(numbers);
+    }
 }
 
 impl Block {
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn column(&self, column: usize) -> Result<&Unpacked, SealedError> {
         let Some(cell) = self.columns.get(column) else { return Ok(&Unpacked::Absent) };
         if let Some(known) = cell.get() {
@@ -102,7 +126,7 @@ impl Block {
         let unpacked = match self.head.entry(column) {
             None => Unpacked::Absent,
             Some(entry) if is_text(column) => {
-                Unpacked::Texts(entry.texts(&self.data, self.head.rows).map_err(damaged)?)
+                Unpacked::Texts(entry.texts(&self.data, self.head.rows, &mut self.room()).map_err(damaged)?)
             }
             Some(entry) => {
                 let base = match entry.base() {
@@ -111,7 +135,8 @@ impl Block {
                     // Following it, a damaged block could send us round and round.
                     Some(_) => return Err(damaged("a column is told from one that nobody tells it from")),
                 };
-                Unpacked::Numbers(entry.numbers(&self.data, self.head.rows, base).map_err(damaged)?)
+                let numbers = entry.numbers(&self.data, self.head.rows, base, &mut self.room());
+                Unpacked::Numbers(numbers.map_err(damaged)?)
             }
         };
         Ok(cell.get_or_init(|| unpacked))
@@ -146,16 +171,39 @@ impl Block {
         })
     }
 
-    /// Hands out the texts of some rows, the blank where there is none.
-    pub(in crate::store::segments) fn each_text<'b>(
-        &'b self,
+    /// Adds the texts of some rows to a column, the blank where there is none.
+    pub(in crate::store::segments) fn push_texts(
+        &self,
         column: usize,
         rows: &[usize],
-        mut take: impl FnMut(&'b str),
+        out: &mut TextColumn,
     ) -> Result<(), SealedError> {
-        match self.column(column)? {
-            Unpacked::Texts(texts) => rows.iter().for_each(|row| take(texts.get(*row).unwrap_or_default())),
-            Unpacked::Absent | Unpacked::Numbers(_) => rows.iter().for_each(|_| take("")),
+        match (self.column(column)?, run(rows)) {
+            (Unpacked::Texts(texts), Some(run)) => {
+                let (all, lengths) = texts.run(run);
+                out.extend(all, lengths);
+            }
+            (Unpacked::Texts(texts), None) => {
+                for row in rows {
+                    out.push(texts.get(*row).unwrap_or_default());
+                }
+            }
+            (Unpacked::Absent | Unpacked::Numbers(_), _) => out.extend("", rows.iter().map(|_| 0)),
+        }
+        Ok(())
+    }
+
+    /// Adds the numbers of some rows to a column.
+    pub(in crate::store::segments) fn push_numbers(
+        &self,
+        column: usize,
+        rows: &[usize],
+        out: &mut Vec<i64>,
+    ) -> Result<(), SealedError> {
+        let numbers = self.numbers(column)?;
+        match run(rows).and_then(|run| numbers.get(run)) {
+            Some(run) => out.extend_from_slice(run),
+            None => out.extend(rows.iter().map(|row| numbers.get(*row).copied().unwrap_or(NONE))),
         }
         Ok(())
     }
@@ -235,6 +283,12 @@ impl Block {
     pub(in crate::store::segments) fn has(&self, row: usize) -> bool {
         self.gone.binary_search(&row).is_err()
     }
+}
+
+/// Rows, which are in order, as a run without a gap.
+fn run(rows: &[usize]) -> Option<Range<usize>> {
+    let (first, last) = (*rows.first()?, *rows.last()?);
+    (last - first + 1 == rows.len()).then_some(first..last + 1)
 }
 
 /// A row's hash: what its key is looked up by.

@@ -6,7 +6,10 @@
 //! more than they are with 0 for absent, followed by their bytes. Either is compressed with lz4 where that saves an
 //! eighth, and has a checksum.
 
-use lz4_flex::block::{compress, decompress};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use lz4_flex::block::{compress, decompress_into};
 
 use crate::domain::batch::NONE;
 
@@ -63,6 +66,14 @@ impl Base<'_> {
     }
 }
 
+/// Memory that columns are unpacked into, to be used again for the next block: what is given back to the system and taken
+/// anew costs more than the unpacking.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    raw: Vec<u8>,
+    pub(super) numbers: Vec<Vec<i64>>,
+}
+
 /// Bytes of an entry.
 pub(super) const ENTRY: usize = 37;
 
@@ -97,8 +108,8 @@ impl Entry {
         })
     }
 
-    /// The column's raw bytes out of the block's data.
-    fn raw<'d>(&self, data: &'d [u8]) -> Result<std::borrow::Cow<'d, [u8]>, Damage> {
+    /// The column's raw bytes out of the block's data, in `room` where they are compressed.
+    fn raw<'d>(&self, data: &'d [u8], room: &'d mut Vec<u8>) -> Result<&'d [u8], Damage> {
         let at = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let end = at(self.offset).saturating_add(at(self.stored));
         let stored = data.get(at(self.offset)..end).ok_or("a column lies outside its block")?;
@@ -106,10 +117,11 @@ impl Entry {
             return Err("a column's checksum is wrong");
         }
         if self.flags & LZ4 == 0 {
-            return Ok(stored.into());
+            return Ok(stored);
         }
-        let raw = decompress(stored, at(self.raw)).map_err(|_| "a column cannot be unpacked")?;
-        Ok(raw.into())
+        room.resize(at(self.raw), 0);
+        let length = decompress_into(stored, room).map_err(|_| "a column cannot be unpacked")?;
+        room.get(..length).ok_or("a column cannot be unpacked")
     }
 
     /// The column whose numbers are needed first.
@@ -118,13 +130,21 @@ impl Entry {
     }
 
     /// The numbers, [`NONE`] where one is absent; `base` has those of the column that [`Self::base`] names.
-    pub(super) fn numbers(&self, data: &[u8], rows: usize, base: &[i64]) -> Result<Vec<i64>, Damage> {
-        let raw = self.raw(data)?;
+    pub(super) fn numbers(
+        &self,
+        data: &[u8],
+        rows: usize,
+        base: &[i64],
+        room: &mut Room,
+    ) -> Result<Vec<i64>, Damage> {
+        let raw = self.raw(data, &mut room.raw)?;
+        let mut numbers = room.numbers.pop().unwrap_or_default();
         if self.base == 0 {
-            return self.distances(&raw, rows, self.min);
+            self.distances(raw, rows, self.min, &mut numbers)?;
+            return Ok(numbers);
         }
         let (least, raw) = raw.split_first_chunk().ok_or("a column is too short")?;
-        let mut numbers = self.distances(raw, rows, i64::from_le_bytes(*least))?;
+        self.distances(raw, rows, i64::from_le_bytes(*least), &mut numbers)?;
         let base = match self.base() {
             Some(column) => Base::Column(column, base),
             None => Base::RowBefore,
@@ -138,7 +158,7 @@ impl Entry {
     }
 
     /// Numbers out of their distances from the least one.
-    fn distances(&self, raw: &[u8], rows: usize, min: i64) -> Result<Vec<i64>, Damage> {
+    fn distances(&self, raw: &[u8], rows: usize, min: i64, out: &mut Vec<i64>) -> Result<(), Damage> {
         let width = usize::from(self.width);
         if raw.len() != rows * width {
             return Err("a column has not its block's length");
@@ -149,23 +169,27 @@ impl Entry {
             (true, code) => min.wrapping_add(code.wrapping_sub(1).cast_signed()),
             (false, code) => min.wrapping_add(code.cast_signed()),
         };
-        Ok(match width {
-            0 => vec![number(0); rows],
-            1 => raw.iter().map(|byte| number(u64::from(*byte))).collect(),
-            2 => raw.as_chunks().0.iter().map(|two| number(u64::from(u16::from_le_bytes(*two)))).collect(),
+        out.clear();
+        match width {
+            0 => out.resize(rows, number(0)),
+            1 => out.extend(raw.iter().map(|byte| number(u64::from(*byte)))),
+            2 => out.extend(raw.as_chunks().0.iter().map(|two| number(u64::from(u16::from_le_bytes(*two))))),
             3 => {
                 let three = raw.as_chunks::<3>().0.iter();
-                three.map(|[a, b, c]| number(u64::from(u32::from_le_bytes([*a, *b, *c, 0])))).collect()
+                out.extend(three.map(|[a, b, c]| number(u64::from(u32::from_le_bytes([*a, *b, *c, 0])))));
             }
-            4 => raw.as_chunks().0.iter().map(|four| number(u64::from(u32::from_le_bytes(*four)))).collect(),
-            8 => raw.as_chunks().0.iter().map(|eight| number(u64::from_le_bytes(*eight))).collect(),
+            4 => {
+                out.extend(raw.as_chunks().0.iter().map(|four| number(u64::from(u32::from_le_bytes(*four)))));
+            }
+            8 => out.extend(raw.as_chunks().0.iter().map(|eight| number(u64::from_le_bytes(*eight)))),
             _ => return Err("a column has a width that nobody writes"),
-        })
+        }
+        Ok(())
     }
 
     /// The texts.
-    pub(super) fn texts(&self, data: &[u8], rows: usize) -> Result<Texts, Damage> {
-        let raw = self.raw(data)?;
+    pub(super) fn texts(&self, data: &[u8], rows: usize, room: &mut Room) -> Result<Texts, Damage> {
+        let raw = self.raw(data, &mut room.raw)?;
         let width = usize::from(self.width);
         let (lengths, bytes) = raw.split_at_checked(rows * width).ok_or("a text column is too short")?;
         let lengths: Vec<u32> = match width {
@@ -174,7 +198,7 @@ impl Entry {
             4 => lengths.as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect(),
             _ => return Err("a text column has a width that nobody writes"),
         };
-        let bytes = String::from_utf8(bytes.to_vec()).map_err(|_| "a text column is no UTF-8")?;
+        let bytes = std::str::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?.to_owned();
         let mut ends = Vec::with_capacity(rows);
         let mut end = 0;
         for length in &lengths {
@@ -203,6 +227,15 @@ impl Texts {
         let length = usize::try_from(self.lengths.get(row)?.checked_sub(1)?).ok()?;
         let end = *self.ends.get(row)?;
         self.bytes.get(end - length..end)
+    }
+
+    /// The texts of a run of rows, one behind the other, and how long each is.
+    pub(super) fn run(&self, rows: Range<usize>) -> (&str, impl Iterator<Item = usize>) {
+        let end_before =
+            |row: usize| row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let all = self.bytes.get(end_before(rows.start)..end_before(rows.end)).unwrap_or_default();
+        let lengths = self.lengths.get(rows).unwrap_or_default();
+        (all, lengths.iter().map(|length| usize::try_from(length.saturating_sub(1)).unwrap_or(0)))
     }
 }
 
@@ -236,21 +269,32 @@ pub(super) fn of_numbers(column: u8, numbers: &[i64], base: Base<'_>) -> Option<
     Some(if told.bytes.len() < plain.bytes.len() { told } else { plain })
 }
 
+/// The least and the greatest of those numbers that are there, and whether some are not.
+fn bounds(numbers: &[i64]) -> Option<(i64, i64, bool)> {
+    let (mut least, mut greatest, mut absent) = (i64::MAX, i64::MIN, false);
+    for number in numbers {
+        absent |= *number == NONE;
+        // NONE is the least of all: only above it does a number count downwards.
+        least = least.min(if *number == NONE { i64::MAX } else { *number });
+        greatest = greatest.max(*number);
+    }
+    (greatest != NONE).then_some((least, greatest, absent))
+}
+
 fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
-    let there = || numbers.iter().copied().filter(|number| *number != NONE);
-    let bounds = (there().min()?, there().max()?);
-    let absent = u64::from(there().count() < numbers.len());
-    let (mut told, mut before) = (Vec::with_capacity(numbers.len()), None);
-    for (row, number) in numbers.iter().copied().enumerate() {
-        if number == NONE {
-            told.push(None);
-        } else {
-            told.push(Some(number.wrapping_sub(base.of(row, before, bounds.0))));
-            before = Some(number);
+    let (least, greatest, some_absent) = bounds(numbers)?;
+    let mut told = Cow::Borrowed(numbers);
+    let (mut min, mut max) = (least, greatest);
+    if base != Base::None {
+        (min, max) = (i64::MAX, i64::MIN);
+        let mut before = None;
+        for (row, number) in told.to_mut().iter_mut().enumerate().filter(|(_, number)| **number != NONE) {
+            let difference = number.wrapping_sub(base.of(row, before, least));
+            before = Some(std::mem::replace(number, difference));
+            (min, max) = (min.min(difference), max.max(difference));
         }
     }
-    let known = || told.iter().flatten().copied();
-    let (min, max) = (known().min()?, known().max()?);
+    let absent = u64::from(some_absent);
     let span = max.wrapping_sub(min).cast_unsigned().saturating_add(absent);
     let width: u8 = match span {
         0 => 0,
@@ -269,14 +313,29 @@ fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
     if number != 0 {
         raw.extend_from_slice(&min.to_le_bytes());
     }
-    for told in told {
-        let code = told.map_or(0, |told| told.wrapping_sub(min).cast_unsigned() + absent);
-        raw.extend_from_slice(code.to_le_bytes().get(..usize::from(width)).unwrap_or_default());
+    // Whether a number is there, its own column says: a difference may be any number.
+    let codes = numbers.iter().zip(told.iter()).map(|(number, told)| {
+        if *number == NONE { 0 } else { told.wrapping_sub(min).cast_unsigned() + absent }
+    });
+    match width {
+        0 => {}
+        1 => push_codes::<1>(&mut raw, codes),
+        2 => push_codes::<2>(&mut raw, codes),
+        3 => push_codes::<3>(&mut raw, codes),
+        4 => push_codes::<4>(&mut raw, codes),
+        _ => push_codes::<8>(&mut raw, codes),
     }
-    let flags = if 0 < absent { ABSENT } else { 0 };
-    let (min, max) = bounds;
+    let flags = if some_absent { ABSENT } else { 0 };
+    let (min, max) = (least, greatest);
     let entry = Entry { column, width, flags, base: number, crc: 0, offset: 0, stored: 0, raw: 0, min, max };
     Some(packed(entry, raw))
+}
+
+/// Adds the lower bytes of codes.
+fn push_codes<const N: usize>(raw: &mut Vec<u8>, codes: impl Iterator<Item = u64>) {
+    for code in codes {
+        raw.extend_from_slice(code.to_le_bytes().first_chunk::<N>().map_or(&[], |bytes| &bytes[..]));
+    }
 }
 
 /// A column of texts; `None` where all of them are absent.
@@ -305,7 +364,7 @@ pub(super) fn of_texts(column: u8, texts: &[Option<&str>]) -> Option<Stored> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Base, ENTRY, Entry, Stored, of_numbers, of_texts};
+    use super::{Base, ENTRY, Entry, Room, Stored, of_numbers, of_texts};
     use crate::domain::batch::NONE;
 
     fn again(stored: &Stored) -> Entry {
@@ -332,7 +391,7 @@ mod tests {
         }
         let entry = Entry::read(&entry).unwrap();
         assert_eq!(entry.base(), None);
-        assert_eq!(entry.numbers(&data, 3, &[]).unwrap(), [7, NONE, 9]);
+        assert_eq!(entry.numbers(&data, 3, &[], &mut Room::default()).unwrap(), [7, NONE, 9]);
     }
 
     proptest! {
@@ -343,6 +402,7 @@ mod tests {
             numbers in prop::collection::vec(numbers(), 1..200),
             texts in prop::collection::vec(prop::option::of("[a-zé\"\n]{0,12}|x{300}"), 1..60),
         ) {
+            let mut room = Room::default();
             let others: Vec<i64> = numbers.iter().map(|number| if number % 3 == 0 { NONE } else { number / 2 }).collect();
             for base in [Base::None, Base::RowBefore, Base::Column(7, &others), Base::Column(7, &numbers)] {
                 let Some(stored) = of_numbers(3, &numbers, base) else {
@@ -351,13 +411,13 @@ mod tests {
                 };
                 let entry = again(&stored);
                 let base = if let Base::Column(_, base) = base { base } else { &[] };
-                prop_assert_eq!(&entry.numbers(&stored.bytes, numbers.len(), base).unwrap(), &numbers);
+                prop_assert_eq!(&entry.numbers(&stored.bytes, numbers.len(), base, &mut room).unwrap(), &numbers);
                 let there = || numbers.iter().copied().filter(|number| *number != NONE);
                 prop_assert_eq!((Some(entry.min), Some(entry.max)), (there().min(), there().max()));
             }
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             if let Some(stored) = of_texts(4, &texts) {
-                let read = again(&stored).texts(&stored.bytes, texts.len()).unwrap();
+                let read = again(&stored).texts(&stored.bytes, texts.len(), &mut room).unwrap();
                 for (row, text) in texts.iter().enumerate() {
                     prop_assert_eq!(read.get(row), *text);
                 }
@@ -370,7 +430,7 @@ mod tests {
             prop_assume!(!stored.bytes.is_empty());
             let at = bit.index(stored.bytes.len() * 8);
             stored.bytes[at / 8] ^= 1 << (at % 8);
-            prop_assert!(stored.entry.numbers(&stored.bytes, numbers.len(), &[]).is_err());
+            prop_assert!(stored.entry.numbers(&stored.bytes, numbers.len(), &[], &mut Room::default()).is_err());
         }
     }
 }

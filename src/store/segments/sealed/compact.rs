@@ -2,6 +2,7 @@
 //! the rows away holds the database.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -17,8 +18,11 @@ use crate::store::{Store, StoreError};
 /// How long after its end an hour is left alone, in milliseconds: most of what comes late has come then.
 pub const QUIET: Millis = 2 * HOUR_MS;
 
-/// Rows that one transaction takes away where others write, too: it holds them up for less than they would notice.
+/// Rows that one transaction takes away where others write, too: at the most, and at the least.
 pub const GENTLE: usize = 2_048;
+const GENTLE_MIN: usize = 128;
+/// How long one of these should hold the others up: less than they would notice.
+const HOLD: Duration = Duration::from_millis(20);
 /// The same where nobody waits.
 pub const WHOLE: usize = BLOCK_ROWS;
 /// How often a piece is packed anew because the segments changed meanwhile, before it is packed inside the transaction.
@@ -33,10 +37,11 @@ pub struct Sealed {
     pub folded: u64,
     /// Transactions.
     pub steps: u64,
+    /// The longest time that the database was held.
+    pub longest_transaction_ms: u64,
 }
 
 /// Seals segments, through a connection of its own.
-#[derive(Debug)]
 pub struct Compactor {
     connection: Connection,
     /// Before which start nothing is left to do.
@@ -47,13 +52,25 @@ pub struct Compactor {
     damaged: Option<SealedError>,
     /// Hours that begin from here on stay rows.
     until: Millis,
-    /// Rows that one transaction takes away.
+    /// How long it has been going on, by a clock that only goes forwards.
+    elapsed: Box<dyn Fn() -> Duration + Send>,
+    /// Rows that one transaction takes away, and the most that it may.
     step: usize,
+    most: usize,
     sealed: Sealed,
     /// How far interactions have been looked at for folding.
     folded: fold::Place,
     finder: Finder,
     names: Names,
+}
+
+impl std::fmt::Debug for Compactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compactor")
+            .field("until", &self.until)
+            .field("sealed", &self.sealed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A piece of work, packed.
@@ -70,7 +87,13 @@ struct Piece {
 
 impl Compactor {
     /// For segments that begin before `until`, of which only whole hours are sealed; a transaction takes about `step` rows.
-    pub fn open(store: &Store, until: Millis, step: usize) -> Result<Self, StoreError> {
+    /// `elapsed` tells how long one holds the database.
+    pub fn open(
+        store: &Store,
+        until: Millis,
+        step: usize,
+        elapsed: impl Fn() -> Duration + Send + 'static,
+    ) -> Result<Self, StoreError> {
         let fail = |source| StoreError::Open { path: store.path().to_owned(), source };
         let mut connection = Connection::open(store.path()).map_err(fail)?;
         crate::store::migrate::settle(&mut connection).map_err(fail)?;
@@ -84,7 +107,20 @@ impl Compactor {
         let folded = (Millis::MAX, 0);
         let (finder, names) = (Finder::default(), Names::default());
         let (damaged, sealed) = (None, Sealed::default());
-        Ok(Self { connection, from, known, damaged, until, step, sealed, folded, finder, names })
+        Ok(Self {
+            connection,
+            from,
+            known,
+            damaged,
+            until,
+            elapsed: Box::new(elapsed),
+            step,
+            most: step,
+            sealed,
+            folded,
+            finder,
+            names,
+        })
     }
 
     /// Seals the next piece, or folds the next interactions; false when nothing is left. Damage that was passed by is told
@@ -123,6 +159,7 @@ impl Compactor {
             } else {
                 read
             };
+            let begun = (self.elapsed)();
             if left(&tx)?.0 != seen {
                 continue;
             }
@@ -130,6 +167,7 @@ impl Compactor {
             tx.prepare_cached("update segment_changes set folded_from = max(folded_from, ?1)")?
                 .execute([reached.map_or(self.until, |(ended_at, _)| ended_at)])?;
             tx.commit()?;
+            self.held(begun, None);
             self.sealed.folded += u64::try_from(said.len()).unwrap_or(0);
             self.sealed.steps += u64::from(reached.is_some());
             self.folded = reached.unwrap_or(self.folded);
@@ -165,18 +203,22 @@ impl Compactor {
             };
             let Some(piece) = piece else { return self.looked() };
             let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let begun = (self.elapsed)();
             if left(&tx)?.0 == piece.changes {
                 write(&tx, &piece)?;
                 tx.commit()?;
+                self.held(begun, Some(piece.rows));
                 self.done(&piece);
                 return Ok(true);
             }
         }
         // Whoever changes segments all the time waits once.
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let begun = (self.elapsed)();
         let Some(piece) = pack(&tx, (self.from, self.until), self.step)? else { return Ok(false) };
         write(&tx, &piece)?;
         tx.commit()?;
+        self.held(begun, Some(piece.rows));
         self.done(&piece);
         Ok(true)
     }
@@ -201,6 +243,19 @@ impl Compactor {
                 Ok(true)
             }
             None => self.looked(),
+        }
+    }
+
+    /// Notes how long the database was held; where others write, too, the next transaction takes as many rows as fit.
+    fn held(&mut self, begun: Duration, rows: Option<usize>) {
+        let took = (self.elapsed)().saturating_sub(begun);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.sealed.longest_transaction_ms = self.sealed.longest_transaction_ms.max(took_ms);
+        if let Some(rows) = rows.filter(|_| self.most == GENTLE) {
+            let fitting = u128::try_from(rows).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
+            // Half way each time, so that one slow sync does not make the next ones tiny.
+            let fitting = usize::try_from(fitting).unwrap_or(self.most);
+            self.step = usize::midpoint(self.step, fitting).clamp(GENTLE_MIN, self.most);
         }
     }
 

@@ -51,15 +51,18 @@ impl Rows {
     }
 
     fn number_at(&mut self, column: usize, number: i64) {
-        let Some(numbers) = self.numbers.get_mut(column) else { return };
-        if number != NONE {
+        if number == NONE {
+            return;
+        }
+        if let Some(numbers) = self.numbers.get_mut(column) {
             numbers.resize(self.count, NONE);
             numbers.push(number);
         }
     }
 
     fn text_at(&mut self, column: usize, text: Option<&str>) {
-        if let (Some(texts), Some(text)) = (self.texts.get_mut(column), text) {
+        let Some(text) = text else { return };
+        if let Some(texts) = self.texts.get_mut(column) {
             texts.spans.resize(self.count, None);
             texts.push(text);
         }
@@ -67,12 +70,11 @@ impl Rows {
 
     /// Adds a row whose cells stand in the order of [`COLUMNS`].
     pub(in crate::store::segments) fn push<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) {
-        for (column, cell) in cells.into_iter().enumerate() {
-            match cell {
-                Cell::Number(number) => self.number_at(column, number.unwrap_or(NONE)),
-                Cell::Text(text) => self.text_at(column, text),
-            }
-        }
+        // From inside, a chain of iterators is walked a part after the other.
+        cells.into_iter().enumerate().for_each(|(column, cell)| match cell {
+            Cell::Number(number) => self.number_at(column, number.unwrap_or(NONE)),
+            Cell::Text(text) => self.text_at(column, text),
+        });
         self.count += 1;
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rusqlite::{Connection, params};
 
-use super::block::{Block, Head, head};
+use super::block::{Block, Head, Rooms, head};
 use super::{SealedError, place};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
@@ -47,6 +47,7 @@ pub(in crate::store::segments) struct Scan<'c> {
     start_ms: Millis,
     end_ms: Millis,
     conditions: &'c [Condition],
+    rooms: Rooms,
 }
 
 /// Whether anything is sealed.
@@ -74,7 +75,7 @@ impl<'c> Scan<'c> {
             .prepare(&sql)?
             .query_map(params![start_ms, end_ms], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        Ok(Self { connection, waiting, by, start_ms, end_ms, conditions })
+        Ok(Self { connection, waiting, by, start_ms, end_ms, conditions, rooms: Rooms::default() })
     }
 
     /// The next block that has wanted rows, and which ones.
@@ -84,7 +85,7 @@ impl<'c> Scan<'c> {
             if !self.conditions.iter().all(|condition| may_meet(&head, condition)) {
                 continue;
             }
-            let block = head.open(self.connection)?;
+            let block = head.open_in(self.connection, &self.rooms)?;
             let rows = self.wanted(&block)?;
             if !rows.is_empty() {
                 return Ok(Some((block, rows)));
