@@ -122,8 +122,11 @@ impl Statements<'_> {
         account_id: i64,
         key: &Text,
     ) -> rusqlite::Result<Option<Interaction>> {
-        let found: Option<i64> =
-            self.find.query_row(params![key, account_id], |row| row.get(0)).optional()?;
+        let found: Option<i64> = if self.keys.may_have_interaction(account_id, key) {
+            self.find.query_row(params![key, account_id], |row| row.get(0)).optional()?
+        } else {
+            None
+        };
         match found {
             Some(interaction_id) => load_by_id(self.tx, finder, interaction_id).map(Some),
             None => unfold(self.tx, (finder, names), account_id, key),
@@ -177,6 +180,7 @@ impl Statements<'_> {
         if interaction.stored.is_some() && !interaction.folded {
             self.tx.prepare_cached(&CHANGE)?.execute(values.as_slice())?;
         } else {
+            self.keys.add_interaction(interaction.account_id, &interaction.key);
             self.add_interaction.execute(values.as_slice())?;
         }
         Ok(())

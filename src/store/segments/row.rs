@@ -6,6 +6,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{CachedStatement, Row, Transaction, params};
 
 use super::interaction::{self, Interaction};
+use super::row_keys::RowKeys;
 use super::sealed;
 use super::sealed::find::{Finder, Found, SealedAt};
 use super::words::{END_REASONS, PARTICIPANTS, START_REASONS, code_of, word_of};
@@ -267,10 +268,11 @@ pub(super) struct Statements<'a> {
     taken: CachedStatement<'a>,
     pub(super) add_interaction: CachedStatement<'a>,
     add_segment: CachedStatement<'a>,
+    pub(super) keys: &'a mut RowKeys,
 }
 
 impl<'a> Statements<'a> {
-    pub(super) fn prepare(tx: &'a Transaction<'a>) -> rusqlite::Result<Self> {
+    pub(super) fn prepare(tx: &'a Transaction<'a>, keys: &'a mut RowKeys) -> rusqlite::Result<Self> {
         Ok(Self {
             tx,
             find: tx.prepare_cached(
@@ -279,12 +281,13 @@ impl<'a> Statements<'a> {
             taken: tx.prepare_cached("select 1 from segment where record_id = ?1 and account_id = ?2")?,
             add_interaction: tx.prepare_cached(&interaction::ADD)?,
             add_segment: tx.prepare_cached(&ADD_SEGMENT)?,
+            keys,
         })
     }
 
     /// Whether a row has this key.
     pub(super) fn is_row(&mut self, key: &str, account_id: i64) -> rusqlite::Result<bool> {
-        self.taken.exists(params![key, account_id])
+        Ok(self.keys.may_have_segment(account_id, key) && self.taken.exists(params![key, account_id])?)
     }
 
     /// Adds a segment's row; false when the key is taken, by a row of another interaction.
@@ -295,6 +298,7 @@ impl<'a> Statements<'a> {
         segment: &Segment,
         resolved: &Resolved,
     ) -> rusqlite::Result<bool> {
+        self.keys.add_segment(interaction.account_id, &segment.key);
         let o = &segment.own;
         let participant = code_of(&PARTICIPANTS, Some(o.participant));
         let end_reason = code_of(&END_REASONS, o.end_reason);

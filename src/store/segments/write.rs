@@ -4,9 +4,6 @@
 //! only rows that changed are written. So a record that is there already costs a comparison, and a new interaction one
 //! insert a row, in whatever order its records came.
 
-use std::collections::{HashMap, VecDeque};
-
-use foldhash::fast::RandomState;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::bulk::Bulk;
@@ -14,8 +11,10 @@ use super::fold;
 use super::interaction::{self, Interaction};
 use super::names::{Names, SaidAgent, role};
 use super::row::{self, Own, Segment, Statements};
+use super::row_keys::RowKeys;
 use super::sealed::compact::note_change;
 use super::sealed::find::Finder;
+use super::touched::Touched;
 use super::words::{START_REASONS, USER_TYPES, code_of};
 use crate::domain::record::{
     Audience, CoverageRecord, Dialog, InteractionFields, MessageRecord, Millis, Participant, Record,
@@ -59,17 +58,7 @@ pub struct SegmentWriter {
     connection: Connection,
     names: Names,
     finder: Finder,
-}
-
-type Key = (i64, Text);
-
-/// The interactions that a chunk touches, in the order in which they were touched.
-#[derive(Default)]
-pub(super) struct Touched {
-    index: HashMap<Key, usize, RandomState>,
-    /// In which of them each segment of the chunk stands.
-    homes: HashMap<Key, usize, RandomState>,
-    pub(super) interactions: VecDeque<Interaction>,
+    keys: RowKeys,
 }
 
 impl SegmentWriter {
@@ -85,7 +74,7 @@ impl SegmentWriter {
                  pragma cache_size = -65536",
             )
             .map_err(fail)?;
-        Ok(Self { connection, names: Names::default(), finder: Finder::default() })
+        Ok(Self { connection, names: Names::default(), finder: Finder::default(), keys: RowKeys::default() })
     }
 
     /// Resolves rows of older rules anew: what a migration cannot compute. Interrupted, it begins again.
@@ -95,8 +84,7 @@ impl SegmentWriter {
             return Ok(());
         }
         let mut last = 0;
-        let mut names = Names::default();
-        let mut finder = Finder::default();
+        let (mut names, mut finder, mut keys) = (Names::default(), Finder::default(), RowKeys::default());
         loop {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let ids: Vec<i64> = tx
@@ -105,7 +93,7 @@ impl SegmentWriter {
                 )?
                 .query_map([last], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            let mut chunk = Chunk::begin(&tx, &mut names, &mut finder, Millis::MIN)?;
+            let mut chunk = Chunk::begin(&tx, (&mut names, &mut finder, &mut keys), Millis::MIN)?;
             for interaction_id in &ids {
                 let interaction = interaction::load_by_id(&tx, chunk.finder, *interaction_id)?;
                 chunk.settle_one(&interaction)?;
@@ -127,7 +115,7 @@ impl SegmentWriter {
             connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for block_id in blocks {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut chunk = Chunk::begin(&tx, &mut names, &mut finder, Millis::MIN)?;
+            let mut chunk = Chunk::begin(&tx, (&mut names, &mut finder, &mut keys), Millis::MIN)?;
             for (account_id, key) in fold::keys_of(&tx, block_id)? {
                 let loaded = chunk.statements.load((chunk.finder, chunk.names), account_id, &key)?;
                 if let Some(interaction) = loaded.filter(|interaction| interaction.folded) {
@@ -172,6 +160,7 @@ impl SegmentWriter {
         let result = self.write_chunk(records, arrived, sealing);
         if result.is_err() {
             self.names.forget();
+            self.keys.forget();
             self.finder = Finder::default();
         }
         result.map_err(|source| StoreError::sql("import records", source))
@@ -184,7 +173,13 @@ impl SegmentWriter {
         sealing: Option<Millis>,
     ) -> rusqlite::Result<Tally> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut chunk = Chunk::begin(&tx, &mut self.names, &mut self.finder, arrived)?;
+        if sealing.is_some() {
+            self.keys.begin(&tx)?;
+        } else {
+            // A few records are asked for one by one.
+            self.keys.forget();
+        }
+        let mut chunk = Chunk::begin(&tx, (&mut self.names, &mut self.finder, &mut self.keys), arrived)?;
         for record in records {
             chunk.take(record)?;
         }
@@ -236,8 +231,7 @@ pub(super) struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     pub(super) fn begin(
         tx: &'a Transaction<'a>,
-        names: &'a mut Names,
-        finder: &'a mut Finder,
+        (names, finder, keys): (&'a mut Names, &'a mut Finder, &'a mut RowKeys),
         arrived: Millis,
     ) -> rusqlite::Result<Self> {
         finder.begin(tx)?;
@@ -245,7 +239,7 @@ impl<'a> Chunk<'a> {
         let next_interaction = tx.prepare_cached(next)?.query_row([], |row| row.get(0))?;
         Ok(Self {
             tx,
-            statements: Statements::prepare(tx)?,
+            statements: Statements::prepare(tx, keys)?,
             names,
             finder,
             touched: Touched::default(),
@@ -264,24 +258,6 @@ impl<'a> Chunk<'a> {
             .prepare_cached("update segment_changes set next_interaction = ?1 where next_interaction < ?1")?
             .execute([self.next_interaction])
             .map(drop)
-    }
-}
-
-impl Touched {
-    /// Moves a segment's home to the interaction at `to`; false where it stands elsewhere in a newer version.
-    fn leave_home(&mut self, account_id: i64, key: &Text, to: usize, version: Millis) -> bool {
-        let home = self.homes.entry((account_id, key.clone())).or_insert(to);
-        if *home == to {
-            return true;
-        }
-        if let Some(left) = self.interactions.get_mut(*home) {
-            if left.segments.iter().any(|known| known.key == *key && version < known.version) {
-                return false;
-            }
-            left.segments.retain(|known| known.key != *key);
-        }
-        *home = to;
-        true
     }
 }
 
@@ -325,16 +301,15 @@ impl Chunk<'_> {
 
     /// The place of an interaction in the chunk; loaded or begun when it was not there yet.
     fn touch(&mut self, account_id: i64, key: &Text) -> rusqlite::Result<usize> {
-        let key = (account_id, key.clone());
-        if let Some(at) = self.touched.index.get(&key) {
-            return Ok(*at);
+        if let Some(at) = self.touched.place(account_id, key) {
+            return Ok(at);
         }
-        let interaction = match self.statements.load((self.finder, self.names), account_id, &key.1)? {
+        let interaction = match self.statements.load((self.finder, self.names), account_id, key)? {
             Some(interaction) => interaction,
             None => Interaction {
                 interaction_id: 0,
                 account_id,
-                key: key.1.clone(),
+                key: key.clone(),
                 version: Millis::MIN,
                 fields: InteractionFields::default(),
                 folded: false,
@@ -344,9 +319,7 @@ impl Chunk<'_> {
                 segments: Vec::with_capacity(2),
             },
         };
-        self.touched.interactions.push_back(interaction);
-        self.touched.index.insert(key, self.touched.interactions.len() - 1);
-        Ok(self.touched.interactions.len() - 1)
+        Ok(self.touched.add(interaction))
     }
 
     /// Adds what is said to what is known of an interaction; what is older fills in blanks only.
@@ -562,6 +535,7 @@ impl Chunk<'_> {
                 interaction.interaction_id = self.next_interaction;
                 self.next_interaction += 1;
             }
+            self.statements.keys.add_interaction(account, &interaction.key);
             interaction::add_interaction(self.tx, interaction.interaction_id, account, &interaction.key)?;
             interaction.stored = Some(Box::new((InteractionFields::default(), None, Millis::MIN)));
             interaction.folded = false;
