@@ -24,7 +24,7 @@ const ROWS: (usize, usize, usize) = (500, 50, 8_000);
 /// Records that are gathered where somebody waits.
 const GATHERED: usize = 8_000;
 /// Records of a transaction where nobody waits: their segments go straight into blocks, the better the more they are.
-const SEALED: usize = 32_768;
+const SEALED: usize = 65_536;
 /// Fewer of them become rows, and compaction seals them with what else comes: their blocks would be small.
 const SEALED_MIN: usize = 4_096;
 /// A longer one is made shorter the next time: a daemon that is started beside it would not wait for ever.
@@ -36,7 +36,7 @@ const CHECKPOINT_EVERY: u64 = 64;
 /// Lines that travel together from the parsing thread.
 const PACK: usize = 512;
 /// Packs that wait between the threads.
-const PACKS: usize = 64;
+const PACKS: usize = 16;
 /// What is read at once.
 const BUFFER: usize = 1 << 20;
 
