@@ -55,7 +55,7 @@ impl Clock {
     }
 }
 
-/// A stopwatch for durations that only a person reads (rows per second, time taken).
+/// A stopwatch for durations that a person reads (rows per second, time taken), and by which work paces itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);
 
@@ -71,7 +71,7 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
-    /// The same for those who must not know the clock.
+    /// The same for layers that do not know the clock.
     pub fn reader(self) -> impl Fn() -> std::time::Duration + Send {
         move || self.elapsed()
     }

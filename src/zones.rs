@@ -18,7 +18,7 @@ use crate::domain::zone::{Zone, ZoneOrigin};
 use crate::secret::environment;
 
 /// Where hosts keep their zone data, unless $TZDIR says otherwise.
-const HOST_FOLDER: &str = "/usr/share/zoneinfo";
+const HOST_FOLDERS: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
 
 /// The zones of this host, looked up once each.
 #[derive(Debug)]
@@ -29,7 +29,9 @@ pub struct Zones {
 
 impl Default for Zones {
     fn default() -> Self {
-        let folder = environment("TZDIR").map_or_else(|| HOST_FOLDER.into(), PathBuf::from);
+        let said = environment("TZDIR").map(PathBuf::from);
+        let mut folders = said.into_iter().chain(HOST_FOLDERS.map(PathBuf::from));
+        let folder = folders.find(|folder| folder.is_dir()).unwrap_or_else(|| HOST_FOLDERS[0].into());
         Self::from_folder(&folder)
     }
 }

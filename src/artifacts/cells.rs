@@ -226,10 +226,10 @@ impl<'a> DayText<'a> {
             return Some(ending.alone(room));
         }
         let local = ms + self.offsets.offset_ms(ms);
-        if !(0..DAY_MS).contains(&(local - self.day)) {
+        if !(0..DAY_MS).contains(&local.wrapping_sub(self.day)) {
             self.begin_day(local);
         }
-        let seconds = u32::try_from((local - self.day) / 1_000).ok()?;
+        let seconds = u32::try_from(local.wrapping_sub(self.day) / 1_000).ok()?;
         room[..11].copy_from_slice(&self.date?);
         room[11..19].copy_from_slice(&clock(seconds));
         room[19..21].copy_from_slice(&ending.bytes);
@@ -238,7 +238,7 @@ impl<'a> DayText<'a> {
 
     #[cold]
     fn begin_day(&mut self, local: Millis) {
-        self.day = local - local.rem_euclid(DAY_MS);
+        self.day = local.wrapping_sub(local.rem_euclid(DAY_MS));
         // A civil date has no offset: the local day counted from 1970 names it.
         let date = Timestamp::from_millisecond(self.day).map(|at| at.strftime("%Y-%m-%d ").to_string());
         self.date = date.ok().and_then(|date| date.into_bytes().try_into().ok());

@@ -24,7 +24,7 @@ const TILE: usize = 256;
 
 /// Codes from this one on are escaped each time: memory stays bounded, however many texts a store has.
 const KEPT: usize = 16 << 10;
-/// Bytes of long texts that a column keeps, about.
+/// Bytes of long texts that a column keeps.
 const KEPT_BYTES: usize = 1 << 20;
 
 /// Writes rows as delimited text.
@@ -274,10 +274,10 @@ impl OfColumn<'_> {
             if self.kept.has(place) {
                 continue;
             }
-            if KEPT <= place || KEPT_BYTES < self.kept.long_bytes() {
+            let text = |cell: &mut Vec<u8>| quoting.push_cell(cell, dictionary.text(*code), self.ending);
+            if KEPT <= place || !self.kept.make(place, KEPT_BYTES, text) {
                 return false;
             }
-            self.kept.make(place, |cell| quoting.push_cell(cell, dictionary.text(*code), self.ending));
         }
         true
     }
@@ -286,7 +286,7 @@ impl OfColumn<'_> {
     fn words(&mut self, numbers: &[i64], words: &[&str], rows: &Range<usize>, quoting: &Quoting) -> bool {
         for (place, word) in std::iter::once(&"").chain(words).enumerate() {
             if !self.kept.has(place) {
-                self.kept.make(place, |cell| quoting.push_cell(cell, word, self.ending));
+                self.kept.make(place, usize::MAX, |cell| quoting.push_cell(cell, word, self.ending));
             }
         }
         self.places.clear();
@@ -449,28 +449,51 @@ mod tests {
         prop_oneof![Just(NONE), -5_000..500_000_000_i64]
     }
 
+    /// What the codes of a dictionary come to, in one go each.
+    fn written(dialect: &CsvDialect, dictionary: &Dictionary, batches: &[Vec<u32>]) -> Vec<u8> {
+        let zone = Zone::utc();
+        let mut text = DelimitedText::new(dialect, &zone, DATE_FORMAT, 2);
+        let mut ours = Vec::new();
+        for codes in batches {
+            let columns = [Binding::Code(Cow::Borrowed(codes), dictionary), Binding::Id(codes, dictionary)];
+            let mut take = |piece: &[u8]| {
+                ours.extend_from_slice(piece);
+                Ok(())
+            };
+            text.rows(Rows::All(codes.len()), &columns, &mut take).unwrap();
+        }
+        ours.extend_from_slice(text.page.text());
+        ours
+    }
+
+    fn texts_beyond_what_is_kept(text: impl Fn(usize) -> String, count: usize) {
+        let dialect = CsvDialect::default();
+        let mut dictionary = Dictionary::default();
+        for code in 1..=count {
+            dictionary.push(text(code));
+        }
+        let all: Vec<u32> = (0..=u32::try_from(count).unwrap()).collect();
+        // Then those that are kept once more, and those that are not, and both.
+        let batches = [all.clone(), vec![3, 1], all[count - 5..].to_vec(), vec![2, all[count]]];
+        let codes = batches.concat();
+        let columns = [Binding::Code(Cow::Borrowed(&codes), &dictionary), Binding::Id(&codes, &dictionary)];
+        let wanted = by_csv_crate(&dialect, &Zone::utc(), DATE_FORMAT, &columns, codes.len());
+        assert!(written(&dialect, &dictionary, &batches) == wanted);
+    }
+
     #[test]
     fn codes_beyond_those_that_are_kept_are_written_as_well() {
-        let (zone, dialect) = (Zone::utc(), CsvDialect::default());
-        let mut dictionary = Dictionary::default();
-        let long = "long, ".repeat(200);
-        let last = KEPT + KEPT_BYTES / long.len() + 2;
-        for code in 1..=last {
-            dictionary.push(if code < KEPT { format!("text {code}") } else { format!("{long}{code}") });
-        }
-        // Long ones first, until there are too many of them.
-        let mut codes: Vec<u32> = (0..=u32::try_from(last).unwrap()).rev().collect();
-        codes.push(3);
-        let columns = [Binding::Code(Cow::Borrowed(&codes), &dictionary), Binding::Id(&codes, &dictionary)];
-        let mut ours = Vec::new();
-        let mut text = DelimitedText::new(&dialect, &zone, DATE_FORMAT, 2);
-        let mut take = |piece: &[u8]| {
-            ours.extend_from_slice(piece);
-            Ok(())
-        };
-        text.rows(Rows::All(codes.len()), &columns, &mut take).unwrap();
-        ours.extend_from_slice(text.page.text());
-        assert!(ours == by_csv_crate(&dialect, &zone, DATE_FORMAT, &columns, codes.len()));
+        texts_beyond_what_is_kept(|code| format!("text {code}"), KEPT + 300);
+    }
+
+    #[test]
+    fn so_are_long_texts_of_which_there_are_too_many() {
+        let long = "long, ".repeat(2_000);
+        let count = 2 * KEPT_BYTES / long.len();
+        texts_beyond_what_is_kept(
+            |code| if code % 2 == 0 { code.to_string() } else { format!("{long}{code}") },
+            2 * count,
+        );
     }
 
     proptest! {

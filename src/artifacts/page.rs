@@ -177,21 +177,21 @@ impl Cells {
         self.ready.get(place).is_some_and(|ready| ready.0[LENGTH] != UNMADE)
     }
 
-    /// Makes the cell of a place; `make` adds its text.
+    /// Makes the cell of a place; `make` adds its text. False where it is a long one and those have `most` bytes already.
     #[cold]
-    pub(super) fn make(&mut self, place: usize, make: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn make(&mut self, place: usize, most: usize, make: impl FnOnce(&mut Vec<u8>)) -> bool {
         if self.ready.len() <= place {
             self.ready.resize((place + 1).next_power_of_two(), Ready::UNMADE);
         }
-        if let Some(ready) = self.ready.get_mut(place) {
-            let begin = self.long.len();
-            make(&mut self.long);
-            ready.settle(&mut self.long, begin);
+        let Some(ready) = self.ready.get_mut(place) else { return false };
+        let begin = self.long.len();
+        make(&mut self.long);
+        ready.settle(&mut self.long, begin);
+        if most < self.long.len() && begin < self.long.len() {
+            *ready = Ready::UNMADE;
+            self.long.truncate(begin);
+            return false;
         }
-    }
-
-    /// Bytes of the long ones.
-    pub(super) fn long_bytes(&self) -> usize {
-        self.long.len()
+        true
     }
 }

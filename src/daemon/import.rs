@@ -11,6 +11,7 @@ use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 
 use crate::clock::Stopwatch;
+use crate::domain::pace::next_size;
 use crate::domain::record::{CoverageRecord, Record};
 use crate::import::{self, BadLine, CsvKind, ImportError, Line};
 use crate::store::segments::sealed::compact::QUIET;
@@ -148,7 +149,7 @@ impl Import {
             let (sender, packs) = sync_channel::<Pack>(PACKS);
             // Records go back to the thread that made them to be dropped there: memory that is given back by another
             // thread than took it makes both wait for each other.
-            let (spent, returned) = sync_channel::<Vec<Record>>(PACKS);
+            let (spent, returned) = sync_channel::<Vec<Record>>(SEALED.div_ceil(PACK));
             let parsing = scope.spawn(move || parse(text, kind, &sender, &returned));
             let written = self.write_all(&packs, &spent, heard);
             drop((packs, spent));
@@ -231,10 +232,7 @@ impl Import {
             let took = watch.elapsed();
             self.wrote(tally, took);
             let (_, least, most) = ROWS;
-            let fitting = u128::try_from(now).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
-            // Half way each time, so that one slow sync does not make the next transactions tiny.
-            let fitting = usize::try_from(fitting).unwrap_or(most);
-            self.rows = usize::midpoint(self.rows, fitting).clamp(least, most);
+            self.rows = next_size(self.rows, now, (took, HOLD), (least, most));
             if self.transactions.is_multiple_of(CHECKPOINT_EVERY) {
                 self.writer.checkpoint()?;
             }

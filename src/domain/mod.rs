@@ -22,6 +22,7 @@ pub mod messaging;
 pub mod name;
 pub mod nearest;
 pub mod output;
+pub mod pace;
 pub mod period;
 pub mod record;
 pub mod repeat;

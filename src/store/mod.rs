@@ -143,7 +143,8 @@ struct Shared {
     path: PathBuf,
     work: Mutex<Option<SyncSender<Work>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    readers: Mutex<Vec<Connection>>,
+    /// Idle ones; none are kept once it is closed.
+    readers: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Drop for Shared {
@@ -156,7 +157,7 @@ impl Shared {
     fn close(&self) {
         // The last connection that is closed copies the write-ahead log back and removes it, so that one file is left; a
         // read-only one cannot. So the writer's goes last.
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(self.readers.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.work.lock().unwrap_or_else(PoisonError::into_inner).take());
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
@@ -184,7 +185,7 @@ impl Store {
                 path: path.to_owned(),
                 work: Mutex::new(Some(sender)),
                 writer: Mutex::new(Some(writer)),
-                readers: Mutex::new(Vec::new()),
+                readers: Mutex::new(Some(Vec::new())),
             }),
         })
     }
@@ -244,14 +245,14 @@ impl Store {
         what: &'static str,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let kept = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = || self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().as_mut().and_then(Vec::pop);
         let connection = match kept {
             Some(connection) => connection,
             None => open_reader(&self.shared.path)?,
         };
         let result = connection.unchecked_transaction().and_then(|snapshot| read(&snapshot));
-        let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS_KEPT {
+        if let Some(readers) = idle().as_mut().filter(|readers| readers.len() < READERS_KEPT) {
             readers.push(connection);
         }
         result.map_err(|source| StoreError::sql(what, source))

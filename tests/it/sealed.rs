@@ -416,6 +416,31 @@ fn a_large_import_is_sealed_at_once_and_is_nothing_the_second_time() {
     assert_eq!(large.ask("select customer from segment where record_id = 's01000'"), "Ann");
 }
 
+#[test]
+fn what_another_writer_wrote_meanwhile_is_known_to_a_large_import() {
+    let legwork = Legwork::new("");
+    let store = own(&legwork);
+    let (mut one, mut other) = (SegmentWriter::open(&store).unwrap(), SegmentWriter::open(&store).unwrap());
+    let of = |id: &str, customer: &str| {
+        segment(id, &at(DAY_MS))
+            .replace("\"kind\":\"segment\"", &format!("\"kind\":\"segment\",\"customer\":\"{customer}\""))
+    };
+    let until = Some(DAY_MS + 2 * HOUR_MS);
+    write_either(&mut one, &of("a", "Ann"), until);
+    write(&mut other, &of("b", "Ben"));
+    write_either(&mut one, &of("b", "Bea"), until);
+    write(&mut one, &of("c", "Cem"));
+    write_either(&mut one, &of("c", "Cleo"), until);
+    write_either(&mut one, &of("a", "Ada"), until);
+    drop((one, other));
+    store.close();
+    let said = String::from_utf8(whole(&legwork)).unwrap();
+    assert_eq!(said.lines().count(), 4, "{said}");
+    for customer in ["Ada", "Bea", "Cleo"] {
+        assert_eq!(said.matches(customer).count(), 1, "{customer}: {said}");
+    }
+}
+
 /// Blocks of the version before, whose interactions all have rows.
 #[test]
 fn a_database_of_the_version_before_keeps_its_blocks() {

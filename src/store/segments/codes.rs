@@ -24,30 +24,33 @@ pub(super) struct MetAgent {
     pub(super) group_id: Option<i64>,
 }
 
-/// Numbers of the database count from 1 on, mostly without a gap: the first ones are found without a hash.
-const DENSE: usize = 1 << 20;
+/// Numbers of the database count from 1 on, mostly without a gap: so many of the first ones are found without a hash.
+const DENSE_TERMS: usize = 1 << 20;
+/// The same of agents and accounts, of which there are fewer and more is known.
+const DENSE: usize = 1 << 14;
 
 /// What is known by a number of the database.
 struct ById<T> {
+    most: usize,
     dense: Vec<Option<T>>,
     sparse: HashMap<i64, T, RandomState>,
 }
 
 impl<T: Copy> ById<T> {
-    fn new() -> Self {
-        Self { dense: Vec::new(), sparse: HashMap::default() }
+    fn new(most: usize) -> Self {
+        Self { most, dense: Vec::new(), sparse: HashMap::default() }
     }
 
     #[inline]
     fn get(&self, id: i64) -> Option<T> {
         match usize::try_from(id) {
-            Ok(place) if place < DENSE => self.dense.get(place).copied().flatten(),
+            Ok(place) if place < self.most => self.dense.get(place).copied().flatten(),
             _ => self.sparse.get(&id).copied(),
         }
     }
 
     fn insert(&mut self, id: i64, known: T) {
-        let Some(place) = usize::try_from(id).ok().filter(|place| *place < DENSE) else {
+        let Some(place) = usize::try_from(id).ok().filter(|place| *place < self.most) else {
             self.sparse.insert(id, known);
             return;
         };
@@ -79,10 +82,10 @@ impl<'c> Codes<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
         Self {
             connection,
-            terms: ById::new(),
-            agents: [ById::new(), ById::new()],
-            agent_terms: ById::new(),
-            accounts: ById::new(),
+            terms: ById::new(DENSE_TERMS),
+            agents: [ById::new(DENSE), ById::new(DENSE)],
+            agent_terms: ById::new(DENSE_TERMS),
+            accounts: ById::new(DENSE),
             no_team: None,
             next_term: 1,
             next_agent: BOT + 1,

@@ -8,14 +8,16 @@ use rusqlite::Transaction;
 
 use super::sealed::block::key_hash;
 
-/// Rows beyond which nothing is remembered: reading their keys would take longer than it saves.
-const ROWS_MAX: usize = 2_000_000;
+/// Rows of a table beyond which nothing is remembered: reading their keys would take longer than it saves, and memory.
+const ROWS_MAX: usize = 250_000;
 
 /// Hashes of keys. What is not among them has no row; what is, may have one.
 #[derive(Debug, Default)]
 pub(super) struct RowKeys {
     /// The state of the database that they were read in, which changes when somebody else writes.
     version: Option<i64>,
+    /// Whether all of them are here.
+    whole: bool,
     interactions: HashSet<u32, RandomState>,
     segments: HashSet<u32, RandomState>,
 }
@@ -26,9 +28,10 @@ impl RowKeys {
         let version: i64 = tx.prepare_cached("pragma data_version")?.query_row([], |row| row.get(0))?;
         if self.version != Some(version) {
             self.forget();
-            let whole = read(tx, "select account_id, record_id from interaction", &mut self.interactions)?
+            self.whole = read(tx, "select account_id, record_id from interaction", &mut self.interactions)?
                 && read(tx, "select account_id, record_id from segment", &mut self.segments)?;
-            self.version = whole.then_some(version);
+            self.version = Some(version);
+            self.bound();
         }
         Ok(())
     }
@@ -38,27 +41,36 @@ impl RowKeys {
         *self = Self::default();
     }
 
+    /// Lets go of them where they have become too many; they are not read again before somebody else writes.
+    fn bound(&mut self) {
+        if !self.whole || ROWS_MAX < self.interactions.len().max(self.segments.len()) {
+            *self = Self { version: self.version, ..Self::default() };
+        }
+    }
+
     /// Whether an interaction of this key may have a row.
     pub(super) fn may_have_interaction(&self, account_id: i64, key: &str) -> bool {
-        self.version.is_none() || self.interactions.contains(&key_hash(account_id, key))
+        !self.whole || self.interactions.contains(&key_hash(account_id, key))
     }
 
     /// Whether a segment of this key may have a row.
     pub(super) fn may_have_segment(&self, account_id: i64, key: &str) -> bool {
-        self.version.is_none() || self.segments.contains(&key_hash(account_id, key))
+        !self.whole || self.segments.contains(&key_hash(account_id, key))
     }
 
     /// An interaction has a row from now on.
     pub(super) fn add_interaction(&mut self, account_id: i64, key: &str) {
-        if self.version.is_some() {
+        if self.whole {
             self.interactions.insert(key_hash(account_id, key));
+            self.bound();
         }
     }
 
     /// A segment has a row from now on.
     pub(super) fn add_segment(&mut self, account_id: i64, key: &str) {
-        if self.version.is_some() {
+        if self.whole {
             self.segments.insert(key_hash(account_id, key));
+            self.bound();
         }
     }
 }

@@ -313,7 +313,7 @@ fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
     if number != 0 {
         raw.extend_from_slice(&min.to_le_bytes());
     }
-    // Whether a number is there, its own column says: a difference may be any number.
+    // Whether a number is there, its own column says, and not its difference.
     let codes = numbers.iter().zip(told.iter()).map(|(number, told)| {
         if *number == NONE { 0 } else { told.wrapping_sub(min).cast_unsigned() + absent }
     });

@@ -10,6 +10,7 @@ use super::block::{Block, head};
 use super::find::Finder;
 use super::rows::{Packed, Rows};
 use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError, hour_of};
+use crate::domain::pace::next_size;
 use crate::domain::record::Millis;
 use crate::store::segments::fold;
 use crate::store::segments::names::Names;
@@ -18,9 +19,10 @@ use crate::store::{Store, StoreError};
 /// How long after its end an hour is left alone, in milliseconds: most of what comes late has come then.
 pub const QUIET: Millis = 2 * HOUR_MS;
 
-/// Rows that one transaction takes away where others write, too: at the most, and at the least.
+/// Rows that one transaction takes away where others write, too: at the most, and at the least. A block is written whole
+/// for however few of them, so fewer would not make it shorter.
 pub const GENTLE: usize = 2_048;
-const GENTLE_MIN: usize = 128;
+const GENTLE_MIN: usize = 512;
 /// How long one of these should hold the others up: less than they would notice.
 const HOLD: Duration = Duration::from_millis(20);
 /// The same where nobody waits.
@@ -143,6 +145,7 @@ impl Compactor {
             let behavior =
                 if patient { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
             let read = self.connection.transaction_with_behavior(behavior)?;
+            let mut begun = (self.elapsed)();
             let (seen, from): (i64, Millis) = read
                 .prepare_cached("select count, folded_from from segment_changes")?
                 .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -155,11 +158,12 @@ impl Compactor {
             let reached = candidates.last().copied();
             let tx = if patient {
                 drop(read);
-                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?
+                let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                begun = (self.elapsed)();
+                tx
             } else {
                 read
             };
-            let begun = (self.elapsed)();
             if left(&tx)?.0 != seen {
                 continue;
             }
@@ -252,10 +256,7 @@ impl Compactor {
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.sealed.longest_transaction_ms = self.sealed.longest_transaction_ms.max(took_ms);
         if let Some(rows) = rows.filter(|_| self.most == GENTLE) {
-            let fitting = u128::try_from(rows).unwrap_or(1) * HOLD.as_micros() / took.as_micros().max(1);
-            // Half way each time, so that one slow sync does not make the next ones tiny.
-            let fitting = usize::try_from(fitting).unwrap_or(self.most);
-            self.step = usize::midpoint(self.step, fitting).clamp(GENTLE_MIN, self.most);
+            self.step = next_size(self.step, rows, (took, HOLD), (GENTLE_MIN, GENTLE));
         }
     }
 
