@@ -25,7 +25,7 @@ const ROWS: (usize, usize, usize) = (500, 50, 8_000);
 /// Records that are gathered where somebody waits.
 const GATHERED: usize = 8_000;
 /// Records of a transaction where nobody waits: their segments go straight into blocks, the better the more they are.
-const SEALED: usize = 65_536;
+const SEALED: usize = 32_768;
 /// Fewer of them become rows, and compaction seals them with what else comes: their blocks would be small.
 const SEALED_MIN: usize = 4_096;
 /// A longer one is made shorter the next time: a daemon that is started beside it would not wait for ever.
@@ -36,8 +36,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const CHECKPOINT_EVERY: u64 = 64;
 /// Lines that travel together from the parsing thread.
 const PACK: usize = 512;
-/// Packs that wait between the threads.
-const PACKS: usize = 16;
+/// Packs that wait between the threads: as much as one transaction takes, so that the next one is read meanwhile.
+const PACKS: usize = SEALED / PACK;
 /// What is read at once.
 const BUFFER: usize = 1 << 20;
 
@@ -149,7 +149,7 @@ impl Import {
             let (sender, packs) = sync_channel::<Pack>(PACKS);
             // Records go back to the thread that made them to be dropped there: memory that is given back by another
             // thread than took it makes both wait for each other.
-            let (spent, returned) = sync_channel::<Vec<Record>>(SEALED.div_ceil(PACK));
+            let (spent, returned) = sync_channel::<Vec<Record>>(PACKS);
             let parsing = scope.spawn(move || parse(text, kind, &sender, &returned));
             let written = self.write_all(&packs, &spent, heard);
             drop((packs, spent));
