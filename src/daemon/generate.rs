@@ -220,13 +220,14 @@ pub fn write_to<W: Write + Send>(
         Reads::Metrics(rows) => {
             let query =
                 SegmentQuery { sort: SegmentSort::Any, ..segment_query(&order, rows, &metrics::FIELDS) };
-            let (intervals, counts) = count(&connection, &query, &order, progress)?;
+            let (counting, dictionaries, counts) = count(&connection, &query, &order, progress)?;
             if output.format == Format::Json {
+                let intervals = counting.finish(&dictionaries);
                 document(out, &intervals, &order).map(|written| (written, counts, Sights::default()))
             } else {
                 let choice = &report.metrics;
                 stream(out, file, &order, progress, |sink| {
-                    flat(&intervals, choice, &fields, sink);
+                    flat(&counting, &dictionaries, choice, &fields, sink);
                     Ok(counts)
                 })
             }
@@ -443,7 +444,7 @@ fn count(
     query: &SegmentQuery<'_>,
     order: &Order<'_>,
     progress: &Progress,
-) -> Result<(Vec<Interval>, ReadCounts), GenerateError> {
+) -> Result<(Counting, Dictionaries, ReadCounts), GenerateError> {
     let mut counting = Counting::begin(order.period, &order.definition.report.metrics);
     let mut dictionaries = Dictionaries::default();
     let counts = read::read(connection, query, &mut |mut batch| {
@@ -452,7 +453,7 @@ fn count(
         progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
         !progress.stop.load(Ordering::Relaxed)
     })?;
-    Ok((counting.finish(order.period, &dictionaries), counts))
+    Ok((counting, dictionaries, counts))
 }
 
 /// The documented JSON of metrics.

@@ -6,8 +6,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::metrics::{Agents, Groups, Interval, Sums};
-use crate::domain::batch::{BATCH_ROWS, Batch, Data, Field};
+use super::metrics::{Agents, Counting, Groups, Interval, Sums};
+use crate::domain::batch::{BATCH_ROWS, Batch, Data, Dictionaries, Field};
 use crate::domain::output::DATE_FORMAT;
 use crate::domain::report::{FilterKey, MetricsChoice, Reads, Report, ReportType, SegmentRows};
 use crate::domain::table::{Column, Picked, quotient};
@@ -186,41 +186,41 @@ const METRICS: [(Field, Figure); 11] = [
 
 /// The flat form: a row for each interval, skill (where asked for) and agent that has segments, as batches of `fields`.
 pub fn flat(
-    intervals: &[Interval],
+    counting: &Counting,
+    dictionaries: &Dictionaries,
     choice: &MetricsChoice,
     fields: &[Field],
     sink: &mut dyn FnMut(Batch) -> bool,
 ) {
+    let figures: Vec<Option<Figure>> = fields
+        .iter()
+        .map(|field| METRICS.iter().find(|(known, _)| known == field).map(|(_, figure)| *figure))
+        .collect();
+    let only: &[String] = choice.by_skill.as_deref().unwrap_or_default();
     let mut batch = Batch::of(fields);
-    for (start, groups) in intervals {
-        let levels: Vec<(String, Agents)> = match &choice.by_skill {
-            None => vec![(String::new(), groups.agents())],
-            Some(only) => {
-                skills(groups, only).map(|(skill, agents)| (skill.to_owned(), agents.clone())).collect()
-            }
-        };
-        for (skill, agents) in levels {
-            for (agent, sums) in agents {
-                for (place, field) in fields.iter().enumerate() {
-                    match batch.column_mut(place) {
-                        Some(Data::Text(texts)) => {
-                            texts.push(if *field == Field::GroupSkill { &skill } else { &agent.0 });
-                        }
-                        Some(Data::Number(numbers)) => {
-                            let metric = METRICS.iter().find(|(known, _)| known == field);
-                            numbers.push(metric.map_or(*start, |(_, figure)| figure(&sums)));
-                        }
-                        Some(Data::Code(_)) | None => {}
-                    }
+    let mut wanted = true;
+    counting.each(dictionaries, choice.by_skill.is_some(), &mut |group| {
+        if !only.is_empty() && !only.contains(&group.skill.0) {
+            return true;
+        }
+        for (place, (field, figure)) in fields.iter().zip(&figures).enumerate() {
+            match batch.column_mut(place) {
+                Some(Data::Text(texts)) => {
+                    texts.push(if *field == Field::GroupSkill { &group.skill.0 } else { &group.agent.0 });
                 }
-                batch.rows += 1;
-                if BATCH_ROWS <= batch.rows && !sink(std::mem::replace(&mut batch, Batch::of(fields))) {
-                    return;
+                Some(Data::Number(numbers)) => {
+                    numbers.push(figure.map_or(group.interval.1, |figure| figure(&group.sums)));
                 }
+                Some(Data::Code(_)) | None => {}
             }
         }
-    }
-    if 0 < batch.rows {
+        batch.rows += 1;
+        if BATCH_ROWS <= batch.rows {
+            wanted = sink(std::mem::replace(&mut batch, Batch::of(fields)));
+        }
+        wanted
+    });
+    if wanted && 0 < batch.rows {
         sink(batch);
     }
 }

@@ -4,7 +4,9 @@
 //! holds the groups, never the segments.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use foldhash::fast::RandomState;
 
 use crate::domain::batch::{AgentFact, BLANK, BOT, Batch, Code, Dictionaries, Field, known};
 use crate::domain::period::Period;
@@ -152,27 +154,88 @@ impl Groups {
     }
 }
 
+/// A group while it grows: counts are far below four thousand millions, and there may be very many groups.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    segments: u32,
+    messages: u32,
+    outcomes: [u32; 4],
+    /// First messages in new conversations, those after a transfer, and responses.
+    counts: [u32; 3],
+    /// Their times together.
+    times: [Millis; 3],
+    duration_ms: Millis,
+}
+
+impl Counted {
+    fn sums(&self) -> Sums {
+        let [first_new, first_transfer, responses] = std::array::from_fn(|at| {
+            let (count, time) = (self.counts.get(at), self.times.get(at));
+            (count.copied().map_or(0, i64::from), time.copied().unwrap_or(0))
+        });
+        Sums {
+            segments: self.segments.into(),
+            duration_ms: self.duration_ms,
+            messages: self.messages.into(),
+            first_new,
+            first_transfer,
+            responses,
+            outcomes: self.outcomes.map(i64::from),
+        }
+    }
+}
+
+/// Interval, skill and agent.
+type GroupKey = (i32, Code, Code);
+
 /// Groups while they grow.
 #[derive(Debug)]
 pub struct Counting {
     start_ms: Millis,
+    end_ms: Millis,
     step_ms: Option<Millis>,
     response: ResponseRule,
-    groups: HashMap<(i64, Code, Code), Sums>,
+    places: HashMap<GroupKey, u32, RandomState>,
+    groups: Vec<(GroupKey, Counted)>,
 }
 
 /// Start of an interval, UTC milliseconds, and its groups.
 pub type Interval = (Millis, Groups);
+
+/// A group as it is printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Group<'a> {
+    /// The place of its interval, counted from 0, and its start, UTC milliseconds.
+    pub interval: (usize, Millis),
+    /// Its skill, or nothing where skills are put together.
+    pub skill: &'a Key,
+    /// Its agent.
+    pub agent: &'a Key,
+    /// What was counted.
+    pub sums: Sums,
+}
 
 impl Counting {
     /// Nothing counted yet.
     pub fn begin(period: Period, choice: &MetricsChoice) -> Self {
         Self {
             start_ms: period.start.as_millisecond(),
+            end_ms: period.end.as_millisecond(),
             step_ms: choice.interval_minutes.map(|minutes| i64::from(minutes) * MINUTE_MS),
             response: choice.response,
-            groups: HashMap::new(),
+            places: HashMap::default(),
+            groups: Vec::new(),
         }
+    }
+
+    fn group(&mut self, key: GroupKey) -> Option<&mut Counted> {
+        let next = self.groups.len();
+        let place = *self.places.entry(key).or_insert(u32::try_from(next).unwrap_or(u32::MAX));
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        if place == next {
+            self.groups.push((key, Counted::default()));
+        }
+        self.groups.get_mut(place).map(|(_, counted)| counted)
     }
 
     /// Counts the segments of a batch that has [`FIELDS`].
@@ -186,49 +249,131 @@ impl Counting {
         };
         let (firsts, reasons) = (batch.numbers(Field::FirstMessageMs), batch.numbers(Field::StartReason));
         let outcomes = batch.numbers(Field::Outcome);
+        let number =
+            |numbers: &[i64], row| known(numbers, row).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
         for row in 0..batch.rows {
             let (Some(start), Some(end)) = (known(starts, row), known(ends, row)) else { continue };
             let interval = self.step_ms.map_or(0, |step| (end - self.start_ms).div_euclid(step));
+            let Ok(interval) = i32::try_from(interval) else { continue };
             let agent = agents.get(row).copied().filter(|agent| *agent != BLANK).unwrap_or(BOT);
             let key = (interval, skills.get(row).copied().unwrap_or(BLANK), agent);
-            let sums = self.groups.entry(key).or_default();
-            sums.segments += 1;
-            sums.duration_ms += (end - start).max(0);
-            sums.messages += known(messages, row).unwrap_or(0);
-            sums.responses.0 += known(responses, row).unwrap_or(0);
-            sums.responses.1 += known(responses_ms, row).unwrap_or(0);
+            let Some(counted) = self.group(key) else { continue };
+            counted.segments += 1;
+            counted.duration_ms += (end - start).max(0);
+            counted.messages += number(messages, row);
+            counted.counts[2] += number(responses, row);
+            counted.times[2] += known(responses_ms, row).unwrap_or(0);
             if let Some(ms) = known(firsts, row) {
                 // 1 is a new conversation; the only other one with a first message is a transfer.
-                let new = known(reasons, row) == Some(1);
-                let first = if new { &mut sums.first_new } else { &mut sums.first_transfer };
-                first.0 += 1;
-                first.1 += ms;
+                let first = usize::from(known(reasons, row) != Some(1));
+                if let (Some(count), Some(time)) =
+                    (counted.counts.get_mut(first), counted.times.get_mut(first))
+                {
+                    *count += 1;
+                    *time += ms;
+                }
             }
             let class = known(outcomes, row).and_then(|number| usize::try_from(number - 1).ok());
-            if let Some(count) = class.and_then(|class| sums.outcomes.get_mut(class)) {
+            if let Some(count) = class.and_then(|class| counted.outcomes.get_mut(class)) {
                 *count += 1;
             }
         }
     }
 
-    /// The intervals in order, all of them; one for the whole period where none was asked for.
-    pub fn finish(self, period: Period, dictionaries: &Dictionaries) -> Vec<Interval> {
-        let length = period.end.as_millisecond() - self.start_ms;
-        let step = self.step_ms.unwrap_or(length.max(1));
-        let count = ((length.max(0) + step - 1) / step).max(1);
-        let mut intervals: Vec<Interval> =
-            (0..count).map(|at| (self.start_ms + at * step, Groups::default())).collect();
-        let ids = dictionaries.agents(AgentFact::Id);
-        for ((interval, skill, agent), sums) in &self.groups {
-            let text = |text: &str, or: &str| Key(if text.is_empty() { or } else { text }.to_owned());
-            let skill = text(dictionaries.terms.text(*skill), NO_SKILL);
-            let agent = text(ids.text(*agent), "BOT");
-            let place = usize::try_from(*interval).ok().and_then(|at| intervals.get_mut(at));
-            if let Some((_, groups)) = place {
-                groups.skills.entry(skill).or_default().entry(agent).or_default().add(sums);
+    /// Hands out the groups by interval, skill and agent until `sink` says no; skills put together unless `by_skill`.
+    pub fn each(&self, dictionaries: &Dictionaries, by_skill: bool, sink: &mut dyn FnMut(Group<'_>) -> bool) {
+        let agents = Ranks::of(self.groups.iter().map(|((.., agent), _)| *agent), |code| {
+            or_else(dictionaries.agents(AgentFact::Id).text(code), "BOT")
+        });
+        let skills = Ranks::of(self.groups.iter().map(|((_, skill, _), _)| *skill), |code| {
+            if by_skill { or_else(dictionaries.terms.text(code), NO_SKILL) } else { "" }
+        });
+        let intervals = 0..i32::try_from(self.intervals()).unwrap_or(i32::MAX);
+        let mut order: Vec<(i32, u32, u32, u32)> = (0..)
+            .zip(&self.groups)
+            .filter(|(_, ((interval, ..), _))| intervals.contains(interval))
+            .map(|(place, ((interval, skill, agent), _))| {
+                (*interval, skills.rank(*skill), agents.rank(*agent), place)
+            })
+            .collect();
+        order.sort_unstable();
+        // Two codes may print alike: a bot without an id and an agent of that name.
+        for alike in order.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
+            let mut sums = Sums::default();
+            for (.., place) in alike {
+                let counted = usize::try_from(*place).ok().and_then(|place| self.groups.get(place));
+                if let Some((_, counted)) = counted {
+                    sums.add(&counted.sums());
+                }
+            }
+            let Some((interval, skill, agent, _)) = alike.first() else { continue };
+            let place = usize::try_from(*interval).unwrap_or(0);
+            let start = self.start_ms + i64::from(*interval) * self.step();
+            let (Some(skill), Some(agent)) = (skills.key(*skill), agents.key(*agent)) else { continue };
+            if !sink(Group { interval: (place, start), skill, agent, sums }) {
+                return;
             }
         }
+    }
+
+    fn step(&self) -> Millis {
+        self.step_ms.unwrap_or((self.end_ms - self.start_ms).max(1))
+    }
+
+    /// How many intervals there are; one for the whole period where none was asked for.
+    fn intervals(&self) -> i64 {
+        let step = self.step();
+        (((self.end_ms - self.start_ms).max(0) + step - 1) / step).max(1)
+    }
+
+    /// The intervals in order, all of them.
+    pub fn finish(&self, dictionaries: &Dictionaries) -> Vec<Interval> {
+        let step = self.step();
+        let mut intervals: Vec<Interval> =
+            (0..self.intervals()).map(|at| (self.start_ms + at * step, Groups::default())).collect();
+        self.each(dictionaries, true, &mut |group| {
+            if let Some((_, groups)) = intervals.get_mut(group.interval.0) {
+                let agents = groups.skills.entry(group.skill.clone()).or_default();
+                agents.entry(group.agent.clone()).or_default().add(&group.sums);
+            }
+            true
+        });
         intervals
+    }
+}
+
+fn or_else<'t>(text: &'t str, or: &'t str) -> &'t str {
+    if text.is_empty() { or } else { text }
+}
+
+/// Codes in the order of their texts, so that groups are sorted by numbers.
+struct Ranks {
+    keys: Vec<Key>,
+    of_code: HashMap<Code, u32, RandomState>,
+}
+
+impl Ranks {
+    fn of<'t>(codes: impl Iterator<Item = Code>, text: impl Fn(Code) -> &'t str) -> Self {
+        let codes: HashSet<Code, RandomState> = codes.collect();
+        let mut sorted: Vec<(Key, Code)> =
+            codes.into_iter().map(|code| (Key(text(code).to_owned()), code)).collect();
+        sorted.sort_unstable();
+        let (mut keys, mut of_code) = (Vec::<Key>::new(), HashMap::default());
+        for (key, code) in sorted {
+            if keys.last() != Some(&key) {
+                keys.push(key);
+            }
+            of_code.insert(code, u32::try_from(keys.len() - 1).unwrap_or(u32::MAX));
+        }
+        Self { keys, of_code }
+    }
+
+    fn rank(&self, code: Code) -> u32 {
+        self.of_code.get(&code).copied().unwrap_or(u32::MAX)
+    }
+
+    fn key(&self, rank: u32) -> Option<&Key> {
+        self.keys.get(usize::try_from(rank).ok()?)
     }
 }
 

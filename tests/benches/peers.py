@@ -52,13 +52,15 @@ def where(report):
 def half_hours(report, table, instant, quotient):
     """Segments of agents and bots by the half-hour in which they end."""
     low, high = DAY if report == "half-hours-of-a-day" else ALL
+    # By the instant, for an hour of the clock comes twice on the day of the change.
     span = quotient(f'"end" - {low}', 1_800_000)
     took = quotient('sum(greatest("end" - "start", 0))', "count(*)")
-    return (f'SELECT {instant(f"({low} + {span} * 1800000)")} AS "interval", skill_id AS "skillId", '
-            f'coalesce(agent_email, agent_name) AS "agentId", count(*) AS "totalAgentConversationSegments", '
-            f'{took} AS "avgAgentSegmentDuration" FROM {table} WHERE participant IN (\'agent\', \'bot\') '
-            f"AND channel_type IN ('sms', 'chat') AND \"end\" >= {low} AND \"end\" < {high} "
-            "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
+    groups = (f'SELECT {span} AS n, skill_id AS "skillId", coalesce(agent_email, agent_name) AS "agentId", '
+              f'count(*) AS "totalAgentConversationSegments", {took} AS "avgAgentSegmentDuration" FROM {table} '
+              "WHERE participant IN ('agent', 'bot') AND channel_type IN ('sms', 'chat') "
+              f'AND "end" >= {low} AND "end" < {high} GROUP BY 1, 2, 3')
+    return (f'SELECT {instant(f"({low} + n * 1800000)")} AS "interval", "skillId", "agentId", '
+            f'"totalAgentConversationSegments", "avgAgentSegmentDuration" FROM ({groups}) groups ORDER BY n, "skillId", "agentId"')
 
 
 def statement(report, table, instant, duration, quotient):

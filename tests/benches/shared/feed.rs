@@ -207,7 +207,7 @@ impl Conversation {
             skills(dice, agent_number),
             if last { ended(dice) } else { ",,".to_owned() },
             channel_type(self.channel),
-            (self.number + agent_number) % 15,
+            (agent_number * 7 + self.number % 2) % 15,
         )
         .unwrap();
     }
