@@ -200,21 +200,18 @@ impl OfColumn<'_> {
 
     /// Makes the cells of some rows ready.
     fn make_ready(&mut self, binding: &Binding<'_>, rows: Range<usize>, each: &mut Each<'_>) {
-        self.by_row = !match binding {
-            Binding::Code(codes, dictionary) => self.codes(codes, dictionary, &rows, &each.quoting),
-            Binding::Id(codes, dictionary) => self.codes(codes, dictionary, &rows, &each.quoting),
-            Binding::Word(numbers, words) => self.words(numbers, words, &rows, &each.quoting),
-            Binding::Text(..)
-            | Binding::Digits(..)
-            | Binding::Instant(..)
-            | Binding::Duration(..)
-            | Binding::Number(_)
-            | Binding::Hundredths(_)
-            | Binding::Percent(_)
-            | Binding::Quotient(..)
-            | Binding::Flag(_) => false,
+        let kept = if let Binding::Code(codes, dictionary) = binding {
+            self.codes(codes, dictionary, &rows, &each.quoting)
+        } else if let Binding::Id(codes, dictionary) = binding {
+            self.codes(codes, dictionary, &rows, &each.quoting)
+        } else if let Binding::Word(numbers, words) = binding {
+            self.words(numbers, words, &rows, &each.quoting);
+            true
+        } else {
+            false
         };
-        if !self.by_row {
+        self.by_row = !kept;
+        if kept {
             return;
         }
         self.places.clear();
@@ -283,7 +280,7 @@ impl OfColumn<'_> {
     }
 
     /// By a word's number, counted from 1.
-    fn words(&mut self, numbers: &[i64], words: &[&str], rows: &Range<usize>, quoting: &Quoting) -> bool {
+    fn words(&mut self, numbers: &[i64], words: &[&str], rows: &Range<usize>, quoting: &Quoting) {
         for (place, word) in std::iter::once(&"").chain(words).enumerate() {
             if !self.kept.has(place) {
                 self.kept.make(place, usize::MAX, |cell| quoting.push_cell(cell, word, self.ending));
@@ -296,7 +293,6 @@ impl OfColumn<'_> {
             let known = |number: &u32| usize::try_from(*number).is_ok_and(|number| number <= words.len());
             self.places.push(number.filter(known).unwrap_or(0));
         }
-        true
     }
 
     fn texts(&mut self, texts: &TextColumn, shown: Option<&[bool]>, rows: &Range<usize>, quoting: &Quoting) {

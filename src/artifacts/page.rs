@@ -120,21 +120,17 @@ impl Ready {
         ending: Ending,
     ) {
         let length = text.len() + usize::from(ending.length);
-        match (wide, self.0.get_mut(text.len()..text.len() + 2)) {
-            (Some(wide), Some(_)) if length < LENGTH => {
-                self.0 = *wide;
-                if let Some(behind) = self.0.get_mut(text.len()..text.len() + 2) {
-                    behind.copy_from_slice(&ending.bytes);
-                }
-                self.0[LENGTH] = u8::try_from(length).unwrap_or(LONG);
-            }
-            _ => {
-                let begin = long.len();
-                long.extend_from_slice(text);
-                long.extend_from_slice(ending.text());
-                self.settle(long, begin);
-            }
+        let Some(wide) = wide.filter(|_| length < LENGTH) else {
+            let begin = long.len();
+            long.extend_from_slice(text);
+            long.extend_from_slice(ending.text());
+            return self.settle(long, begin);
+        };
+        self.0 = *wide;
+        if let Some(behind) = self.0.get_mut(text.len()..text.len() + 2) {
+            behind.copy_from_slice(&ending.bytes);
         }
+        self.0[LENGTH] = u8::try_from(length).unwrap_or(LONG);
     }
 
     /// Takes what stands in `long` from `begin` on: it stays there where it does not fit.

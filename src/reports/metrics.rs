@@ -169,17 +169,14 @@ struct Counted {
 
 impl Counted {
     fn sums(&self) -> Sums {
-        let [first_new, first_transfer, responses] = std::array::from_fn(|at| {
-            let (count, time) = (self.counts.get(at), self.times.get(at));
-            (count.copied().map_or(0, i64::from), time.copied().unwrap_or(0))
-        });
+        let ([new, transfer, response], [new_ms, transfer_ms, response_ms]) = (self.counts, self.times);
         Sums {
             segments: self.segments.into(),
             duration_ms: self.duration_ms,
             messages: self.messages.into(),
-            first_new,
-            first_transfer,
-            responses,
+            first_new: (new.into(), new_ms),
+            first_transfer: (transfer.into(), transfer_ms),
+            responses: (response.into(), response_ms),
             outcomes: self.outcomes.map(i64::from),
         }
     }

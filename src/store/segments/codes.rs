@@ -84,7 +84,7 @@ impl<'c> Codes<'c> {
             connection,
             terms: ById::new(DENSE_TERMS),
             agents: [ById::new(DENSE), ById::new(DENSE)],
-            agent_terms: ById::new(DENSE_TERMS),
+            agent_terms: ById::new(DENSE),
             accounts: ById::new(DENSE),
             no_team: None,
             next_term: 1,
