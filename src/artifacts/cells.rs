@@ -1,7 +1,5 @@
 //! Cells → text: the same in every format that is text.
 
-use std::io::Write;
-
 use jiff::Timestamp;
 
 use super::page::WIDE;
@@ -54,8 +52,7 @@ impl<'a> CellText<'a> {
 }
 
 fn push_integer(text: &mut Vec<u8>, number: i64) {
-    // Writing into memory cannot fail.
-    write!(text, "{number}").unwrap_or_default();
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn push_hundredths(text: &mut Vec<u8>, hundredths: i64) {
@@ -203,6 +200,19 @@ pub(super) fn write_duration(room: &mut [u8; WIDE], ms: Millis, ending: Ending) 
     room[..8].copy_from_slice(&clock(seconds));
     room[8..10].copy_from_slice(&ending.bytes);
     Some(8 + usize::from(ending.length))
+}
+
+/// Writes a whole number with its ending, and says how long that is.
+#[inline]
+pub(super) fn write_integer(room: &mut [u8; WIDE], number: i64, ending: Ending) -> Option<usize> {
+    if number == NONE {
+        return Some(ending.alone(room));
+    }
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number).as_bytes();
+    room.get_mut(..digits.len())?.copy_from_slice(digits);
+    room.get_mut(digits.len()..)?.first_chunk_mut().map(|end| *end = ending.bytes)?;
+    Some(digits.len() + usize::from(ending.length))
 }
 
 /// Instants of one column in the default format, with the text of its last local day.

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use super::cells::{CellText, DayText, Ending, write_duration};
+use super::cells::{CellText, DayText, Ending, write_duration, write_integer};
 use super::encode::{Encoder, FileSpec, Rows};
 use super::page::{Cells, Page, Ready, WIDE};
 use super::quoting::Quoting;
@@ -237,6 +237,15 @@ impl OfColumn<'_> {
                     }
                 }
             }
+            Binding::Number(numbers) => {
+                let (ready, long) = self.of_rows.begin(rows.len());
+                for (row, ready) in rows.zip(ready) {
+                    let number = numbers.get(row).copied().unwrap_or(NONE);
+                    if ready.write(|room| write_integer(room, number, self.ending)).is_none() {
+                        each.make(ready, long, (binding, row), self.ending);
+                    }
+                }
+            }
             Binding::Text(None, _)
             | Binding::Code(..)
             | Binding::Id(..)
@@ -244,7 +253,6 @@ impl OfColumn<'_> {
             | Binding::Digits(..)
             | Binding::Instant(..)
             | Binding::Duration(..)
-            | Binding::Number(_)
             | Binding::Hundredths(_)
             | Binding::Percent(_)
             | Binding::Quotient(..)
@@ -445,6 +453,10 @@ mod tests {
         prop_oneof![Just(NONE), -5_000..500_000_000_i64]
     }
 
+    fn numbers() -> impl Strategy<Value = i64> {
+        prop_oneof![Just(NONE), Just(i64::MIN + 1), Just(i64::MAX), -12..120_i64, any::<i64>()]
+    }
+
     /// What the codes of a dictionary come to, in one go each.
     fn written(dialect: &CsvDialect, dictionary: &Dictionary, batches: &[Vec<u32>]) -> Vec<u8> {
         let zone = Zone::utc();
@@ -499,10 +511,10 @@ mod tests {
         fn the_text_is_the_csv_crates_byte_for_byte(
             dialect in dialects(),
             texts in prop::collection::vec(text(), 1..6),
-            rows in prop::collection::vec((text(), 0..6_u32, -1..5_i64, instants(), durations(), any::<bool>()), 0..40),
+            rows in prop::collection::vec((text(), 0..6_u32, -1..5_i64, instants(), durations(), any::<bool>(), numbers()), 0..40),
             times in 1..12_usize,
             odd in any::<bool>(),
-            chosen in prop::sample::subsequence((0..8_usize).collect::<Vec<_>>(), 1..8),
+            chosen in prop::sample::subsequence((0..15_usize).collect::<Vec<_>>(), 1..15),
         ) {
             // More than are made ready together, too.
             let rows: Vec<_> = std::iter::repeat_n(rows, times).flatten().collect();
@@ -517,6 +529,9 @@ mod tests {
             }
             let codes: Vec<u32> = rows.iter().map(|row| row.1).collect();
             let instants: Vec<i64> = rows.iter().map(|row| row.3).collect();
+            let numbers: Vec<i64> = rows.iter().map(|row| row.6).collect();
+            let durations: Vec<i64> = rows.iter().map(|row| row.4).collect();
+            let flags: Vec<i64> = rows.iter().map(|row| i64::from(row.5)).collect();
             let all = || -> Vec<Binding<'_>> { vec![
                 Binding::Text(Some(&column), None),
                 Binding::Text(Some(&column), Some(rows.iter().map(|row| row.5).collect())),
@@ -526,6 +541,13 @@ mod tests {
                 Binding::Instant(Cow::Borrowed(&instants), InstantStyle::Local),
                 Binding::Duration(rows.iter().map(|row| row.4).collect(), DurationStyle::Clock),
                 Binding::Digits(Some(&column), None, true),
+                Binding::Instant(Cow::Borrowed(&instants), InstantStyle::Rfc3339),
+                Binding::Duration(rows.iter().map(|row| row.4).collect(), DurationStyle::Seconds),
+                Binding::Number(Cow::Borrowed(&numbers)),
+                Binding::Hundredths(durations.clone()),
+                Binding::Percent(durations.clone()),
+                Binding::Quotient(&durations, &numbers),
+                Binding::Flag(&flags),
             ] };
             let columns: Vec<Binding<'_>> =
                 all().into_iter().enumerate().filter(|(at, _)| chosen.contains(at)).map(|(_, column)| column).collect();

@@ -17,10 +17,15 @@ pub mod xml;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Advice;
 use sha2::{Digest, Sha256};
+
+/// Bytes that are sent on their way to the disk together while a file is still being written.
+const SENT: u64 = 1 << 20;
 
 /// Behind the name of a file that is not whole.
 pub const PART: &str = ".part";
@@ -57,6 +62,8 @@ pub struct PartFile {
     target: PathBuf,
     digest: Sha256,
     bytes: u64,
+    /// How much of it has been asked to be on its way to the disk.
+    sent: u64,
     named: bool,
 }
 
@@ -76,7 +83,16 @@ impl PartFile {
         options.write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&part).map_err(failed("create", &part))?;
         let target = target.to_owned();
-        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, named: false })
+        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, sent: 0, named: false })
+    }
+
+    /// Sends what was written on its way to the disk: the sync at the end then waits for the rest only.
+    fn send(&mut self) {
+        let length = NonZero::new(self.bytes - self.sent);
+        // That the cache is not needed is advice on which Linux begins to write what is in it; that alone is wanted. Where
+        // it is not taken, the sync does all of it.
+        rustix::fs::fadvise(&self.file, self.sent, length, Advice::DontNeed).unwrap_or_default();
+        self.sent = self.bytes;
     }
 
     /// Syncs the file, gives it its name, and syncs the name.
@@ -99,6 +115,9 @@ impl Write for PartFile {
         let written = self.file.write(bytes)?;
         self.digest.update(bytes.get(..written).unwrap_or_default());
         self.bytes += u64::try_from(written).unwrap_or(0);
+        if SENT <= self.bytes - self.sent {
+            self.send();
+        }
         Ok(written)
     }
 

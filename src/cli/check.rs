@@ -46,6 +46,7 @@ pub(super) fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
                 let name =
                     kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
                 let (all, needed) = import::columns(*kind);
+                let needed: Vec<String> = needed.iter().map(|any| any.join(" or ")).collect();
                 say!("{name}: {}\n  needs {}", all.join(","), needed.join(", "))?;
             }
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use rusqlite::ErrorCode;
 
 use super::exit::{Exit, told};
 use super::identity::become_owner;
@@ -47,20 +48,36 @@ impl Context {
 
     /// The config and its store.
     pub(super) fn store(&self) -> anyhow::Result<(Config, Store)> {
-        let config = self.config()?;
-        become_owner(&config.state)?;
-        let store = Store::open(&config.database(), self.now())
-            .with_context(|| format!("use the state folder `{}` (try sudo)", config.state.display()))?;
+        let config = self.used()?;
+        let store =
+            Store::open(&config.database(), self.now()).map_err(|error| cured(error.into(), &config))?;
         Ok((config, store))
     }
 
     /// Everything, for a command that changes something or runs a report.
     pub(super) fn core(&self) -> anyhow::Result<Core> {
+        let config = self.used()?;
+        Core::open(config.clone(), self.clock.clone()).map_err(|error| cured(error.into(), &config))
+    }
+
+    /// The config, where its state folder is one that is in use. Without a config only the daemon begins one: a forgotten
+    /// `--config` must not read as a store without reports.
+    fn used(&self) -> anyhow::Result<Config> {
         let config = self.config()?;
+        if config.file.is_none() && !config.database().exists() {
+            let (place, database) = (config::place(None), config.database());
+            return Err(told(
+                Exit::NotFound,
+                format!(
+                    "there is no config at `{}` and no database at `{}`; say where the config is by --config or \
+                     $LEGWORK_CONFIG",
+                    place.display(),
+                    database.display()
+                ),
+            ));
+        }
         become_owner(&config.state)?;
-        let state = config.state.display().to_string();
-        Core::open(config, self.clock.clone())
-            .with_context(|| format!("use the state folder `{state}` (try sudo)"))
+        Ok(config)
     }
 
     /// The lock when no daemon runs; `None` when one does.
@@ -98,4 +115,20 @@ pub(super) fn instant(argument: &str, text: &str) -> anyhow::Result<Timestamp> {
 /// A runtime for commands that send or run.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")
+}
+
+/// Why a store cannot be used, with what helps.
+fn cured(error: anyhow::Error, config: &Config) -> anyhow::Error {
+    let damaged = error.chain().filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()).any(|cause| {
+        matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    });
+    let cure = if damaged {
+        format!(
+            "the database is damaged; stop the daemon, put the newest copy of `{}` in its place, and start it again",
+            config.backups().display()
+        )
+    } else {
+        format!("use the state folder `{}` (try sudo)", config.state.display())
+    };
+    error.context(cure)
 }

@@ -83,7 +83,7 @@ pub(super) fn import(context: &Context, arguments: &ImportArguments) -> anyhow::
     }
     summary.seconds = watch.elapsed().as_secs_f64();
     summary.rows_per_second = rate(summary.imported.lines, watch.elapsed());
-    tell(context, &summary, covers.is_some())
+    tell(context, &summary, arguments.covers.as_deref())
 }
 
 /// Imports a file; returns where its bad lines are.
@@ -119,7 +119,16 @@ fn file(
             return Err(told(Exit::Wrong, format!("{name}: {bad} bad lines, nothing imported; see {path}")));
         }
     }
-    let taken = import.take(input.open()?, arguments.kind, &mut rejects);
+    let mut text = input.open()?;
+    if arguments.covers.is_some() && text.fill_buf().with_context(|| format!("read {name}"))?.is_empty() {
+        return Err(told(
+            Exit::Wrong,
+            format!(
+                "{name} is empty: nothing is declared whole. A CSV of its header alone says that there was nothing"
+            ),
+        ));
+    }
+    let taken = import.take(text, arguments.kind, &mut rejects);
     let rejected = rejects.finish()?;
     taken.map_err(|error| named(error, &name))?;
     Ok(rejected)
@@ -128,7 +137,7 @@ fn file(
 /// A failure with the name of the file.
 fn named(failure: ImportFailure, name: &str) -> anyhow::Error {
     match failure {
-        ImportFailure::Text(ImportError::Header(message)) => told(Exit::Wrong, format!("{name}: {message}")),
+        ImportFailure::Text(ImportError::Text(message)) => told(Exit::Wrong, format!("{name}: {message}")),
         ImportFailure::Text(ImportError::Read(source)) => {
             anyhow::Error::new(source).context(format!("read {name}"))
         }
@@ -138,7 +147,7 @@ fn named(failure: ImportFailure, name: &str) -> anyhow::Error {
     }
 }
 
-fn tell(context: &Context, summary: &Summary, covers: bool) -> anyhow::Result<Exit> {
+fn tell(context: &Context, summary: &Summary, covers: Option<&str>) -> anyhow::Result<Exit> {
     if context.json {
         json(summary)?;
     } else {
@@ -168,8 +177,12 @@ fn tell(context: &Context, summary: &Summary, covers: bool) -> anyhow::Result<Ex
                 rejects.display()
             )?;
         }
-        if covers && 0 < summary.imported.bad {
-            say!("the span of --covers is not declared: lines are missing")?;
+        match covers {
+            Some(_) if 0 < summary.imported.bad => {
+                say!("the span of --covers is not declared: lines are missing")?;
+            }
+            Some(covers) => say!("declared whole: {covers}")?,
+            None => {}
         }
     }
     Ok(if summary.imported.bad == 0 { Exit::Done } else { Exit::Failed })

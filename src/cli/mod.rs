@@ -74,6 +74,7 @@ enum Format {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon: jobs on schedule, deliveries, housekeeping.
+    #[command(after_help = "Examples:\n  legwork serve\n  legwork --config /etc/legwork/legwork.toml serve")]
     Serve,
     /// Show the whole line in ten seconds, in a folder of its own.
     #[command(
@@ -89,8 +90,12 @@ enum Command {
         paths: Vec<PathBuf>,
     },
     /// Show what taking up the jobs folder would change; exits 4 when it would.
+    #[command(after_help = "Examples:\n  legwork plan\n  legwork -o json plan")]
     Plan,
     /// Take up the jobs folder now.
+    #[command(
+        after_help = "Examples:\n  legwork apply\n  legwork apply --now\n  legwork apply --allow-retire"
+    )]
     Apply {
         /// Also when it retires more than half of the definitions.
         #[arg(long)]
@@ -100,13 +105,16 @@ enum Command {
         now: bool,
     },
     /// List definitions: freshness, last run, next due.
+    #[command(after_help = "Examples:\n  legwork list\n  legwork -o json list")]
     List,
     /// Show one definition with its runs, or one run by its number.
+    #[command(after_help = "Examples:\n  legwork show segments-yesterday\n  legwork show 17")]
     Show {
         /// A definition's name or a run's number.
         what: String,
     },
     /// List the coming instants of one definition or of all.
+    #[command(after_help = "Examples:\n  legwork next\n  legwork next segments-yesterday --count 10")]
     Next {
         /// The definition.
         name: Option<String>,
@@ -142,6 +150,7 @@ enum Command {
     )]
     Backfill(backfill::BackfillArguments),
     /// List runs, the newest first.
+    #[command(after_help = "Examples:\n  legwork runs\n  legwork runs segments-yesterday --count 50")]
     Runs {
         /// The definition; all when absent.
         name: Option<String>,
@@ -150,6 +159,9 @@ enum Command {
         count: u32,
     },
     /// List deliveries, the newest first.
+    #[command(
+        after_help = "Examples:\n  legwork deliveries --state failed\n  legwork deliveries segments-yesterday"
+    )]
     Deliveries {
         /// The definition; all when absent.
         name: Option<String>,
@@ -197,6 +209,9 @@ enum Command {
         reason: String,
     },
     /// Tell what happened to a definition's last occurrence, and what to type next.
+    #[command(
+        after_help = "Examples:\n  legwork why segments-yesterday\n  legwork -o json why segments-yesterday\n\nA look by hand, at another period or without sending, is told of only where there is nothing else."
+    )]
     Why {
         /// The definition.
         name: String,
@@ -207,11 +222,13 @@ enum Command {
     )]
     Doctor,
     /// Stop a definition's schedules; it can still be run by hand.
+    #[command(after_help = "Examples:\n  legwork pause segments-yesterday")]
     Pause {
         /// The definition.
         name: String,
     },
     /// Start a paused definition's schedules again, from now on.
+    #[command(after_help = "Examples:\n  legwork resume segments-yesterday")]
     Resume {
         /// The definition.
         name: String,
@@ -254,6 +271,7 @@ enum Command {
         what: Option<ReportsCommand>,
     },
     /// Print a definition's version in force as TOML.
+    #[command(after_help = "Examples:\n  legwork export segments-yesterday > segments-yesterday.toml")]
     Export {
         /// The definition.
         name: String,
@@ -265,6 +283,7 @@ enum Command {
         what: check::SchemaOf,
     },
     /// Write a whole copy of the database while the daemon goes on.
+    #[command(after_help = "Examples:\n  legwork backup\n  legwork backup /srv/copies/legwork.db")]
     Backup {
         /// The copy; a dated file below the state folder's `backups` when absent.
         file: Option<PathBuf>,

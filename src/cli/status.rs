@@ -207,11 +207,19 @@ pub(super) fn show(context: &Context, what: &str) -> anyhow::Result<Exit> {
 pub(super) fn why(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let core = context.core()?;
     let stored = definition(&core.store, name)?;
-    let found = core.store.read_blocking("read the last occurrence", |connection| {
-        overview::occurrences(connection, Eyes::ALL, Some(name), 1)
+    let (found, newest) = core.store.read_blocking("read the last occurrence", |connection| {
+        let newest = overview::occurrences(connection, Eyes::ALL, Some(name), 1)?;
+        Ok((overview::last(connection, stored.definition_id)?, newest.into_iter().next()))
     })?;
-    if let Some(found) = found.first() {
-        tell(context, &core, found)
+    if let Some(found) = found {
+        let exit = tell(context, &core, &found)?;
+        if let Some(look) =
+            newest.filter(|newest| newest.occurrence_id != found.occurrence_id && !context.json)
+        {
+            let run = look.run.as_ref().map_or_else(String::new, |run| format!(" in run {}", run.run_id));
+            say!("since then it was looked at by hand{run}: legwork runs {name}")?;
+        }
+        Ok(exit)
     } else {
         let next = core
             .store
@@ -280,9 +288,12 @@ fn tell(context: &Context, core: &Core, found: &ToldOccurrence) -> anyhow::Resul
     let open = matches!(found.state.as_str(), "due" | "running") || sent.iter().any(waits);
     if open && !control::wake(&core.config.socket()) {
         let state = core.config.state.display();
-        say!("\nno daemon runs on `{state}`: nothing goes on; start it: systemctl start legwork")?;
+        say!(
+            "\nnext: start the daemon, it goes on from here: systemctl start legwork; none runs on `{state}`"
+        )?;
+    } else {
+        say!("\nnext: {next}")?;
     }
-    say!("\nnext: {next}")?;
     Ok(exit)
 }
 

@@ -114,7 +114,8 @@ pub fn manual(
         }
         SendTo::Nobody | SendTo::Destinations => None,
     };
-    Ok(ManualRequest { occurrence, send: wish.send != SendTo::Nobody, send_to })
+    let (other_period, send) = (wish.period.is_some(), wish.send != SendTo::Nobody);
+    Ok(ManualRequest { occurrence, other_period, send, send_to })
 }
 
 /// That a definition is one that can be run.

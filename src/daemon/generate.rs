@@ -1,7 +1,7 @@
-//! A run's file: segments → columns → text → file, in three threads with short queues between them.
+//! A run's file: segments → columns → text → file, in threads of their own with short queues between them.
 //!
-//! One thread steps through the store, one makes the text, one packs, digests and writes it. Memory holds a few batches, however long the
-//! report is.
+//! One steps through the store, one makes the text, one packs, digests and writes it; metrics are counted by one more.
+//! Memory holds a few batches, however long the report is, and the groups of metrics that something can still come for.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -23,7 +23,7 @@ use crate::artifacts::first_rows::FirstRows;
 use crate::artifacts::pack::Packed;
 use crate::artifacts::split::Split;
 use crate::artifacts::{ArtifactError, Finished, PartFile};
-use crate::domain::batch::{Batch, Dictionaries, Field};
+use crate::domain::batch::{Batch, Field};
 use crate::domain::checks::Seen;
 use crate::domain::definition::{Definition, Destination};
 use crate::domain::output::{Format, Output};
@@ -31,13 +31,13 @@ use crate::domain::period::Period;
 use crate::domain::report::{Reads, SegmentRows, SegmentSort};
 use crate::domain::source::STORE;
 use crate::domain::table;
-use crate::reports::messaging_agent_segments::{Document, flat};
-use crate::reports::metrics::{self, Counting, Interval};
+use crate::reports::messaging_agent_segments::{Document, Flat};
+use crate::reports::metrics;
 use crate::sources::SourceError;
 use crate::store::segments::read::{self, ReadCounts, ReadError, SegmentQuery};
 use crate::store::segments::sessions::{self, SessionQuery};
 
-/// Batches between the two threads.
+/// Batches between two threads.
 const QUEUED_BATCHES: usize = 6;
 
 /// Why a file could not be made.
@@ -220,14 +220,17 @@ pub fn write_to<W: Write + Send>(
         Reads::Metrics(rows) => {
             let query =
                 SegmentQuery { sort: SegmentSort::Any, ..segment_query(&order, rows, &metrics::FIELDS) };
-            let (counting, dictionaries, counts) = count(&connection, &query, &order, progress)?;
+            let choice = &report.metrics;
             if output.format == Format::Json {
-                let intervals = counting.finish(&dictionaries);
-                document(out, &intervals, &order).map(|written| (written, counts, Sights::default()))
+                let written = document(out, (&connection, &query), &order, progress);
+                written.map(|(written, counts)| (written, counts, Sights::default()))
             } else {
-                let choice = &report.metrics;
-                stream(out, file, &order, progress, |sink| {
-                    flat(&counting, &dictionaries, choice, &fields, sink);
+                let mut flat = Flat::begin(order.period, choice, &fields);
+                stream(out, file, &order, progress, move |sink| {
+                    let read =
+                        move |sink: &mut dyn FnMut(Batch) -> bool| read::read(&connection, &query, sink);
+                    let counts = beside(read, progress, |batch| flat.count(batch, sink))?;
+                    flat.finish(sink);
                     Ok(counts)
                 })
             }
@@ -328,6 +331,26 @@ fn stream<'a, W: Write + Send + 'a>(
         }
     })?;
     Ok((written, counts, watching.finish()?))
+}
+
+/// Reads in a thread of its own, and hands the batches to `sink` here until that says no.
+fn beside(
+    read: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> Result<ReadCounts, ReadError> + Send,
+    progress: &Progress,
+    mut sink: impl FnMut(Batch) -> bool,
+) -> Result<ReadCounts, ReadError> {
+    std::thread::scope(|scope| {
+        let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
+        let reader = scope.spawn(move || {
+            read(&mut |batch| !progress.stop.load(Ordering::Relaxed) && sender.send(batch).is_ok())
+        });
+        for batch in batches {
+            if !sink(batch) {
+                break;
+            }
+        }
+        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Batches → text. The file is let go at the end, so that its thread ends.
@@ -438,38 +461,23 @@ fn part_name(whole: &Path, output: &Output, value: &str, taken: &[&String]) -> S
     name
 }
 
-/// Counts segments in groups; memory holds the groups.
-fn count(
-    connection: &Connection,
-    query: &SegmentQuery<'_>,
-    order: &Order<'_>,
-    progress: &Progress,
-) -> Result<(Counting, Dictionaries, ReadCounts), GenerateError> {
-    let mut counting = Counting::begin(order.period, &order.definition.report.metrics);
-    let mut dictionaries = Dictionaries::default();
-    let counts = read::read(connection, query, &mut |mut batch| {
-        dictionaries.absorb(&mut batch);
-        counting.count(&batch);
-        progress.rows.fetch_add(u64::try_from(batch.rows).unwrap_or(0), Ordering::Relaxed);
-        !progress.stop.load(Ordering::Relaxed)
-    })?;
-    Ok((counting, dictionaries, counts))
-}
-
 /// The documented JSON of metrics.
 fn document<W: Write>(
-    mut out: W,
-    intervals: &[Interval],
+    out: W,
+    (connection, query): (&Connection, &SegmentQuery<'_>),
     order: &Order<'_>,
-) -> Result<Written<W>, GenerateError> {
+    progress: &Progress,
+) -> Result<(Written<W>, ReadCounts), GenerateError> {
     let choice = &order.definition.report.metrics;
-    {
-        let mut buffered = io::BufWriter::new(&mut out);
-        let document = Document { intervals, choice };
-        serde_json::to_writer(&mut buffered, &document)
-            .map_err(|error| GenerateError::Write(error.into()))?;
-        buffered.write_all(b"\n").and_then(|()| buffered.flush()).map_err(GenerateError::Write)?;
-    }
-    let rows = intervals.iter().map(|(_, groups)| groups.agents().len()).sum::<usize>();
-    Ok(Written { out, rows: u64::try_from(rows).unwrap_or(0), clamped: 0 })
+    let mut document =
+        Document::begin(io::BufWriter::new(out), order.period, choice).map_err(GenerateError::Write)?;
+    let mut written = Ok(());
+    let counts = read::read(connection, query, &mut |batch| {
+        written = document.count(batch);
+        progress.rows.store(document.rows(), Ordering::Relaxed);
+        written.is_ok() && !progress.stop.load(Ordering::Relaxed)
+    })?;
+    let (out, rows) = written.and_then(|()| document.finish()).map_err(GenerateError::Write)?;
+    let out = out.into_inner().map_err(|error| GenerateError::Write(error.into_error()))?;
+    Ok((Written { out, rows, clamped: 0 }, counts))
 }

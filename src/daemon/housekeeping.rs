@@ -17,6 +17,7 @@ use crate::clock::Stopwatch;
 use crate::store::definitions::{self, StoredDefinition};
 use crate::store::segments::sealed::compact::{Compactor, GENTLE, QUIET};
 use crate::store::segments::sealed::hour_of;
+use crate::store::segments::write::SegmentWriter;
 use crate::store::{StoreError, access, housekeeping, runs, sources};
 
 /// Rows removed in one transaction, so that the writer is never held for long.
@@ -147,9 +148,7 @@ async fn retention(core: &Arc<Core>) -> Result<String, String> {
     let segments_before = hour_of(segments_before);
     let segments =
         in_steps(core, move |tx| housekeeping::expire_segments(tx, segments_before, REMOVED_AT_ONCE)).await?;
-    let interactions =
-        in_steps(core, move |tx| housekeeping::expire_interactions(tx, segments_before, REMOVED_AT_ONCE))
-            .await?;
+    let interactions = old_interactions(core, segments_before).await?;
     let logins_before = before(now, LOGINS_KEPT);
     let logins = move |tx: &rusqlite::Transaction<'_>| access::expire(tx, logins_before, runs_before);
     core.store.write("forget old logins", logins).await.map_err(|error| chain(&error))?;
@@ -158,6 +157,24 @@ async fn retention(core: &Arc<Core>) -> Result<String, String> {
     let requests_before = before(now, REQUESTS_KEPT);
     in_steps(core, move |tx| sources::forget_requests(tx, requests_before, REMOVED_AT_ONCE)).await?;
     Ok(format!("removed {files} files, {runs} runs, {segments} segments, {interactions} interactions"))
+}
+
+/// Removes the interactions of which nothing is left, a few in each transaction; returns how many.
+async fn old_interactions(core: &Arc<Core>, before: i64) -> Result<usize, String> {
+    let core = core.clone();
+    let remove = move || {
+        let mut writer = SegmentWriter::open(&core.store)?;
+        let mut total = 0;
+        loop {
+            match writer.expire_interactions(before, REMOVED_AT_ONCE)? {
+                0 => break,
+                removed => total += removed,
+            }
+        }
+        writer.finish().map(|()| total)
+    };
+    let removed = tokio::task::spawn_blocking(remove).await.map_err(|error| chain(&error))?;
+    removed.map_err(|error| chain(&error))
 }
 
 fn before(now: Timestamp, keep: SignedDuration) -> Timestamp {

@@ -250,9 +250,9 @@ fields! {
     /// The interval's start, UTC.
     IntervalStart: Number,
     /// The skill of a group of segments.
-    GroupSkill: Text,
+    GroupSkill: Term,
     /// The agent of a group of segments.
-    GroupAgent: Text,
+    GroupAgent: Term,
     /// Segments of a group.
     Segments: Number,
     /// Counted messages of a group.
@@ -462,6 +462,8 @@ pub struct Batch {
     pub fresh_terms: Vec<Box<str>>,
     /// Agents whose codes appear here for the first time, in the order of their codes.
     pub fresh_agents: Vec<AgentTexts>,
+    /// No row of a later batch ends before this instant, where that is known; UTC milliseconds.
+    pub ends_from: Option<Millis>,
     columns: Vec<(Field, Data)>,
 }
 

@@ -20,15 +20,15 @@ pub fn customer(fields: &InteractionFields) -> Option<&Text> {
 ///
 /// Voice: the number called or chosen. SMS outbound: its name or number. Email: the address used; inbound, where none
 /// is known, the bot's name. Everything else is digital: the bot's name.
-pub fn support(fields: &InteractionFields) -> Option<&str> {
+pub fn support(fields: &InteractionFields) -> Option<&Text> {
     let outbound = fields.direction == Some(DirectionWord::Outbound);
-    let bot = fields.bot_name.as_deref();
-    let number = fields.support_number.as_deref();
-    fields.support.as_deref().or_else(|| match fields.channel_type {
+    let bot = fields.bot_name.as_ref();
+    let number = fields.support_number.as_ref();
+    fields.support.as_ref().or_else(|| match fields.channel_type {
         Some(ChannelType::Voice) => number,
         Some(ChannelType::Sms) if outbound => number,
-        Some(ChannelType::Email) if outbound => fields.support_email.as_deref(),
-        Some(ChannelType::Email) => fields.support_email.as_deref().or(bot),
+        Some(ChannelType::Email) if outbound => fields.support_email.as_ref(),
+        Some(ChannelType::Email) => fields.support_email.as_ref().or(bot),
         Some(ChannelType::Sms | ChannelType::Chat) | None => bot,
     })
 }

@@ -40,9 +40,9 @@ pub enum ImportError {
     /// The input cannot be read.
     #[error("read the input")]
     Read(#[source] std::io::Error),
-    /// A CSV header that fits no kind.
+    /// The text is none that can be imported, or not from some line on.
     #[error("{0}")]
-    Header(String),
+    Text(String),
 }
 
 /// Reads lines and hands each to `sink` until it says no. What the text is, is seen from its first byte: `{` begins

@@ -128,11 +128,11 @@ impl Lowering<'_> {
         None
     }
 
-    /// Options that belong to another report.
     fn settle(&mut self, text: Option<&str>) -> Option<SignedDuration> {
         text.map_or(Some(SignedDuration::ZERO), |text| self.take("report.settle", units::duration(text)))
     }
 
+    /// Options that belong to another report.
     fn options(&mut self, table: &ReportTable, kind: ReportKind) {
         let said = [
             ("talk_time", table.talk_time.is_some()),

@@ -4,11 +4,16 @@
 //! pooled from raw sums. The vendor's page has the texts of the two non-responsive classes shifted by a row; the
 //! corrected ones partition the segments.
 
+use std::io::{self, Write};
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::metrics::{Agents, Counting, Groups, Interval, Sums};
-use crate::domain::batch::{BATCH_ROWS, Batch, Data, Dictionaries, Field};
+use super::metrics::{Agents, Counting, Groups, Sums};
+use super::ranks::Ranked;
+use crate::domain::batch::{BATCH_ROWS, BLANK, Batch, Code, Data, Field};
 use crate::domain::output::DATE_FORMAT;
+use crate::domain::period::Period;
+use crate::domain::record::Millis;
 use crate::domain::report::{FilterKey, MetricsChoice, Reads, Report, ReportType, SegmentRows};
 use crate::domain::table::{Column, Picked, quotient};
 
@@ -77,14 +82,14 @@ static COLUMNS: [Column; 14] = [
         meaning: "the skill, `-1` where none routed the segment",
         blank: "without `by_skill`",
         source: OURS,
-        bind: |b| b.text(Field::GroupSkill),
+        bind: |b| b.codes(Field::GroupSkill),
     },
     Column {
         header: "agentId",
         meaning: "the agent; a bot without an id is `BOT`",
         blank: "never",
         source: OURS,
-        bind: |b| b.text(Field::GroupAgent),
+        bind: |b| b.codes(Field::GroupAgent),
     },
     Column {
         header: "totalAgentConversationSegments",
@@ -184,45 +189,94 @@ const METRICS: [(Field, Figure); 11] = [
     (Field::AverageResponseMs, |sums| sums.average(sums.responses)),
 ];
 
-/// The flat form: a row for each interval, skill (where asked for) and agent that has segments, as batches of `fields`.
-pub fn flat(
-    counting: &Counting,
-    dictionaries: &Dictionaries,
-    choice: &MetricsChoice,
-    fields: &[Field],
-    sink: &mut dyn FnMut(Batch) -> bool,
-) {
-    let figures: Vec<Option<Figure>> = fields
-        .iter()
-        .map(|field| METRICS.iter().find(|(known, _)| known == field).map(|(_, figure)| *figure))
-        .collect();
-    let only: &[String] = choice.by_skill.as_deref().unwrap_or_default();
-    let mut batch = Batch::of(fields);
-    let mut wanted = true;
-    counting.each(dictionaries, choice.by_skill.is_some(), &mut |group| {
-        if !only.is_empty() && !only.contains(&group.skill.0) {
-            return true;
+/// The flat form on its way: a row for each interval, skill (where asked for) and agent that has segments, as batches.
+#[derive(Debug)]
+pub struct Flat<'a> {
+    fields: &'a [Field],
+    figures: Vec<Option<Figure>>,
+    /// The skills that are shown; all where it is empty.
+    only: &'a [String],
+    counting: Counting,
+    skills: Terms,
+    agents: Terms,
+    /// How many terms have been handed on.
+    terms: Code,
+    batch: Batch,
+}
+
+/// The terms that stand for skills or agents in batches, by the code that they have in counting; 0 is none yet.
+type Terms = Vec<Code>;
+
+impl<'a> Flat<'a> {
+    /// Nothing counted yet; its batches will have `fields`.
+    pub fn begin(period: Period, choice: &'a MetricsChoice, fields: &'a [Field]) -> Self {
+        let figure =
+            |field: &Field| METRICS.iter().find(|(known, _)| known == field).map(|(_, figure)| *figure);
+        Self {
+            fields,
+            figures: fields.iter().map(figure).collect(),
+            only: choice.by_skill.as_deref().unwrap_or_default(),
+            counting: Counting::begin(period, choice, choice.by_skill.is_some()),
+            skills: Terms::new(),
+            agents: Terms::new(),
+            terms: BLANK,
+            batch: Batch::of(fields),
         }
-        for (place, (field, figure)) in fields.iter().zip(&figures).enumerate() {
-            match batch.column_mut(place) {
-                Some(Data::Text(texts)) => {
-                    texts.push(if *field == Field::GroupSkill { &group.skill.0 } else { &group.agent.0 });
-                }
-                Some(Data::Number(numbers)) => {
-                    numbers.push(figure.map_or(group.interval.1, |figure| figure(&group.sums)));
-                }
-                Some(Data::Code(_)) | None => {}
-            }
-        }
-        batch.rows += 1;
-        if BATCH_ROWS <= batch.rows {
-            wanted = sink(std::mem::replace(&mut batch, Batch::of(fields)));
-        }
-        wanted
-    });
-    if wanted && 0 < batch.rows {
-        sink(batch);
     }
+
+    /// Counts a batch of segments, and hands on the rows of the intervals that are complete by now. False as soon as
+    /// `sink` says no.
+    pub fn count(&mut self, segments: Batch, sink: &mut dyn FnMut(Batch) -> bool) -> bool {
+        let until = segments.ends_from;
+        self.counting.count(segments);
+        until.is_none_or(|until| self.hand_on(until, sink))
+    }
+
+    /// Hands on what is left.
+    pub fn finish(mut self, sink: &mut dyn FnMut(Batch) -> bool) {
+        if self.hand_on(Millis::MAX, sink) && 0 < self.batch.rows {
+            sink(self.batch);
+        }
+    }
+
+    fn hand_on(&mut self, until: Millis, sink: &mut dyn FnMut(Batch) -> bool) -> bool {
+        let Self { fields, figures, only, counting, skills, agents, terms, batch } = self;
+        counting.settle(until, &mut |group| {
+            if !only.is_empty() && !only.contains(&group.skill.0.0) {
+                return true;
+            }
+            let [skill, agent] = [(&mut *skills, group.skill), (&mut *agents, group.agent)]
+                .map(|(known, ranked)| term(known, ranked, terms, batch));
+            for (place, (field, figure)) in fields.iter().zip(&*figures).enumerate() {
+                match batch.column_mut(place) {
+                    Some(Data::Code(codes)) => {
+                        codes.push(if *field == Field::GroupSkill { skill } else { agent });
+                    }
+                    Some(Data::Number(numbers)) => {
+                        numbers.push(figure.map_or(group.interval.1, |figure| figure(&group.sums)));
+                    }
+                    Some(Data::Text(_)) | None => {}
+                }
+            }
+            batch.rows += 1;
+            batch.rows < BATCH_ROWS || sink(std::mem::replace(batch, Batch::of(fields)))
+        })
+    }
+}
+
+/// The term of a skill or an agent; the batch says it where it is new.
+fn term(known: &mut Terms, (key, code): &Ranked, terms: &mut Code, batch: &mut Batch) -> Code {
+    let place = usize::try_from(*code).unwrap_or(0);
+    if known.len() <= place {
+        known.resize(place + 1, BLANK);
+    }
+    let Some(term) = known.get_mut(place) else { return BLANK };
+    if *term == BLANK {
+        *terms += 1;
+        *term = *terms;
+        batch.fresh_terms.push(key.0.as_str().into());
+    }
+    *term
 }
 
 /// The skills that are shown: all, or those named.
@@ -231,41 +285,81 @@ fn skills<'a>(groups: &'a Groups, only: &'a [String]) -> impl Iterator<Item = (&
     shown.map(|(skill, agents)| (skill.0.as_str(), agents))
 }
 
-/// The documented JSON of these intervals with LivePerson's key order.
+/// The documented JSON on its way, with LivePerson's key order: each interval is written as soon as it is complete.
 #[derive(Debug)]
-pub struct Document<'a> {
-    /// The intervals, or one for the whole period.
-    pub intervals: &'a [Interval],
-    /// What was asked for.
-    pub choice: &'a MetricsChoice,
+pub struct Document<'a, W> {
+    out: W,
+    choice: &'a MetricsChoice,
+    counting: Counting,
+    whole: Groups,
+    intervals: usize,
+    rows: u64,
 }
 
-impl Serialize for Document<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut whole = Groups::default();
-        for (_, groups) in self.intervals {
-            whole.add(groups);
+impl<'a, W: Write> Document<'a, W> {
+    /// Nothing counted yet.
+    pub fn begin(mut out: W, period: Period, choice: &'a MetricsChoice) -> io::Result<Self> {
+        if choice.interval_minutes.is_some() {
+            out.write_all(b"{\"metricsByIntervals\":[")?;
         }
-        let whole = Body { groups: &whole, choice: self.choice };
-        if self.choice.interval_minutes.is_none() {
-            return whole.serialize(serializer);
+        let counting = Counting::begin(period, choice, true);
+        Ok(Self { out, choice, counting, whole: Groups::default(), intervals: 0, rows: 0 })
+    }
+
+    /// Counts a batch of segments, and writes the intervals that are complete by now.
+    pub fn count(&mut self, segments: Batch) -> io::Result<()> {
+        let until = segments.ends_from;
+        self.counting.count(segments);
+        until.map_or(Ok(()), |until| self.write(until))
+    }
+
+    /// Rows of the flat form that say as much as what was written.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Writes what is left.
+    pub fn finish(mut self) -> io::Result<(W, u64)> {
+        self.write(Millis::MAX)?;
+        let whole = Body { groups: &self.whole, choice: self.choice };
+        if self.choice.interval_minutes.is_some() {
+            self.out.write_all(b"],\"timeframeSummary\":")?;
+            serde_json::to_writer(&mut self.out, &whole)?;
+            self.out.write_all(b"}")?;
+        } else {
+            serde_json::to_writer(&mut self.out, &whole)?;
         }
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("metricsByIntervals", &Intervals(self))?;
-        map.serialize_entry("timeframeSummary", &whole)?;
-        map.end()
+        self.out.write_all(b"\n")?;
+        Ok((self.out, self.rows))
+    }
+
+    fn write(&mut self, until: Millis) -> io::Result<()> {
+        let Self { out, choice, counting, whole, intervals, rows } = self;
+        let mut written = Ok(());
+        counting.settle_intervals(until, &mut |start, groups| {
+            *rows += groups.rows(choice);
+            whole.add(&groups);
+            if choice.interval_minutes.is_some() {
+                let comma: &[u8] = if *intervals == 0 { b"" } else { b"," };
+                let interval = OneInterval { start, body: Body { groups: &groups, choice } };
+                written =
+                    out.write_all(comma).and_then(|()| Ok(serde_json::to_writer(&mut *out, &interval)?));
+            }
+            *intervals += 1;
+            written.is_ok()
+        });
+        written
     }
 }
 
-struct Intervals<'a>(&'a Document<'a>);
-
-impl Serialize for Intervals<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let choice = self.0.choice;
-        let intervals = self.0.intervals.iter();
-        serializer.collect_seq(
-            intervals.map(|(start, groups)| OneInterval { start: *start, body: Body { groups, choice } }),
-        )
+impl Groups {
+    /// How many rows the flat form has of them.
+    fn rows(&self, choice: &MetricsChoice) -> u64 {
+        let rows = match &choice.by_skill {
+            Some(only) => skills(self, only).map(|(_, agents)| agents.len()).sum(),
+            None => self.agents().len(),
+        };
+        u64::try_from(rows).unwrap_or(u64::MAX)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Segments counted in groups: the sums behind the messaging metrics.
 //!
 //! A group keeps counts and sums only; a total is the sum of its groups, and what is divided is divided last. Memory
-//! holds the groups, never the segments.
+//! holds the groups of the intervals that something can still come for, never the segments.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 
+use super::ranks::{Key, Ranked, Ranks};
 use crate::domain::batch::{AgentFact, BLANK, BOT, Batch, Code, Dictionaries, Field, known};
 use crate::domain::period::Period;
 use crate::domain::record::Millis;
@@ -86,34 +86,6 @@ impl Sums {
     }
 }
 
-/// An id as a key: numbers first, by size, then the others as bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key(pub String);
-
-impl Key {
-    fn number(&self) -> Option<u128> {
-        self.0.bytes().all(|byte| byte.is_ascii_digit()).then(|| self.0.parse().ok()).flatten()
-    }
-}
-
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_kind = match (self.number(), other.number()) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        by_kind.then_with(|| self.0.as_bytes().cmp(other.0.as_bytes()))
-    }
-}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// Groups by agent.
 pub type Agents = BTreeMap<Key, Sums>;
 
@@ -182,22 +154,25 @@ impl Counted {
     }
 }
 
-/// Interval, skill and agent.
-type GroupKey = (i32, Code, Code);
+/// Groups of an interval while they grow, by skill and agent.
+type Open = HashMap<(Code, Code), Counted, RandomState>;
 
-/// Groups while they grow.
+/// Groups while they grow. An interval is let go as soon as nothing can come for it any more.
 #[derive(Debug)]
 pub struct Counting {
     start_ms: Millis,
     end_ms: Millis,
     step_ms: Option<Millis>,
     response: ResponseRule,
-    places: HashMap<GroupKey, u32, RandomState>,
-    groups: Vec<(GroupKey, Counted)>,
+    /// The intervals from [`Self::settled`] on, as far as there is something in them.
+    open: VecDeque<Open>,
+    /// How many intervals have been handed out, from the first one on.
+    settled: usize,
+    dictionaries: Dictionaries,
+    by_skill: bool,
+    skills: Ranks,
+    agents: Ranks,
 }
-
-/// Start of an interval, UTC milliseconds, and its groups.
-pub type Interval = (Millis, Groups);
 
 /// A group as it is printed.
 #[derive(Debug, Clone, Copy)]
@@ -205,38 +180,47 @@ pub struct Group<'a> {
     /// The place of its interval, counted from 0, and its start, UTC milliseconds.
     pub interval: (usize, Millis),
     /// Its skill, or nothing where skills are put together.
-    pub skill: &'a Key,
+    pub skill: &'a Ranked,
     /// Its agent.
-    pub agent: &'a Key,
+    pub agent: &'a Ranked,
     /// What was counted.
     pub sums: Sums,
 }
 
 impl Counting {
-    /// Nothing counted yet.
-    pub fn begin(period: Period, choice: &MetricsChoice) -> Self {
+    /// Nothing counted yet; skills are put together unless `by_skill`.
+    pub fn begin(period: Period, choice: &MetricsChoice, by_skill: bool) -> Self {
         Self {
             start_ms: period.start.as_millisecond(),
             end_ms: period.end.as_millisecond(),
             step_ms: choice.interval_minutes.map(|minutes| i64::from(minutes) * MINUTE_MS),
             response: choice.response,
-            places: HashMap::default(),
-            groups: Vec::new(),
+            open: VecDeque::new(),
+            settled: 0,
+            dictionaries: Dictionaries::default(),
+            by_skill,
+            skills: Ranks::default(),
+            agents: Ranks::default(),
         }
     }
 
-    fn group(&mut self, key: GroupKey) -> Option<&mut Counted> {
-        let next = self.groups.len();
-        let place = *self.places.entry(key).or_insert(u32::try_from(next).unwrap_or(u32::MAX));
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        if place == next {
-            self.groups.push((key, Counted::default()));
+    /// The groups of the interval in which an instant of the period lies; none outside.
+    fn interval(&mut self, at: Millis) -> Option<&mut Open> {
+        if !(self.start_ms..self.end_ms).contains(&at) {
+            return None;
         }
-        self.groups.get_mut(place).map(|(_, counted)| counted)
+        let interval = usize::try_from((at - self.start_ms) / self.step()).ok()?;
+        debug_assert!(self.settled <= interval, "what comes for this interval comes too late");
+        let place = interval.checked_sub(self.settled)?;
+        if self.open.len() <= place {
+            self.open.resize_with(place + 1, Open::default);
+        }
+        self.open.get_mut(place)
     }
 
-    /// Counts the segments of a batch that has [`FIELDS`].
-    pub fn count(&mut self, batch: &Batch) {
+    /// Counts the segments of a batch that has [`FIELDS`]. Batches must come in the order they were read in.
+    pub fn count(&mut self, mut batch: Batch) {
+        self.dictionaries.absorb(&mut batch);
         let (agents, skills) = (batch.codes(Field::Agent), batch.codes(Field::SkillId));
         let (starts, ends) = (batch.numbers(Field::Start), batch.numbers(Field::End));
         let messages = batch.numbers(Field::Responses);
@@ -250,11 +234,9 @@ impl Counting {
             |numbers: &[i64], row| known(numbers, row).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
         for row in 0..batch.rows {
             let (Some(start), Some(end)) = (known(starts, row), known(ends, row)) else { continue };
-            let interval = self.step_ms.map_or(0, |step| (end - self.start_ms).div_euclid(step));
-            let Ok(interval) = i32::try_from(interval) else { continue };
             let agent = agents.get(row).copied().filter(|agent| *agent != BLANK).unwrap_or(BOT);
-            let key = (interval, skills.get(row).copied().unwrap_or(BLANK), agent);
-            let Some(counted) = self.group(key) else { continue };
+            let Some(groups) = self.interval(end) else { continue };
+            let counted = groups.entry((skills.get(row).copied().unwrap_or(BLANK), agent)).or_default();
             counted.segments += 1;
             counted.duration_ms += (end - start).max(0);
             counted.messages += number(messages, row);
@@ -277,65 +259,82 @@ impl Counting {
         }
     }
 
-    /// Hands out the groups by interval, skill and agent until `sink` says no; skills put together unless `by_skill`.
-    pub fn each(&self, dictionaries: &Dictionaries, by_skill: bool, sink: &mut dyn FnMut(Group<'_>) -> bool) {
-        let agents = Ranks::of(self.groups.iter().map(|((.., agent), _)| *agent), |code| {
-            or_else(dictionaries.agents(AgentFact::Id).text(code), "BOT")
-        });
-        let skills = Ranks::of(self.groups.iter().map(|((_, skill, _), _)| *skill), |code| {
-            if by_skill { or_else(dictionaries.terms.text(code), NO_SKILL) } else { "" }
-        });
-        let intervals = 0..i32::try_from(self.intervals()).unwrap_or(i32::MAX);
-        let mut order: Vec<(i32, u32, u32, u32)> = (0..)
-            .zip(&self.groups)
-            .filter(|(_, ((interval, ..), _))| intervals.contains(interval))
-            .map(|(place, ((interval, skill, agent), _))| {
-                (*interval, skills.rank(*skill), agents.rank(*agent), place)
-            })
-            .collect();
-        order.sort_unstable();
-        // Two codes may print alike: a bot without an id and an agent of that name.
-        for alike in order.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
-            let mut sums = Sums::default();
-            for (.., place) in alike {
-                let counted = usize::try_from(*place).ok().and_then(|place| self.groups.get(place));
-                if let Some((_, counted)) = counted {
+    /// Hands out the groups of the intervals that end by `until`, by interval, skill and agent, and lets go of them;
+    /// nothing that ends earlier may be counted behind that. False as soon as `sink` says no.
+    pub fn settle(&mut self, until: Millis, sink: &mut dyn FnMut(Group<'_>) -> bool) -> bool {
+        while let Some((interval, open)) = self.let_go(until) {
+            let mut order: Vec<(u32, u32, &Counted)> = open
+                .iter()
+                .map(|((skill, agent), counted)| {
+                    (self.skills.rank(*skill), self.agents.rank(*agent), counted)
+                })
+                .collect();
+            order.sort_unstable_by_key(|(skill, agent, _)| (*skill, *agent));
+            // Two codes may print alike: a bot without an id and an agent of that name.
+            for alike in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+                let Some((skill, agent, _)) = alike.first() else { continue };
+                let ranked = self.skills.ranked(*skill).zip(self.agents.ranked(*agent));
+                let Some((skill, agent)) = ranked else { continue };
+                let mut sums = Sums::default();
+                for (.., counted) in alike {
                     sums.add(&counted.sums());
                 }
-            }
-            let Some((interval, skill, agent, _)) = alike.first() else { continue };
-            let place = usize::try_from(*interval).unwrap_or(0);
-            let start = self.start_ms + i64::from(*interval) * self.step();
-            let (Some(skill), Some(agent)) = (skills.key(*skill), agents.key(*agent)) else { continue };
-            if !sink(Group { interval: (place, start), skill, agent, sums }) {
-                return;
+                if !sink(Group { interval, skill, agent, sums }) {
+                    return false;
+                }
             }
         }
+        true
+    }
+
+    /// The same, interval by interval, those without a segment included: each one's start and its groups.
+    pub fn settle_intervals(&mut self, until: Millis, sink: &mut dyn FnMut(Millis, Groups) -> bool) -> bool {
+        while let Some(((_, start), open)) = self.let_go(until) {
+            let mut groups = Groups::default();
+            for ((skill, agent), counted) in &open {
+                let skill = self.skills.ranked(self.skills.rank(*skill));
+                let Some(((skill, _), (agent, _))) = skill.zip(self.agents.ranked(self.agents.rank(*agent)))
+                else {
+                    continue;
+                };
+                let agents = groups.skills.entry(skill.clone()).or_default();
+                agents.entry(agent.clone()).or_default().add(&counted.sums());
+            }
+            if !sink(start, groups) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The next interval, where it ends by `until`; its codes are ranked then.
+    fn let_go(&mut self, until: Millis) -> Option<((usize, Millis), Open)> {
+        let start = self.start_of(self.settled)?;
+        if until < start.saturating_add(self.step()).min(self.end_ms) {
+            return None;
+        }
+        let interval = (self.settled, start);
+        self.settled += 1;
+        self.rank();
+        Some((interval, self.open.pop_front().unwrap_or_default()))
+    }
+
+    /// Takes up into the order what is new in the dictionaries.
+    fn rank(&mut self) {
+        let by_skill = self.by_skill;
+        self.skills
+            .follow(&self.dictionaries.terms, |text| if by_skill { or_else(text, NO_SKILL) } else { "" });
+        self.agents.follow(self.dictionaries.agents(AgentFact::Id), |text| or_else(text, "BOT"));
     }
 
     fn step(&self) -> Millis {
-        self.step_ms.unwrap_or((self.end_ms - self.start_ms).max(1))
+        self.step_ms.unwrap_or(self.end_ms - self.start_ms).max(1)
     }
 
-    /// How many intervals there are; one for the whole period where none was asked for.
-    fn intervals(&self) -> i64 {
-        let step = self.step();
-        (((self.end_ms - self.start_ms).max(0) + step - 1) / step).max(1)
-    }
-
-    /// The intervals in order, all of them.
-    pub fn finish(&self, dictionaries: &Dictionaries) -> Vec<Interval> {
-        let step = self.step();
-        let mut intervals: Vec<Interval> =
-            (0..self.intervals()).map(|at| (self.start_ms + at * step, Groups::default())).collect();
-        self.each(dictionaries, true, &mut |group| {
-            if let Some((_, groups)) = intervals.get_mut(group.interval.0) {
-                let agents = groups.skills.entry(group.skill.clone()).or_default();
-                agents.entry(group.agent.clone()).or_default().add(&group.sums);
-            }
-            true
-        });
-        intervals
+    /// Where an interval of the period begins; nowhere behind the last one.
+    fn start_of(&self, interval: usize) -> Option<Millis> {
+        let start = self.start_ms + i64::try_from(interval).ok()?.checked_mul(self.step())?;
+        (start < self.end_ms.max(self.start_ms + 1)).then_some(start)
     }
 }
 
@@ -343,51 +342,50 @@ fn or_else<'t>(text: &'t str, or: &'t str) -> &'t str {
     if text.is_empty() { or } else { text }
 }
 
-/// Codes in the order of their texts, so that groups are sorted by numbers.
-struct Ranks {
-    keys: Vec<Key>,
-    of_code: HashMap<Code, u32, RandomState>,
-}
-
-impl Ranks {
-    fn of<'t>(codes: impl Iterator<Item = Code>, text: impl Fn(Code) -> &'t str) -> Self {
-        let codes: HashSet<Code, RandomState> = codes.collect();
-        let mut sorted: Vec<(Key, Code)> =
-            codes.into_iter().map(|code| (Key(text(code).to_owned()), code)).collect();
-        sorted.sort_unstable();
-        let (mut keys, mut of_code) = (Vec::<Key>::new(), HashMap::default());
-        for (key, code) in sorted {
-            if keys.last() != Some(&key) {
-                keys.push(key);
-            }
-            of_code.insert(code, u32::try_from(keys.len() - 1).unwrap_or(u32::MAX));
-        }
-        Self { keys, of_code }
-    }
-
-    fn rank(&self, code: Code) -> u32 {
-        self.of_code.get(&code).copied().unwrap_or(u32::MAX)
-    }
-
-    fn key(&self, rank: u32) -> Option<&Key> {
-        self.keys.get(usize::try_from(rank).ok()?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Key, Sums};
+    use jiff::Timestamp;
 
-    #[test]
-    fn ids_sort_as_numbers_where_they_are() {
-        let mut keys: Vec<Key> = ["b", "12", "-1", "9", "a", "0012"].map(|text| Key(text.to_owned())).into();
-        keys.sort();
-        assert_eq!(
-            keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>(),
-            ["9", "0012", "12", "-1", "a", "b"]
-        );
+    use super::{Counting, FIELDS, Sums};
+    use crate::domain::batch::{Batch, Data, Field, NONE};
+    use crate::domain::period::Period;
+    use crate::domain::report::MetricsChoice;
+
+    const STEP_MS: i64 = 60_000;
+
+    /// End, duration, skill and agent.
+    type Closed = (i64, i64, u32, u32);
+
+    fn batch(closed: &[Closed]) -> Batch {
+        let mut batch = Batch::of(&FIELDS);
+        for (end, duration, skill, agent) in closed {
+            for (place, field) in FIELDS.iter().enumerate() {
+                match batch.column_mut(place).unwrap() {
+                    Data::Code(codes) => codes.push(if *field == Field::Agent { *agent } else { *skill }),
+                    Data::Number(numbers) => numbers.push(if *field == Field::Start {
+                        end - duration
+                    } else if *field == Field::End {
+                        *end
+                    } else if [Field::Responses, Field::Outcome].contains(field) {
+                        1
+                    } else {
+                        NONE
+                    }),
+                    Data::Text(_) => unreachable!("no field of theirs is a text"),
+                }
+            }
+            batch.rows += 1;
+        }
+        batch
+    }
+
+    /// Three skills, and three agents of whom one is called as bots are.
+    fn named(mut batch: Batch) -> Batch {
+        batch.fresh_terms = ["b", "10", "9"].map(Into::into).into();
+        batch.fresh_agents = ["7", "BOT", "x"].map(|id| std::array::from_fn(|_| id.into())).into();
+        batch
     }
 
     #[test]
@@ -399,6 +397,61 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_handed_out_early_is_what_is_handed_out_at_the_end(
+            closed in prop::collection::vec((0..10 * STEP_MS, -500..9_000_i64, 0..4_u32, 0..5_u32), 0..60),
+            sizes in prop::collection::vec(1..9_usize, 1..30),
+            steps in 0..4_u32,
+        ) {
+            let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+            // The last interval is cut short.
+            let period = Period { start: at(0), end: at(10 * STEP_MS - 7) };
+            let choice = MetricsChoice { interval_minutes: (0 < steps).then_some(steps), ..MetricsChoice::default() };
+            let groups = |batches: Vec<Batch>| {
+                let mut counting = Counting::begin(period, &choice, true);
+                let mut groups = Vec::new();
+                let mut take = |counting: &mut Counting, until| counting.settle(until, &mut |group| {
+                    groups.push((group.interval, group.skill.0.clone(), group.agent.0.clone(), group.sums));
+                    true
+                });
+                for batch in batches {
+                    let until = batch.ends_from;
+                    counting.count(batch);
+                    until.map(|until| take(&mut counting, until));
+                }
+                take(&mut counting, i64::MAX);
+                groups
+            };
+            let mut rest = &closed[..];
+            let mut batches = vec![named(Batch::of(&FIELDS))];
+            for size in sizes.into_iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (now, later) = rest.split_at(size.min(rest.len()));
+                let mut batch = batch(now);
+                batch.ends_from = later.iter().map(|(end, ..)| *end).min().filter(|_| size % 3 != 0);
+                batches.push(batch);
+                rest = later;
+            }
+            let streamed = groups(batches);
+            prop_assert_eq!(&streamed, &groups(vec![named(batch(&closed))]));
+            let mut counting = Counting::begin(period, &choice, true);
+            counting.count(named(batch(&closed)));
+            let (mut starts, mut each) = (Vec::new(), Vec::new());
+            counting.settle_intervals(i64::MAX, &mut |start, groups| {
+                let interval = (starts.len(), start);
+                for (skill, agents) in groups.skills {
+                    each.extend(agents.into_iter().map(|(agent, sums)| (interval, skill.clone(), agent, sums)));
+                }
+                starts.push(start);
+                true
+            });
+            prop_assert_eq!(&streamed, &each);
+            let intervals = match i64::from(steps) { 0 => 1, steps => (10 + steps - 1) / steps };
+            prop_assert_eq!(starts.len(), usize::try_from(intervals).unwrap());
+        }
+
         #[test]
         fn totals_are_sums_in_any_order(parts in prop::collection::vec((0_i64..9, 0_i64..9_999, 0_i64..9), 0..9)) {
             let sums = |(segments, ms, count): &(i64, i64, i64)| Sums {

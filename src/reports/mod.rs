@@ -7,6 +7,7 @@ pub mod agent_session_raw;
 pub mod interaction_details_by_segment;
 pub mod messaging_agent_segments;
 pub mod metrics;
+pub mod ranks;
 pub mod segment_metadata;
 pub mod segments;
 mod shared;

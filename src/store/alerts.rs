@@ -177,7 +177,9 @@ pub fn stopped(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
 pub fn last_good(connection: &Connection, definition_id: i64) -> rusqlite::Result<Option<Timestamp>> {
     connection
         .prepare_cached(
-            "select max(generated_at) from artifact where definition_id = ?1 and part = '' and verdict in ('good', 'released')",
+            "select max(a.generated_at)
+             from artifact a join run r using (run_id) join occurrence o using (occurrence_id)
+             where a.definition_id = ?1 and a.part = '' and a.verdict in ('good', 'released') and o.other_period = 0",
         )?
         .query_row([definition_id], |row| super::optional_instant(row, 0))
 }

@@ -46,11 +46,12 @@ fn kept_file(row: &Row<'_>) -> rusqlite::Result<KeptFile> {
     })
 }
 
-/// The newest whole file of a definition that nobody holds: what the dot counts.
+/// The newest whole file of a definition's own period that nobody holds: what the dot counts.
 pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<Option<KeptFile>> {
     let sql = format!(
-        "{FILES} where a.definition_id = ?1 and a.part = '' and a.verdict in ('good', 'released')
-         and a.removed_at is null order by a.generated_at desc limit 1"
+        "{FILES} join run r using (run_id) join occurrence o using (occurrence_id)
+         where a.definition_id = ?1 and a.part = '' and a.verdict in ('good', 'released')
+           and a.removed_at is null and o.other_period = 0 order by a.generated_at desc limit 1"
     );
     connection.prepare_cached(&sql)?.query_row([definition_id], kept_file).optional()
 }

@@ -37,8 +37,10 @@ pub fn read(connection: &Connection, eyes: Eyes<'_>) -> rusqlite::Result<Gauges>
     let reports = connection
         .prepare_cached(&format!(
             "select d.name,
-                    (select max(generated_at) from artifact a where a.definition_id = d.definition_id
-                     and a.part = '' and a.verdict in ('good', 'released')),
+                    (select max(a.generated_at)
+                     from artifact a join run r using (run_id) join occurrence w using (occurrence_id)
+                     where a.definition_id = d.definition_id and a.part = '' and a.verdict in ('good', 'released')
+                       and w.other_period = 0),
                     o.due_at
              from definition d left join (
                  select definition_id, min(due_at) as due_at from occurrence

@@ -91,11 +91,21 @@ pub fn expire_sessions(tx: &Transaction<'_>, before_ms: i64) -> rusqlite::Result
     Ok(())
 }
 
-/// Removes up to `most` interactions, with their messages, that ended before `before_ms`: their segments started
-/// before that too, so they are gone already.
-pub fn expire_interactions(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusqlite::Result<usize> {
-    let mut statement =
-        tx.prepare_cached("select interaction_id from interaction where ended_at < ?1 limit ?2")?;
+/// Removes up to `most` interactions, with their messages, that ended before `before_ms`, or never ended and have had
+/// nothing since then. Their segments started before that too, so they are gone already. To be called where foreign keys
+/// are off: else each removal would look through all segments for its number.
+pub(super) fn expire_interactions(
+    tx: &Transaction<'_>,
+    before_ms: i64,
+    most: u32,
+) -> rusqlite::Result<usize> {
+    let mut statement = tx.prepare_cached(
+        "select interaction_id from interaction i
+         where (ended_at < ?1 or (ended_at is null and version < ?1
+                   and not exists (select 1 from message m where m.interaction_id = i.interaction_id and m.at >= ?1)))
+           and not exists (select 1 from json_each(i.segments) j where j.value ->> 0 >= ?1)
+         limit ?2",
+    )?;
     let old: Vec<i64> =
         statement.query_map(params![before_ms, most], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for interaction_id in &old {

@@ -4,13 +4,14 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::segments::write::SegmentWriter;
 use super::{BUSY_LIMIT, StoreError};
 
 /// Numbered files, forward only. A shipped one never changes: a test holds its digest.
-pub(super) const MIGRATIONS: [(&str, &str); 11] = [
+pub(super) const MIGRATIONS: [(&str, &str); 12] = [
     ("0001_ledger.sql", include_str!("../../migrations/0001_ledger.sql")),
     ("0002_segments.sql", include_str!("../../migrations/0002_segments.sql")),
     ("0003_event_model.sql", include_str!("../../migrations/0003_event_model.sql")),
@@ -22,12 +23,13 @@ pub(super) const MIGRATIONS: [(&str, &str); 11] = [
     ("0009_looks.sql", include_str!("../../migrations/0009_looks.sql")),
     ("0010_sealed.sql", include_str!("../../migrations/0010_sealed.sql")),
     ("0011_folded.sql", include_str!("../../migrations/0011_folded.sql")),
+    ("0012_looks_by_hand.sql", include_str!("../../migrations/0012_looks_by_hand.sql")),
 ];
 
 /// The version that this program knows: the number of migrations.
-pub const VERSION: i64 = 11;
+pub const VERSION: i64 = 12;
 
-const _: () = assert!(MIGRATIONS.len() == 11, "VERSION counts the migrations");
+const _: () = assert!(MIGRATIONS.len() == 12, "VERSION counts the migrations");
 
 /// Opens for writing; makes the file and brings it up to date after a copy of it was made.
 pub(super) fn open(path: &Path, now: Timestamp) -> Result<Connection, StoreError> {
@@ -57,6 +59,8 @@ pub(super) fn open(path: &Path, now: Timestamp) -> Result<Connection, StoreError
 /// What every connection needs, reading or writing.
 pub(crate) fn settle(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch("pragma trusted_schema = off; pragma cache_size = -8192")?;
+    // A plan holds for all values: else statements over tables with partial indexes are planned anew at each call.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     // SQLite's own waiting sleeps up to 100 ms at a time and can miss every gap between an import's transactions.
     connection.busy_handler(Some(|tries| {

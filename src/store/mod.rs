@@ -310,6 +310,10 @@ fn write_loop(connection: &mut Connection, waiting: &Receiver<Work>) {
             Ok(transaction) => {
                 while let Some(piece) = work.take() {
                     answers.push(piece(Some(&transaction)));
+                    // A full or failing disk undoes the whole transaction at once: nothing may be added to what is none.
+                    if transaction.is_autocommit() {
+                        break;
+                    }
                     if answers.len() < COMMIT_MAX {
                         work = waiting.try_recv().ok();
                         if work.is_none() && 1 < last {

@@ -163,6 +163,8 @@ pub fn plan(
 pub struct ManualRequest {
     /// The occurrence: nominal is the instant of the request.
     pub occurrence: NewOccurrence,
+    /// Whether the period was chosen by hand.
+    pub other_period: bool,
     /// Whether deliveries are made.
     pub send: bool,
     /// An address that replaces the definition's destinations.
@@ -188,8 +190,9 @@ pub fn request(tx: &Transaction<'_>, request: &ManualRequest) -> rusqlite::Resul
     loop {
         let inserted = tx.execute(
             "insert into occurrence
-                 (definition_id, version_id, nominal_at, due_at, manual, period_start, period_end, state, send, send_to)
-             values (?1, ?2, ?3, ?3, 1, ?4, ?5, 'planned', ?6, ?7)
+                 (definition_id, version_id, nominal_at, due_at, manual, period_start, period_end, state, send, send_to,
+                  other_period)
+             values (?1, ?2, ?3, ?3, 1, ?4, ?5, 'planned', ?6, ?7, ?8)
              on conflict (definition_id, nominal_at) do nothing",
             params![
                 new.definition_id,
@@ -198,7 +201,8 @@ pub fn request(tx: &Transaction<'_>, request: &ManualRequest) -> rusqlite::Resul
                 stamp(new.period.start),
                 stamp(new.period.end),
                 request.send,
-                request.send_to
+                request.send_to,
+                request.other_period
             ],
         )?;
         if 0 < inserted {

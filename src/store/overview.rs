@@ -10,11 +10,11 @@ use crate::domain::text::stamp;
 /// A definition's newest facts.
 #[derive(Debug, Clone, Default)]
 pub struct Newest {
-    /// When its newest file was made.
+    /// When its newest file was made; what somebody made of another period by hand is not the report.
     pub generated_at: Option<Timestamp>,
     /// That file's rows.
     pub rows: Option<i64>,
-    /// The state of its newest occurrence that was due.
+    /// The state of its [`last`] occurrence.
     pub last_state: Option<String>,
     /// That occurrence's instant.
     pub last_nominal_at: Option<Timestamp>,
@@ -32,14 +32,20 @@ pub struct Newest {
     pub next_at: Option<Timestamp>,
 }
 
+/// Of a definition's occurrences that were due, the newest. A look by hand, at another period or without sending, comes
+/// behind all others: what is open of the report must not be hidden by it.
+const LAST: &str = "where o.definition_id = ?1 and o.state <> 'planned'
+     order by o.other_period = 1 or (o.manual = 1 and o.send = 0), o.nominal_at desc limit 1";
+
 /// A definition's newest facts.
 pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<Newest> {
     let mut newest = Newest::default();
     let artifact: Option<(Timestamp, i64)> = connection
         .prepare_cached(
-            "select generated_at, rows from artifact
-             where definition_id = ?1 and part = '' and verdict in ('good', 'released')
-             order by generated_at desc limit 1",
+            "select a.generated_at, a.rows
+             from artifact a join run r using (run_id) join occurrence o using (occurrence_id)
+             where a.definition_id = ?1 and a.part = '' and a.verdict in ('good', 'released') and o.other_period = 0
+             order by a.generated_at desc limit 1",
         )?
         .query_row([definition_id], |row| Ok((instant(row, 0)?, row.get(1)?)))
         .optional()?;
@@ -47,10 +53,7 @@ pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<N
         (newest.generated_at, newest.rows) = (Some(generated_at), Some(rows));
     }
     let last: Option<(i64, String, Timestamp)> = connection
-        .prepare_cached(
-            "select occurrence_id, state, nominal_at from occurrence
-             where definition_id = ?1 and state <> 'planned' order by nominal_at desc limit 1",
-        )?
+        .prepare_cached(&format!("select occurrence_id, state, nominal_at from occurrence o {LAST}"))?
         .query_row([definition_id], |row| Ok((row.get(0)?, row.get(1)?, instant(row, 2)?)))
         .optional()?;
     if let Some((occurrence_id, state, nominal_at)) = last {
@@ -231,6 +234,13 @@ pub fn occurrences(
          order by o.nominal_at desc, o.occurrence_id desc limit ?2"
     );
     connection.prepare_cached(&sql)?.query_map(params![name, most, eyes.who, eyes.see_all], told)?.collect()
+}
+
+/// The occurrence by which a definition is judged: the newest that was due and is more than a look by hand, where there
+/// is one.
+pub fn last(connection: &Connection, definition_id: i64) -> rusqlite::Result<Option<ToldOccurrence>> {
+    let sql = format!("{OCCURRENCES} {LAST}");
+    connection.prepare_cached(&sql)?.query_row([definition_id], told).optional()
 }
 
 /// One occurrence.

@@ -40,6 +40,46 @@ fn records() -> String {
     cases.iter().map(read).collect()
 }
 
+/// What a document of nested metrics says is as many rows as the flat forms have: checks and lists count them.
+#[test]
+fn a_document_of_metrics_counts_the_rows_of_the_flat_forms() {
+    let legwork = Legwork::new("");
+    let lines: Vec<String> = (0..40)
+        .map(|at| {
+            let start = 1_781_078_400_000_i64 + at * 700_000;
+            format!(
+                "{{\"kind\":\"segment\",\"id\":\"s{at}\",\"interaction_id\":\"c{at}\",\"channel_type\":\"chat\",\"agent_id\":\"a{}\",\
+                 \"skill_id\":\"{}\",\"start\":{start},\"end\":{}}}\n",
+                at % 2,
+                at % 3,
+                start + 60_000
+            )
+        })
+        .collect();
+    legwork.import(&lines.concat());
+    for (skills, name) in [("[\"all\"]", "every"), ("[\"1\"]", "one")] {
+        let report = format!(
+            "[report]\ntype = \"messaging-agent-segments\"\ntime_zone = \"UTC\"\ninterval = \"30m\"\nby_skill = {skills}\n\
+             period = {{ from = \"2026-06-10\", to = \"2026-06-11\" }}\n"
+        );
+        for format in ["csv", "json"] {
+            legwork.job(&format!("{name}-{format}"), &format!("{report}[output]\nformat = \"{format}\"\n"));
+        }
+    }
+    legwork.run(&["apply"]).ok();
+    let mut rows = Vec::new();
+    for name in ["every", "one"] {
+        for format in ["csv", "json"] {
+            let ran = legwork.run(&["-o", "json", "run", &format!("{name}-{format}")]).ok();
+            let ran: serde_json::Value = serde_json::from_str(&ran).unwrap();
+            rows.push(legwork.ask("select rows from artifact order by artifact_id desc limit 1"));
+            assert!(!ran.is_null());
+        }
+    }
+    assert_eq!((&rows[0], &rows[2]), (&rows[1], &rows[3]));
+    assert!(rows[0] != rows[2], "{rows:?}");
+}
+
 #[test]
 fn every_format_of_every_report_holds_the_same_values_and_the_same_bytes_twice() {
     let legwork = Legwork::new("");

@@ -40,6 +40,33 @@ fn a_failed_check_holds_the_report_until_a_person_looks() {
     );
 }
 
+/// A look by hand at other days must neither hide what is open of the report nor stand for it.
+#[test]
+fn a_look_by_hand_hides_nothing() {
+    let legwork = legwork("[checks]\nrows = { min = 10 }\n");
+    legwork.run(&["run", "daily"]).fails(5);
+    let held = legwork.run(&["why", "daily"]).fails(5);
+    for id in 0..12 {
+        legwork.import(&segment(&format!("t{id}"), "2026-06-11T08:00:00Z"));
+    }
+    legwork.run(&["run", "daily", "--period", "2026-06-11..2026-06-12", "--no-send"]).ok();
+    assert_eq!(legwork.ask("select group_concat(rows || verdict) from artifact"), "1held,12good");
+    let list = legwork.run(&["list"]).ok();
+    assert!(list.contains("held") && !list.contains("●") && !list.contains("12"), "{list}");
+    let why = legwork.run(&["why", "daily"]).fails(5);
+    assert!(why.contains("legwork release 1"), "{why}");
+    assert!(why.contains("looked at by hand in run 2: legwork runs daily"), "{why}");
+    assert_eq!(why.lines().next(), held.lines().next());
+    let of = |what: &str| serde_json::from_str::<serde_json::Value>(what).unwrap();
+    let json = of(&legwork.run(&["-o", "json", "why", "daily"]).out);
+    assert_eq!(json["occurrence"]["run"]["run_id"], 1);
+    // Where there is nothing but looks, the newest of them is told of.
+    legwork.job("other", &job(DAY, ""));
+    legwork.run(&["apply"]).ok();
+    legwork.run(&["run", "other", "--period", "2026-06-11..2026-06-12", "--no-send"]).ok();
+    assert!(legwork.run(&["why", "other"]).ok().contains("run    3"));
+}
+
 #[test]
 fn recipients_are_told_of_a_delay_and_a_discarded_report_never_counts_as_generated() {
     let legwork = legwork("[checks]\ncolumns = { \"Agent Email\" = { one_of = [\"x\"] } }\ntell = true\n");

@@ -175,6 +175,85 @@ fn a_header_that_fits_nothing_says_which_column_is_wrong() {
 }
 
 #[test]
+fn a_header_that_fits_several_kinds_or_repeats_a_column_is_not_guessed_at() {
+    let legwork = Legwork::new("");
+    let said = legwork.run_with(&["import", "-"], "id,name\nv1,Vera\n").fails(2);
+    assert!(said.contains("--kind account or --kind agent"), "{said}");
+    assert_eq!(legwork.ask("select (select count(*) from agent) + (select count(*) from account)"), "0");
+    legwork.run_with(&["import", "--kind", "agent", "-"], "id,name\nv1,Vera\n").ok();
+    legwork.run_with(&["import", "-"], "id,name,email\nv1,Vera,vera@x.example\n").ok();
+    assert_eq!(legwork.ask("select name || email from agent"), "Veravera@x.example");
+    let said = legwork.run_with(&["import", "-"], "segment_id,id,interaction_id,start\n").fails(2);
+    assert!(said.contains("the column `id` twice"), "{said}");
+    // A stint in the queue that nobody answered has no start.
+    let stint = "id,interaction_id,queue_name,queue_entry,queue_exit\nq1,c1,Q,1781078400000,1781078460000\n";
+    legwork.run_with(&["import", "-"], stint).ok();
+    assert_eq!(legwork.ask("select record_id from segment"), "q1");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_swallows_nothing_in_silence() {
+    let legwork = Legwork::new("");
+    let head = "id,interaction_id,start,disposition\n";
+    let row = |id: &str, said: &str| format!("{id},c-{id},1781078400000,{said}\n");
+    let open = format!(
+        "{head}{}{}{}",
+        row("s1", "\"said \"\"hi\"\"\nand went\""),
+        row("s2", "\"said hi"),
+        row("s3", "bye")
+    );
+    let rejects = legwork.path("rejects").display().to_string();
+    let covers = ["--covers", "2026-06-10T00:00Z..2026-06-11T00:00Z"];
+    let ran = legwork.run_with(&[&["import", "--rejects", &rejects, "-"], &covers[..]].concat(), &open);
+    assert!(ran.out.contains("the span of --covers is not declared"), "{ran:?}");
+    ran.fails(1);
+    let told = fs::read_to_string(&rejects).unwrap();
+    assert!(
+        told.contains("\"line\":4,\"reason\":\"a quote is opened in this line and never closed"),
+        "{told}"
+    );
+    assert_eq!(
+        legwork.ask("select group_concat(record_id) || ' ' || (select count(*) from coverage) from segment"),
+        "s1 0"
+    );
+    let said = legwork
+        .run_with(&["import", "--strict", "--rejects", &rejects, "-"], &open.replace("s1", "s9"))
+        .fails(2);
+    assert!(said.contains("nothing imported"), "{said}");
+    // A text may end without a line's end, and within quotes that are closed.
+    let whole = format!("{head}{}s5,c-s5,1781078400000,\"so\"", row("s4", "x"));
+    legwork.run_with(&["import", "-"], &whole).ok();
+    // One that is longer than any record is not gathered to its end.
+    let endless =
+        format!("{head}{}{}{}", row("s6", "x"), row("s7", "\"said hi"), "words, words\n".repeat(500_000));
+    let said = legwork.run_with(&["import", "-"], &endless).fails(2);
+    assert!(said.contains("line 3: a record of more than 4 MiB"), "{said}");
+}
+
+#[test]
+fn a_text_of_nothing_declares_nothing_whole() {
+    let legwork = Legwork::new("");
+    let covers = ["import", "--covers", "2026-06-10T00:00Z..2026-06-11T00:00Z", "-"];
+    let said = legwork.run_with(&covers, "").fails(2);
+    assert!(said.contains("is empty"), "{said}");
+    assert_eq!(legwork.ask("select count(*) from coverage"), "0");
+    let ran = legwork.run_with(&covers, "id,interaction_id,start\n").ok();
+    assert!(ran.contains("declared whole: 2026-06-10T00:00Z..2026-06-11T00:00Z"), "{ran}");
+    assert_eq!(legwork.ask("select count(*) from coverage"), "1");
+}
+
+#[test]
+fn an_agent_that_is_known_is_there_already() {
+    let legwork = Legwork::new("");
+    let agents = "id,name,email\na,Ann,ann@x.example\nb,Ben,ben@x.example\n";
+    let counts =
+        |tally: &serde_json::Value| ["added", "changed", "unchanged"].map(|key| tally[key].as_u64().unwrap());
+    assert_eq!(counts(&tally(&legwork, agents)), [2, 0, 0]);
+    assert_eq!(counts(&tally(&legwork, agents)), [0, 0, 2]);
+    assert_eq!(counts(&tally(&legwork, &agents.replace("Ben", "Benno"))), [0, 1, 1]);
+}
+
+#[test]
 fn gzip_is_seen_by_itself_and_every_kind_goes_in() {
     let legwork = Legwork::new("");
     let lines = concat!(

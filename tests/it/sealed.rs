@@ -161,6 +161,7 @@ fn in_whatever_order_segments_come_change_and_are_sealed_reports_say_what_is_kno
                         housekeeping::expire_segments(tx, before, 1_000)
                     };
                     while 0 < store.write_blocking("expire", expire).unwrap() {}
+                    while 0 < writer.expire_interactions(before, 1_000).unwrap() {}
                     model.retain(|_, known| before <= known.start);
                 }
             }
@@ -432,13 +433,62 @@ fn what_another_writer_wrote_meanwhile_is_known_to_a_large_import() {
     write(&mut one, &of("c", "Cem"));
     write_either(&mut one, &of("c", "Cleo"), until);
     write_either(&mut one, &of("a", "Ada"), until);
+    // What one knows of an agent may be old by the time it says more.
+    let agent = |said: &str| format!("{{\"kind\":\"agent\",\"id\":\"n\",{said}}}\n");
+    write(&mut one, &agent("\"name\":\"Nora\""));
+    write(&mut other, &agent("\"email\":\"nora@x.example\",\"team\":\"Night\""));
+    write(&mut one, &agent("\"name\":\"Nora B.\""));
     drop((one, other));
     store.close();
+    assert_eq!(
+        legwork.ask("select name || ' ' || email || ' ' || text from agent join term on term_id = team"),
+        "Nora B. nora@x.example Night"
+    );
     let said = String::from_utf8(whole(&legwork)).unwrap();
     assert_eq!(said.lines().count(), 4, "{said}");
     for customer in ["Ada", "Bea", "Cleo"] {
         assert_eq!(said.matches(customer).count(), 1, "{customer}: {said}");
     }
+}
+
+#[test]
+fn interactions_of_which_nothing_is_left_go_whether_they_ended_or_not() {
+    let legwork = Legwork::new("");
+    let line = |kind: &str, id: &str, said: &str| {
+        format!("{{\"kind\":\"{kind}\",\"id\":\"{id}\",\"updated_at\":{DAY_MS},{said}}}\n")
+    };
+    let late = DAY_MS + 3 * HOUR_MS;
+    let message = |id: &str, at: i64| {
+        format!(
+            "{{\"kind\":\"message\",\"id\":\"{id}\",\"interaction_id\":\"{id}\",\"at\":{at},\"sender\":\"customer\"}}\n"
+        )
+    };
+    let lines = [
+        line("interaction", "ended", &format!("\"customer_name\":\"A\",\"interaction_end\":{DAY_MS}")),
+        line("interaction", "never-ended", "\"customer_name\":\"B\""),
+        message("only-messages", DAY_MS),
+        line("interaction", "ends-later", &format!("\"customer_name\":\"C\",\"interaction_end\":{late}")),
+        line("interaction", "goes-on", "\"customer_name\":\"D\""),
+        message("goes-on", late),
+        line(
+            "segment",
+            "s",
+            &format!("\"interaction_id\":\"has-a-segment\",\"customer_name\":\"E\",\"start\":{late}"),
+        ),
+    ];
+    legwork.import(&lines.concat());
+    let store = own(&legwork);
+    let mut writer = SegmentWriter::open(&store).unwrap();
+    assert_eq!(writer.expire_interactions(DAY_MS + HOUR_MS, 2).unwrap(), 2);
+    assert_eq!(writer.expire_interactions(DAY_MS + HOUR_MS, 2).unwrap(), 1);
+    assert_eq!(writer.expire_interactions(DAY_MS + HOUR_MS, 2).unwrap(), 0);
+    writer.finish().unwrap();
+    store.close();
+    assert_eq!(
+        legwork.ask("select group_concat(record_id) from interaction"),
+        "ends-later,goes-on,has-a-segment"
+    );
+    assert_eq!(legwork.ask("select group_concat(record_id) from message"), "goes-on");
 }
 
 /// Blocks of the version before, whose interactions all have rows.

@@ -26,19 +26,6 @@ pub enum CsvKind {
     Coverage,
 }
 
-pub(super) const KINDS: [CsvKind; 10] = [
-    CsvKind::Segment,
-    CsvKind::Interaction,
-    CsvKind::Message,
-    CsvKind::Agent,
-    CsvKind::AgentSession,
-    CsvKind::AgentState,
-    CsvKind::Offer,
-    CsvKind::ManualDial,
-    CsvKind::Account,
-    CsvKind::Coverage,
-];
-
 const INTERACTION_FIELDS: [&str; 23] = [
     "direction",
     "channel",
@@ -65,10 +52,13 @@ const INTERACTION_FIELDS: [&str; 23] = [
     "user_tags",
 ];
 
-/// Columns of a kind, and those of them without which a file is not of that kind.
-type Columns = (&'static [&'static str], &'static [&'static str]);
+/// What a file of a kind cannot do without: of each of these, one column at the least.
+pub(super) type Needed = &'static [&'static [&'static str]];
 
-const ACCOUNT: Columns = (&["source", "id", "name"], &["id", "name"]);
+/// Columns of a kind, and what it needs.
+type Columns = (&'static [&'static str], Needed);
+
+const ACCOUNT: Columns = (&["source", "id", "name"], &[&["id"]]);
 const AGENT: Columns = (
     &[
         "source",
@@ -88,9 +78,9 @@ const AGENT: Columns = (
         "group",
         "group_id",
     ],
-    &["id", "custom_name"],
+    &[&["id"]],
 );
-const INTERACTION: Columns = (&["source", "account", "id", "updated_at"], &["id", "channel"]);
+const INTERACTION: Columns = (&["source", "account", "id", "updated_at"], &[&["id"]]);
 const SEGMENT: Columns = (
     &[
         "source",
@@ -148,32 +138,32 @@ const SEGMENT: Columns = (
         "focuses",
         "handle_ms",
     ],
-    &["id", "interaction_id", "start"],
+    &[&["id"], &["interaction_id"], &["queue_entry", "start"]],
 );
 const MESSAGE: Columns = (
     &["source", "account", "id", "interaction_id", "at", "sender", "agent_id", "audience", "seq", "dialog"],
-    &["id", "interaction_id", "at", "sender"],
+    &[&["id"], &["interaction_id"], &["at"], &["sender"]],
 );
 const AGENT_SESSION: Columns = (
     &["source", "account", "id", "updated_at", "agent_id", "login", "logout", "dial_group", "phone", "team"],
-    &["id", "agent_id", "login"],
+    &[&["id"], &["agent_id"], &["login"]],
 );
 const AGENT_STATE: Columns = (
     &["source", "account", "id", "updated_at", "agent_session_id", "state", "start", "end"],
-    &["id", "agent_session_id", "state", "start"],
+    &[&["id"], &["agent_session_id"], &["state"], &["start"]],
 );
 const OFFER: Columns = (
     &["source", "account", "id", "updated_at", "agent_id", "agent_session_id", "at", "end", "outcome"],
-    &["id", "agent_session_id", "at", "outcome"],
+    &[&["id"], &["agent_id"], &["agent_session_id"], &["at"], &["outcome"]],
 );
 const MANUAL_DIAL: Columns = (
     &["source", "account", "id", "updated_at", "agent_id", "agent_session_id", "at", "connected"],
-    &["id", "agent_session_id", "at", "connected"],
+    &[&["id"], &["agent_id"], &["agent_session_id"], &["at"], &["connected"]],
 );
-const COVERAGE: Columns = (&["source", "account", "from", "to"], &["from", "to"]);
+const COVERAGE: Columns = (&["source", "account", "from", "to"], &[&["from"], &["to"]]);
 
-/// The columns of a kind, and those of them without which a file is not of that kind.
-pub fn columns(kind: CsvKind) -> (Vec<&'static str>, &'static [&'static str]) {
+/// The columns of a kind, and what it needs.
+pub fn columns(kind: CsvKind) -> (Vec<&'static str>, Needed) {
     let (own, needed) = match kind {
         CsvKind::Account => ACCOUNT,
         CsvKind::Agent => AGENT,

@@ -6,24 +6,47 @@ mod kinds;
 mod records;
 mod walk;
 
-use std::io::BufRead;
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
 
+use clap::ValueEnum;
 use csv::{ByteRecord, ReaderBuilder};
 
+use self::kinds::canonical;
 pub use self::kinds::{CsvKind, columns};
-use self::kinds::{KINDS, canonical};
 use self::records::record_of;
-use self::walk::{Texts, Walk};
-use super::{BadLine, ImportError, Line, clip};
+use self::walk::{RECORDS_SHARING, Texts, Walk};
+use super::{BadLine, ImportError, LINE_BYTES_MAX, Line, clip};
 use crate::domain::nearest::nearest;
+
+/// What is read at once.
+const BUFFER: usize = 256 << 10;
+/// Bytes that are read for one record, with what is read ahead.
+const RECORD_BYTES_MAX: usize = LINE_BYTES_MAX + BUFFER;
+
+/// Why the last record of a text may be none.
+const UNCLOSED: &str = "a quote is opened in this line and never closed; what follows it up to the end of the text is not imported";
+
+/// What is put behind the text, on a line of its own: where it does not come back as one, a quote was still open.
+const BEHIND: &[u8] = b"\n\x01end of text\x01";
+/// What comes back.
+const END: &[u8] = b"\x01end of text\x01";
 
 pub(super) fn read(
     input: &mut dyn BufRead,
     kind: Option<CsvKind>,
     sink: &mut dyn FnMut(Line) -> bool,
 ) -> Result<(), ImportError> {
-    let mut reader = ReaderBuilder::new().flexible(true).buffer_capacity(256 << 10).from_reader(input);
-    let header = reader.byte_headers().map_err(|error| ImportError::Read(error.into()))?.clone();
+    let taken = Cell::new(0);
+    let bounded = Bounded { input: input.chain(BEHIND), taken: &taken };
+    let mut reader = ReaderBuilder::new().flexible(true).buffer_capacity(BUFFER).from_reader(bounded);
+    let header = reader.byte_headers().map_err(|error| failed(error, (&taken, 1)))?.clone();
+    if header.as_slice() == END {
+        return Ok(());
+    }
+    if header.as_slice().ends_with(END) {
+        return Err(ImportError::Text(format!("line 1: {UNCLOSED}")));
+    }
     let names: Vec<String> =
         header.iter().map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase()).collect();
     let kind = match kind {
@@ -34,14 +57,21 @@ pub(super) fn read(
     let (all, _) = columns(kind);
     let mut texts = Texts::default();
     let mut record = ByteRecord::new();
-    let mut line;
+    let mut records = 0_u64;
     loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(false) => return Ok(()),
-            Ok(true) => line = record.position().map_or(0, csv::Position::line),
-            Err(error) => return Err(ImportError::Read(error.into())),
+        taken.set(0);
+        let more = reader.read_byte_record(&mut record);
+        let line = record.position().map_or(0, csv::Position::line);
+        if !more.map_err(|error| failed(error, (&taken, line)))? || record.as_slice() == END {
+            return Ok(());
         }
-        let item = if record.len() == names.len() {
+        records += 1;
+        if records.is_multiple_of(RECORDS_SHARING) {
+            texts.forget();
+        }
+        let item = if record.as_slice().ends_with(END) {
+            bad(&record, line, UNCLOSED.to_owned())
+        } else if record.len() == names.len() {
             let whole = std::str::from_utf8(record.as_slice()).ok();
             let (places, columns) = (&places, &all);
             let mut walk = Walk { record: &record, whole, places, columns, texts: &mut texts, next: 0 };
@@ -59,45 +89,89 @@ pub(super) fn read(
     }
 }
 
+/// A text whose records are bounded: an open quote would put the rest of the file into one.
+struct Bounded<'a, R> {
+    input: R,
+    /// Bytes since the last record.
+    taken: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if RECORD_BYTES_MAX < self.taken.get() {
+            return Err(io::Error::other("a record is too long"));
+        }
+        let read = self.input.read(buffer)?;
+        self.taken.set(self.taken.get() + read);
+        Ok(read)
+    }
+}
+
+fn failed(error: csv::Error, (taken, line): (&Cell<usize>, u64)) -> ImportError {
+    if RECORD_BYTES_MAX < taken.get() {
+        let limit = LINE_BYTES_MAX >> 20;
+        return ImportError::Text(format!(
+            "line {line}: a record of more than {limit} MiB; most likely a quote is opened there and never closed. What stands before it is imported"
+        ));
+    }
+    ImportError::Read(error.into())
+}
+
 fn bad(record: &ByteRecord, line: u64, reason: String) -> Line {
     let cells: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
     Line::Bad(BadLine { line, reason, text: clip(&cells.join(",")) })
 }
 
-/// The kind whose columns hold the whole header and whose needed ones are there.
+/// The only kind whose columns hold the whole header, with what that kind needs.
 fn kind_of(names: &[String]) -> Result<CsvKind, ImportError> {
-    let fits = |kind: &&CsvKind| {
-        let (all, needed) = columns(**kind);
-        let has = |name: &str| names.iter().any(|known| canonical(**kind, known) == name);
-        needed.iter().all(|name| has(name)) && names.iter().all(|name| all.contains(&canonical(**kind, name)))
+    let fits = |kind: &CsvKind| {
+        let (all, needed) = columns(*kind);
+        let has = |name: &&str| names.iter().any(|known| canonical(*kind, known) == *name);
+        needed.iter().all(|any| any.iter().any(has))
+            && names.iter().all(|name| all.contains(&canonical(*kind, name)))
     };
-    KINDS.iter().find(fits).copied().ok_or_else(|| {
-        ImportError::Header(
+    let fitting: Vec<CsvKind> = CsvKind::value_variants().iter().copied().filter(fits).collect();
+    match fitting[..] {
+        [kind] => Ok(kind),
+        [] => Err(ImportError::Text(
             "the CSV header fits no kind of record; say which with --kind to learn which column is wrong"
                 .to_owned(),
-        )
-    })
+        )),
+        [..] => {
+            let kinds: Vec<String> = fitting
+                .iter()
+                .filter_map(|kind| Some(format!("--kind {}", kind.to_possible_value()?.get_name())))
+                .collect();
+            Err(ImportError::Text(format!(
+                "the CSV header fits several kinds of record; say which: {}",
+                kinds.join(" or ")
+            )))
+        }
+    }
 }
 
 /// For each known column, its place in the file.
 fn places(kind: CsvKind, names: &[String]) -> Result<Vec<Option<usize>>, ImportError> {
     let (all, needed) = columns(kind);
-    for name in names {
-        if !all.contains(&canonical(kind, name)) {
+    let wrong = |message: String| ImportError::Text(format!("the CSV header {message}"));
+    for (place, name) in names.iter().enumerate() {
+        let column = canonical(kind, name);
+        if !all.contains(&column) {
             let help = match nearest(name, all.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("there are {}", all.join(", ")),
             };
-            return Err(ImportError::Header(format!(
-                "the CSV header has an unknown column `{name}`; {help}"
-            )));
+            return Err(wrong(format!("has an unknown column `{}`; {help}", clip(name))));
+        }
+        if names.iter().take(place).any(|before| canonical(kind, before) == column) {
+            return Err(wrong(format!("has the column `{column}` twice")));
         }
     }
     let places: Vec<Option<usize>> =
         all.iter().map(|column| names.iter().position(|name| canonical(kind, name) == *column)).collect();
-    for (column, place) in all.iter().zip(&places) {
-        if needed.contains(column) && place.is_none() && *column != "channel" && *column != "custom_name" {
-            return Err(ImportError::Header(format!("the CSV header has no column `{column}`")));
+    for any in needed {
+        if !names.iter().any(|name| any.contains(&canonical(kind, name))) {
+            return Err(wrong(format!("has no column `{}`", any.join("` or `"))));
         }
     }
     Ok(places)

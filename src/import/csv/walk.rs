@@ -28,16 +28,19 @@ pub(super) struct Walk<'a> {
 #[derive(Default)]
 pub(super) struct Texts(HashSet<Text, RandomState>);
 
-/// Texts kept at the most; then the collection begins anew.
-const TEXTS_KEPT: usize = 50_000;
+/// Records that share texts. Whoever takes the records counts their uses elsewhere: two threads that count the uses of one
+/// text wait for each other.
+pub(super) const RECORDS_SHARING: u64 = 4_096;
 
 impl Texts {
+    /// Begins anew.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
     fn shared(&mut self, text: &str) -> Text {
         if let Some(known) = self.0.get(text) {
             return known.clone();
-        }
-        if TEXTS_KEPT <= self.0.len() {
-            self.0.clear();
         }
         let text = Text::from(text);
         self.0.insert(text.clone());

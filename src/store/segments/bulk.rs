@@ -9,9 +9,9 @@ use rusqlite::{Transaction, params};
 
 use super::fold::is_said;
 use super::interaction::Interaction;
-use super::row::{Resolved, Segment};
+use super::row::{Numbers, Resolved, Segment};
 use super::sealed::compact::merge;
-use super::sealed::rows::{Cell, Rows};
+use super::sealed::rows::Rows;
 use super::sealed::{HOUR_MS, SealedError, hour_of};
 use super::words::{END_REASONS, PARTICIPANTS, code_of};
 use crate::domain::record::Millis;
@@ -70,8 +70,30 @@ impl Bulk {
     /// Takes an interaction under its new number.
     pub(super) fn take(&mut self, interaction: &Interaction, interaction_id: i64, resolved: &[Resolved]) {
         for (segment, resolved) in interaction.segments.iter().zip(resolved) {
-            let rows = self.rows.entry(hour_of(segment.own.row_start)).or_insert_with(Rows::new);
-            rows.push(cells(interaction, interaction_id, segment, resolved));
+            let own = &segment.own;
+            let rows = self.rows.entry(hour_of(own.row_start)).or_insert_with(Rows::new);
+            let mut row = rows.begin_row();
+            row.text(Some(&segment.key));
+            row.numbers(
+                Numbers::from([
+                    Some(own.row_start),
+                    code_of(&PARTICIPANTS, Some(own.participant)),
+                    own.queue_entry,
+                    own.agent_id,
+                    own.start,
+                    own.end,
+                    code_of(&END_REASONS, own.end_reason),
+                ])
+                .column(),
+            );
+            row.numbers(own.carried.column());
+            for text in own.texts.iter().chain(&resolved.texts) {
+                row.text(text.as_deref());
+            }
+            row.numbers(resolved.integers.column());
+            row.numbers(&[interaction_id, interaction.account_id, segment.version]);
+            row.text(Some(&interaction.key));
+            row.end();
         }
     }
 
@@ -79,32 +101,4 @@ impl Bulk {
     pub(super) fn finish(self, tx: &Transaction<'_>) -> Result<(), SealedError> {
         merge(tx, self.rows)
     }
-}
-
-/// A segment's cells, in the order of blocks.
-fn cells<'a>(
-    interaction: &'a Interaction,
-    interaction_id: i64,
-    segment: &'a Segment,
-    resolved: &'a Resolved,
-) -> impl Iterator<Item = Cell<'a>> {
-    let own = &segment.own;
-    let first = [
-        Some(own.row_start),
-        code_of(&PARTICIPANTS, Some(own.participant)),
-        own.queue_entry,
-        own.agent_id,
-        own.start,
-        own.end,
-        code_of(&END_REASONS, own.end_reason),
-    ];
-    let whose = [Some(interaction_id), Some(interaction.account_id), Some(segment.version)];
-    let texts = own.texts.iter().chain(&resolved.texts);
-    std::iter::once(Cell::Text(Some(&segment.key)))
-        .chain(first.into_iter().map(Cell::Number))
-        .chain(own.carried.iter().copied().map(Cell::Number))
-        .chain(texts.map(|text| Cell::Text(text.as_deref())))
-        .chain(resolved.integers.iter().copied().map(Cell::Number))
-        .chain(whose.into_iter().map(Cell::Number))
-        .chain(std::iter::once(Cell::Text(Some(&interaction.key))))
 }

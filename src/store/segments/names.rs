@@ -1,6 +1,7 @@
 //! Codes for names: accounts, terms, agents. Looked up once each while an import runs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use rusqlite::types::ToSql;
@@ -32,9 +33,17 @@ pub(super) mod role {
     pub(in super::super) const TEAM: u32 = 2_048;
 }
 
+/// Places for texts that are known by where they lie in memory: more than records that share them have of them.
+const SHARED: usize = 4_096;
+
 /// Codes that were looked up.
 #[derive(Debug, Default)]
 pub(super) struct Names {
+    /// The state of the database that agents were read in, which changes when somebody else writes.
+    version: Option<i64>,
+    /// Texts that records share, each in the place that its address gives it: the same text lies at the same address in
+    /// hundreds of records, and need not be looked at again. As it is kept here, nothing else comes to lie there.
+    shared: Vec<Option<(Text, Term)>>,
     accounts: HashMap<String, HashMap<String, i64, RandomState>, RandomState>,
     terms: HashMap<Text, Term, RandomState>,
     texts: HashMap<i64, Text, RandomState>,
@@ -71,6 +80,14 @@ struct KnownAgent {
     version: Millis,
     texts: [Option<String>; AGENT_TEXTS.len()],
     terms: [Option<i64>; AGENT_TERMS.len()],
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Took {
+    New,
+    Changed,
+    Known,
 }
 
 /// What a record says of an agent.
@@ -124,6 +141,16 @@ impl<'a> SaidAgent<'a> {
 }
 
 impl Names {
+    /// To be called inside a transaction that may write. Where somebody else has written, what is known of agents may be
+    /// old; codes stay what they are.
+    pub(super) fn begin(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        let version: i64 = tx.prepare_cached("pragma data_version")?.query_row([], |row| row.get(0))?;
+        if self.version.replace(version) != Some(version) {
+            self.agents.clear();
+        }
+        Ok(())
+    }
+
     /// Forgets everything: what was looked up inside a transaction that failed may not be there.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
@@ -147,6 +174,35 @@ impl Names {
         let id = tx.query_row(sql, [source, account], |row| row.get(0))?;
         self.accounts.entry(source.to_owned()).or_default().insert(account.to_owned(), id);
         Ok(id)
+    }
+
+    /// The same as [`Self::term`], for a text that other records are likely to share.
+    pub(super) fn shared(
+        &mut self,
+        tx: &Transaction<'_>,
+        text: Option<&Text>,
+        role: u32,
+    ) -> rusqlite::Result<Option<i64>> {
+        let Some(text) = text else { return Ok(None) };
+        // A record and its interaction have it: no other one does.
+        if Arc::strong_count(text) <= 2 {
+            return self.term(tx, Some(text), role);
+        }
+        // Allocations lie apart by sixteen bytes at the least.
+        let place = (Arc::as_ptr(text).addr() >> 4) % SHARED;
+        let known = self.shared.get(place).and_then(Option::as_ref);
+        if let Some((_, term)) =
+            known.filter(|(known, term)| Arc::ptr_eq(known, text) && term.roles & role == role)
+        {
+            return Ok(Some(term.code));
+        }
+        let code = self.term(tx, Some(text), role)?;
+        self.shared.resize(SHARED, None);
+        let term = code.and_then(|_| self.terms.get(&**text));
+        if let (Some(slot), Some(term)) = (self.shared.get_mut(place), term) {
+            *slot = Some((text.clone(), *term));
+        }
+        Ok(code)
     }
 
     /// The code of a text seen in a role; nothing for nothing and for the empty text.
@@ -211,7 +267,7 @@ impl Names {
     ) -> rusqlite::Result<Option<i64>> {
         match values {
             [] => Ok(None),
-            [one] => self.term(tx, Some(one), role),
+            [one] => self.shared(tx, Some(one), role),
             several => {
                 let mut once: Vec<&str> = Vec::with_capacity(several.len());
                 for value in several {
@@ -232,15 +288,40 @@ impl Names {
         said: &SaidAgent<'_>,
     ) -> rusqlite::Result<Option<i64>> {
         let Some(key) = said.key() else { return Ok(None) };
+        self.take_up(tx, account_id, (key, said)).map(|(agent_id, _)| Some(agent_id))
+    }
+
+    /// The same for a record of the agent's own: what became of it.
+    pub(super) fn agent_record(
+        &mut self,
+        tx: &Transaction<'_>,
+        account_id: i64,
+        said: &SaidAgent<'_>,
+    ) -> rusqlite::Result<Took> {
+        let Some(key) = said.key() else { return Ok(Took::Known) };
+        self.take_up(tx, account_id, (key, said)).map(|(_, took)| took)
+    }
+
+    fn take_up(
+        &mut self,
+        tx: &Transaction<'_>,
+        account_id: i64,
+        (key, said): (&str, &SaidAgent<'_>),
+    ) -> rusqlite::Result<(i64, Took)> {
         let mut terms = [None; AGENT_TERMS.len()];
         for ((slot, text), (_, role)) in terms.iter_mut().zip(said.terms).zip(AGENT_TERMS) {
             *slot = self.term(tx, text, role)?;
         }
         let agents = self.agents.entry(account_id).or_default();
+        let mut took = Took::Known;
         if !agents.contains_key(key) {
-            agents.insert(key.into(), load_or_add(tx, account_id, key)?);
+            let (agent, is_new) = load_or_add(tx, account_id, key)?;
+            if is_new {
+                took = Took::New;
+            }
+            agents.insert(key.into(), agent);
         }
-        let Some(known) = agents.get_mut(key) else { return Ok(None) };
+        let Some(known) = agents.get_mut(key) else { return Err(rusqlite::Error::QueryReturnedNoRows) };
         let newer = known.version <= said.version;
         let mut changed = false;
         for (slot, text) in known.texts.iter_mut().zip(said.texts) {
@@ -260,19 +341,23 @@ impl Names {
         }
         if changed {
             known.version = known.version.max(said.version);
-            let columns = AGENT_TEXTS.into_iter().chain(AGENT_TERMS.map(|(column, _)| column));
-            let sets: Vec<String> = columns.enumerate().map(|(at, c)| format!("{c} = ?{}", at + 3)).collect();
-            let mut statement = tx.prepare_cached(&format!(
-                "update agent set version = ?2, {} where agent_id = ?1",
-                sets.join(", ")
-            ))?;
-            let own: [&dyn ToSql; 2] = [&known.agent_id, &known.version];
-            let texts = known.texts.iter().map(|text| -> &dyn ToSql { text });
-            let terms = known.terms.iter().map(|term| -> &dyn ToSql { term });
-            statement.execute(params_from_iter(own.into_iter().chain(texts).chain(terms)))?;
+            write_agent(tx, known)?;
+            if took == Took::Known {
+                took = Took::Changed;
+            }
         }
-        Ok(Some(known.agent_id))
+        Ok((known.agent_id, took))
     }
+}
+
+fn write_agent(tx: &Transaction<'_>, agent: &KnownAgent) -> rusqlite::Result<()> {
+    let columns = AGENT_TEXTS.into_iter().chain(AGENT_TERMS.map(|(column, _)| column));
+    let sets: Vec<String> = columns.enumerate().map(|(at, c)| format!("{c} = ?{}", at + 3)).collect();
+    let sql = format!("update agent set version = ?2, {} where agent_id = ?1", sets.join(", "));
+    let own: [&dyn ToSql; 2] = [&agent.agent_id, &agent.version];
+    let texts = agent.texts.iter().map(|text| -> &dyn ToSql { text });
+    let terms = agent.terms.iter().map(|term| -> &dyn ToSql { term });
+    tx.prepare_cached(&sql)?.execute(params_from_iter(own.into_iter().chain(texts).chain(terms))).map(drop)
 }
 
 fn add_role(tx: &Transaction<'_>, term: Term) -> rusqlite::Result<()> {
@@ -281,7 +366,8 @@ fn add_role(tx: &Transaction<'_>, term: Term) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn load_or_add(tx: &Transaction<'_>, account_id: i64, key: &str) -> rusqlite::Result<KnownAgent> {
+/// An agent, and whether nobody had heard of it.
+fn load_or_add(tx: &Transaction<'_>, account_id: i64, key: &str) -> rusqlite::Result<(KnownAgent, bool)> {
     let columns: Vec<&str> = AGENT_TEXTS.into_iter().chain(AGENT_TERMS.map(|(column, _)| column)).collect();
     let known = tx
         .prepare_cached(&format!(
@@ -301,9 +387,11 @@ fn load_or_add(tx: &Transaction<'_>, account_id: i64, key: &str) -> rusqlite::Re
         })
         .optional()?;
     if let Some(known) = known {
-        return Ok(known);
+        return Ok((known, false));
     }
     tx.prepare_cached("insert into agent (account_id, record_id, version) values (?1, ?2, ?3)")?
         .execute(params![account_id, key, NOTHING_SAID])?;
-    Ok(KnownAgent { agent_id: tx.last_insert_rowid(), version: NOTHING_SAID, ..KnownAgent::default() })
+    let agent =
+        KnownAgent { agent_id: tx.last_insert_rowid(), version: NOTHING_SAID, ..KnownAgent::default() };
+    Ok((agent, true))
 }

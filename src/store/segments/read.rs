@@ -100,6 +100,7 @@ pub fn read(
         reading: Reading::new(&snapshot, query.fields),
         counts: ReadCounts { newest_ms: newest(&snapshot)?, ..ReadCounts::default() },
         ended_only,
+        any_order: query.is_in_any_order(),
     };
     let whole = passing.pass(sink)?;
     let mut counts = passing.counts;
@@ -160,9 +161,14 @@ impl SegmentQuery<'_> {
         columns
     }
 
+    /// Whether it does not matter in which order the rows come.
+    fn is_in_any_order(&self) -> bool {
+        self.rows.closed() && self.sort == SegmentSort::Any
+    }
+
     /// Whether the rows come in another order than that of their start, or not all of them are wanted.
     fn is_sorted_by_sql(&self) -> bool {
-        let sorted = self.rows.closed() && self.sort != SegmentSort::Any;
+        let sorted = self.rows.closed() && !self.is_in_any_order();
         sorted || self.limit.is_some() || 0 < self.offset
     }
 }
@@ -175,13 +181,24 @@ struct Passing<'s, 'c> {
     counts: ReadCounts,
     /// Whether rows of interactions that go on are left out.
     ended_only: bool,
+    any_order: bool,
 }
 
 impl Passing<'_, '_> {
     /// Passes everything on; false when it was not wanted to the end.
     fn pass(&mut self, sink: &mut dyn FnMut(Batch) -> bool) -> Result<bool, ReadError> {
         self.rows.advance()?;
-        while let Some((block, mut wanted)) = self.blocks.as_mut().map(Scan::next).transpose()?.flatten() {
+        while self.any_order && self.rows.get().is_some() {
+            if !self.take_row(sink)? {
+                return Ok(false);
+            }
+        }
+        loop {
+            let blocks = self.blocks.as_mut();
+            // From here on there are only blocks, of which it is known how early their rows can end.
+            let ends_from = blocks.as_deref().map(Scan::least_to_come).filter(|_| self.any_order);
+            let Some((block, mut wanted)) = blocks.map(Scan::next).transpose()?.flatten() else { break };
+            self.reading.batch.ends_from = ends_from;
             if self.ended_only {
                 let all = wanted.len();
                 let ended = block.numbers(sealed::at::ENDED)?;
@@ -365,7 +382,7 @@ fn source(query: &SegmentQuery<'_>, table: &str, conditions: &str) -> String {
 }
 
 fn order(query: &SegmentQuery<'_>) -> String {
-    if query.sort == SegmentSort::Any && query.rows.closed() {
+    if query.is_in_any_order() {
         return String::new();
     }
     if !query.rows.closed() {

@@ -10,6 +10,7 @@ use super::row_keys::RowKeys;
 use super::sealed;
 use super::sealed::find::{Finder, Found, SealedAt};
 use super::words::{END_REASONS, PARTICIPANTS, START_REASONS, code_of, word_of};
+use crate::domain::batch::{NONE, known};
 use crate::domain::record::{EndReason, Millis, Participant, StartReason, Text};
 
 /// Columns of a segment's own fields that nothing but reports looks at: integers and codes of terms, in this order.
@@ -64,6 +65,37 @@ pub(super) const TEXTS: [&str; 4] = ["agent_session_key", "recording_file", "rec
 /// The place of the spans of focus among them.
 pub(super) const FOCUSES: usize = 3;
 
+/// Numbers of which some are absent, in half of the memory that options take: segments are moved about a lot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbers<const N: usize>([i64; N]);
+
+impl<const N: usize> Numbers<N> {
+    pub(super) fn get(&self, place: usize) -> Option<i64> {
+        known(&self.0, place)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Option<i64>> {
+        (0..N).map(|place| self.get(place))
+    }
+
+    /// As columns have them: [`NONE`] is absent.
+    pub(super) fn column(&self) -> &[i64] {
+        &self.0
+    }
+}
+
+impl<const N: usize> From<[Option<i64>; N]> for Numbers<N> {
+    fn from(numbers: [Option<i64>; N]) -> Self {
+        Self(numbers.map(|number| number.unwrap_or(NONE)))
+    }
+}
+
+impl<const N: usize> Default for Numbers<N> {
+    fn default() -> Self {
+        Self([NONE; N])
+    }
+}
+
 /// A segment's own fields, as codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Own {
@@ -74,14 +106,14 @@ pub(super) struct Own {
     pub(super) start: Option<Millis>,
     pub(super) end: Option<Millis>,
     pub(super) end_reason: Option<EndReason>,
-    pub(super) carried: [Option<i64>; CARRIED.len()],
+    pub(super) carried: Numbers<{ CARRIED.len() }>,
     pub(super) texts: [Option<Text>; TEXTS.len()],
 }
 
 impl Own {
     /// A field of [`CARRIED`].
     pub(super) fn carried(&self, place: usize) -> Option<i64> {
-        self.carried.get(place).copied().flatten()
+        self.carried.get(place)
     }
 
     /// How it came about, where that was said.
@@ -133,7 +165,7 @@ pub(super) const RESOLVED_INTEGERS: usize = 27;
 /// What a segment has from its interaction, its neighbours and its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Resolved {
-    pub(super) integers: [Option<i64>; RESOLVED_INTEGERS],
+    pub(super) integers: Numbers<RESOLVED_INTEGERS>,
     pub(super) texts: [Option<Text>; RESOLVED_TEXTS.len()],
 }
 
@@ -242,12 +274,12 @@ pub(super) fn segment(row: &impl Cells, sealed: Option<SealedAt>) -> rusqlite::R
 fn integers<const N: usize>(
     row: &impl Cells,
     next: &mut impl FnMut() -> usize,
-) -> rusqlite::Result<[Option<i64>; N]> {
+) -> rusqlite::Result<Numbers<N>> {
     let mut values = [None; N];
     for value in &mut values {
         *value = row.number(next())?;
     }
-    Ok(values)
+    Ok(values.into())
 }
 
 fn texts<const N: usize>(
@@ -318,7 +350,7 @@ impl<'a> Statements<'a> {
             at += 1;
             statement.raw_bind_parameter(at, value)?;
         }
-        for value in &o.carried {
+        for value in o.carried.iter() {
             at += 1;
             statement.raw_bind_parameter(at, value)?;
         }
@@ -326,7 +358,7 @@ impl<'a> Statements<'a> {
             at += 1;
             statement.raw_bind_parameter(at, value)?;
         }
-        for value in &resolved.integers {
+        for value in resolved.integers.iter() {
             at += 1;
             statement.raw_bind_parameter(at, value)?;
         }

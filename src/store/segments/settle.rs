@@ -38,7 +38,7 @@ impl Chunk<'_> {
     /// Resolves an interaction and writes what changed of it.
     pub(super) fn settle_one(&mut self, interaction: &Interaction) -> rusqlite::Result<()> {
         let fields = &interaction.fields;
-        let mut term = |text: &Option<Text>, role| self.names.term(self.tx, text.as_deref(), role);
+        let mut term = |text: &Option<Text>, role| self.names.shared(self.tx, text.as_ref(), role);
         let terms = InteractionTerms {
             channel: term(&fields.channel, role::CHANNEL)?,
             status: term(&fields.status, role::STATUS)?,
@@ -176,7 +176,8 @@ impl Chunk<'_> {
                     metrics.map(|m| m.turns.sum_ms),
                     metrics.map(|m| m.handle_ms),
                     code_of(&HANDLE_SOURCES, metrics.map(|m| m.handle_source)),
-                ],
+                ]
+                .into(),
                 texts: [
                     resolve::customer(fields).cloned(),
                     fields.uii.clone(),
@@ -218,7 +219,7 @@ impl Chunk<'_> {
             terms.channel,
             code_of(&CHANNEL_TYPES, fields.channel_type),
             code_of(&DIRECTIONS, fields.direction),
-            self.names.term(self.tx, resolve::support(fields), role::NONE)?,
+            self.names.shared(self.tx, resolve::support(fields), role::NONE)?,
             terms.integration_source,
             session_tags,
             user_tags,

@@ -9,8 +9,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::bulk::Bulk;
 use super::fold;
 use super::interaction::{self, Interaction};
-use super::names::{Names, SaidAgent, role};
-use super::row::{self, Own, Segment, Statements};
+use super::names::{Names, SaidAgent, Took, role};
+use super::row::{self, Numbers, Own, Segment, Statements};
 use super::row_keys::RowKeys;
 use super::sealed::compact::note_change;
 use super::sealed::find::Finder;
@@ -22,6 +22,7 @@ use crate::domain::record::{
 };
 use crate::domain::resolve;
 use crate::store::StoreError;
+use crate::store::housekeeping::expire_interactions;
 
 /// What an import did with its records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -201,11 +202,25 @@ impl SegmentWriter {
         self.write(&[Record::Coverage(coverage.clone())], 0).map(|_| ())
     }
 
+    /// Removes up to `most` interactions of which nothing is left since `before`; returns how many.
+    pub fn expire_interactions(&mut self, before: Millis, most: u32) -> Result<usize, StoreError> {
+        let mut expire = || {
+            let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let removed = expire_interactions(&tx, before, most)?;
+            tx.commit()?;
+            Ok(removed)
+        };
+        expire().map_err(|source| StoreError::sql("remove old interactions", source))
+    }
+
     /// Makes everything written so far durable.
     pub fn finish(self) -> Result<(), StoreError> {
-        let full = self.connection.execute_batch("pragma synchronous = full");
-        full.map_err(|source| StoreError::sql("sync the import", source))?;
-        // A checkpoint syncs the log first and the database after it.
+        // The commit of a write syncs the log with all that is in it. A checkpoint alone does so only where it finds
+        // something that no reader holds back.
+        let synced = self
+            .connection
+            .execute_batch("pragma synchronous = full; update segment_changes set count = count");
+        synced.map_err(|source| StoreError::sql("sync the import", source))?;
         self.checkpoint()
     }
 }
@@ -235,6 +250,7 @@ impl<'a> Chunk<'a> {
         arrived: Millis,
     ) -> rusqlite::Result<Self> {
         finder.begin(tx)?;
+        names.begin(tx)?;
         let next = "select next_interaction from segment_changes";
         let next_interaction = tx.prepare_cached(next)?.query_row([], |row| row.get(0))?;
         Ok(Self {
@@ -281,8 +297,11 @@ impl Chunk<'_> {
             Record::Agent(agent) => {
                 let account = self.account(agent.source.as_deref(), agent.account.as_deref())?;
                 let said = SaidAgent::of(agent, agent.updated_at.unwrap_or(self.arrived));
-                self.names.agent(self.tx, account, &said)?;
-                self.tally.changed += 1;
+                match self.names.agent_record(self.tx, account, &said)? {
+                    Took::New => self.tally.added += 1,
+                    Took::Changed => self.tally.changed += 1,
+                    Took::Known => self.tally.unchanged += 1,
+                }
                 Ok(())
             }
             Record::Account(account) => self.account_record(account),
@@ -465,9 +484,9 @@ impl Chunk<'_> {
         &mut self,
         record: &SegmentRecord,
         [hold_mute_ms, hold_ms, mute_ms, snooze_ms]: [Option<Millis>; 4],
-    ) -> rusqlite::Result<[Option<i64>; row::CARRIED.len()]> {
+    ) -> rusqlite::Result<Numbers<{ row::CARRIED.len() }>> {
         let (tx, names) = (self.tx, &mut self.names);
-        let mut term = |text: &Option<Text>, role| names.term(tx, text.as_deref(), role);
+        let mut term = |text: &Option<Text>, role| names.shared(tx, text.as_ref(), role);
         let queue = term(&record.queue_name, role::QUEUE)?;
         let in_by = term(&record.transferred_in_by, role::NONE)?;
         let in_status = term(&record.transferred_in_status, role::NONE)?;
@@ -518,7 +537,8 @@ impl Chunk<'_> {
             Some(i64::from(record.transferred_by_disposition)),
             code_of(&START_REASONS, record.start_reason),
             record.handle_ms,
-        ])
+        ]
+        .into())
     }
 
     fn message(&mut self, message: &MessageRecord) -> rusqlite::Result<()> {

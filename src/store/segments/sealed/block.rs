@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row};
 
 use super::column::{ENTRY, Entry, Room, Texts};
 use super::{COLUMNS, FORMAT, SealedError, at, base_of, is_text};
@@ -57,9 +57,11 @@ impl Head {
         if !(1..=FORMAT).contains(&self.format) {
             return Err(self.damaged("its format is none that this program knows"));
         }
-        let mut statement =
-            connection.prepare_cached("select data from segment_block where block_id = ?1")?;
-        let data: Vec<u8> = statement.query_row([self.block_id], |row| row.get(0))?;
+        // Straight into memory that is there already: as a value of a statement it would be copied twice.
+        let blob = connection.blob_open(MAIN_DB, "segment_block", "data", self.block_id, true)?;
+        let mut data = lock(rooms).data.pop().unwrap_or_default();
+        data.resize(blob.len(), 0);
+        blob.read_at_exact(&mut data, 0)?;
         let mut statement =
             connection.prepare_cached("select place from segment_gone where block_id = ?1 order by place")?;
         let gone = statement.query_map([self.block_id], |row| row.get::<_, i64>(0))?;
@@ -81,6 +83,10 @@ pub(in crate::store::segments) fn head(
 
 /// Memory that blocks one after the other are unpacked into.
 pub(super) type Rooms = Arc<Mutex<Room>>;
+
+fn lock(rooms: &Rooms) -> MutexGuard<'_, Room> {
+    rooms.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A column, unpacked.
 #[derive(Debug)]
@@ -104,19 +110,19 @@ pub(in crate::store::segments) struct Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let numbers = self.columns.iter_mut().filter_map(|column| match column.take() {
-            Some(Unpacked::Numbers(numbers)) => Some(numbers),
-            Some(Unpacked::Absent | Unpacked::Texts(_)) | None => None,
-        });
-        self.room.lock().unwrap_or_else(PoisonError::into_inner).numbers.extend(numbers);
+        let mut room = lock(&self.room);
+        for column in &mut self.columns {
+            match column.take() {
+                Some(Unpacked::Numbers(numbers)) => room.numbers.push(numbers),
+                Some(Unpacked::Texts(texts)) => room.texts.push(texts),
+                Some(Unpacked::Absent) | None => {}
+            }
+        }
+        room.data.push(std::mem::take(&mut self.data));
     }
 }
 
 impl Block {
-    fn room(&self) -> MutexGuard<'_, Room> {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn column(&self, column: usize) -> Result<&Unpacked, SealedError> {
         let Some(cell) = self.columns.get(column) else { return Ok(&Unpacked::Absent) };
         if let Some(known) = cell.get() {
@@ -125,9 +131,9 @@ impl Block {
         let damaged = |why| self.head.damaged(why);
         let unpacked = match self.head.entry(column) {
             None => Unpacked::Absent,
-            Some(entry) if is_text(column) => {
-                Unpacked::Texts(entry.texts(&self.data, self.head.rows, &mut self.room()).map_err(damaged)?)
-            }
+            Some(entry) if is_text(column) => Unpacked::Texts(
+                entry.texts(&self.data, self.head.rows, &mut lock(&self.room)).map_err(damaged)?,
+            ),
             Some(entry) => {
                 let base = match entry.base() {
                     None => &[],
@@ -135,7 +141,7 @@ impl Block {
                     // Following it, a damaged block could send us round and round.
                     Some(_) => return Err(damaged("a column is told from one that nobody tells it from")),
                 };
-                let numbers = entry.numbers(&self.data, self.head.rows, base, &mut self.room());
+                let numbers = entry.numbers(&self.data, self.head.rows, base, &mut lock(&self.room));
                 Unpacked::Numbers(numbers.map_err(damaged)?)
             }
         };

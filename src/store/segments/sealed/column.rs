@@ -72,6 +72,9 @@ impl Base<'_> {
 pub(super) struct Room {
     raw: Vec<u8>,
     pub(super) numbers: Vec<Vec<i64>>,
+    pub(super) texts: Vec<Texts>,
+    /// For whole blocks, as they are stored.
+    pub(super) data: Vec<Vec<u8>>,
 }
 
 /// Bytes of an entry.
@@ -192,23 +195,27 @@ impl Entry {
         let raw = self.raw(data, &mut room.raw)?;
         let width = usize::from(self.width);
         let (lengths, bytes) = raw.split_at_checked(rows * width).ok_or("a text column is too short")?;
-        let lengths: Vec<u32> = match width {
-            1 => lengths.iter().map(|byte| u32::from(*byte)).collect(),
-            2 => lengths.as_chunks().0.iter().map(|two| u32::from(u16::from_le_bytes(*two))).collect(),
-            4 => lengths.as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect(),
+        let mut texts = room.texts.pop().unwrap_or_default();
+        texts.clear();
+        match width {
+            1 => texts.lengths.extend(lengths.iter().map(|byte| u32::from(*byte))),
+            2 => {
+                let two = lengths.as_chunks().0.iter();
+                texts.lengths.extend(two.map(|two| u32::from(u16::from_le_bytes(*two))));
+            }
+            4 => texts.lengths.extend(lengths.as_chunks().0.iter().map(|four| u32::from_le_bytes(*four))),
             _ => return Err("a text column has a width that nobody writes"),
-        };
-        let bytes = std::str::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?.to_owned();
-        let mut ends = Vec::with_capacity(rows);
-        let mut end = 0;
-        for length in &lengths {
-            end += usize::try_from(length.saturating_sub(1)).unwrap_or(usize::MAX);
-            ends.push(end);
         }
+        texts.bytes.push_str(std::str::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?);
+        let mut end = 0;
+        texts.ends.extend(texts.lengths.iter().map(|length| {
+            end += usize::try_from(length.saturating_sub(1)).unwrap_or(usize::MAX);
+            end
+        }));
         if end != bytes.len() {
             return Err("a text column's lengths are not those of its texts");
         }
-        Ok(Texts { bytes, ends, lengths })
+        Ok(texts)
     }
 }
 
@@ -222,6 +229,12 @@ pub(super) struct Texts {
 }
 
 impl Texts {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.lengths.clear();
+    }
+
     /// A row's text.
     pub(super) fn get(&self, row: usize) -> Option<&str> {
         let length = usize::try_from(self.lengths.get(row)?.checked_sub(1)?).ok()?;

@@ -219,7 +219,17 @@ impl Compactor {
         // Whoever changes segments all the time waits once.
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let begun = (self.elapsed)();
-        let Some(piece) = pack(&tx, (self.from, self.until), self.step)? else { return Ok(false) };
+        if self.damaged.is_none() {
+            self.from = left(&tx)?.1;
+        }
+        let piece = match pack(&tx, (self.from, self.until), self.step) {
+            Err(damage @ SealedError::Damaged { .. }) => {
+                drop(tx);
+                return self.pass_by(damage);
+            }
+            packed => packed?,
+        };
+        let Some(piece) = piece else { return Ok(false) };
         write(&tx, &piece)?;
         tx.commit()?;
         self.held(begun, Some(piece.rows));

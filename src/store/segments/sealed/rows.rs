@@ -29,13 +29,6 @@ impl TextColumn {
     }
 }
 
-/// A cell of a row.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::store::segments) enum Cell<'a> {
-    Number(Option<i64>),
-    Text(Option<&'a str>),
-}
-
 /// Rows by column. A column is written only from its first value on: most are absent in most centres.
 #[derive(Debug)]
 pub(in crate::store::segments) struct Rows {
@@ -68,14 +61,9 @@ impl Rows {
         }
     }
 
-    /// Adds a row whose cells stand in the order of [`COLUMNS`].
-    pub(in crate::store::segments) fn push<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) {
-        // From inside, a chain of iterators is walked a part after the other.
-        cells.into_iter().enumerate().for_each(|(column, cell)| match cell {
-            Cell::Number(number) => self.number_at(column, number.unwrap_or(NONE)),
-            Cell::Text(text) => self.text_at(column, text),
-        });
-        self.count += 1;
+    /// Begins a row: its cells follow in the order of [`COLUMNS`].
+    pub(in crate::store::segments) fn begin_row(&mut self) -> RowCells<'_> {
+        RowCells { rows: self, column: 0 }
     }
 
     /// Adds a row of the database whose columns stand in that order.
@@ -189,6 +177,37 @@ impl Rows {
             directory,
             data,
         }
+    }
+}
+
+/// A row that its cells are added to.
+pub(in crate::store::segments) struct RowCells<'a> {
+    rows: &'a mut Rows,
+    column: usize,
+}
+
+impl RowCells<'_> {
+    /// Numbers of columns that follow each other; [`NONE`] is absent.
+    pub(in crate::store::segments) fn numbers(&mut self, numbers: &[i64]) {
+        for (column, number) in (self.column..).zip(numbers) {
+            self.rows.number_at(column, *number);
+        }
+        self.column += numbers.len();
+    }
+
+    pub(in crate::store::segments) fn text(&mut self, text: Option<&str>) {
+        self.rows.text_at(self.column, text);
+        self.column += 1;
+    }
+
+    /// Ends the row, which has all its cells.
+    pub(in crate::store::segments) fn end(self) {
+        debug_assert_eq!(
+            self.column,
+            COLUMNS.len(),
+            "a cell is missing, and those behind it are in wrong columns"
+        );
+        self.rows.count += 1;
     }
 }
 

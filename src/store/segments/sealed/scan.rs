@@ -42,7 +42,8 @@ impl By {
 /// The blocks that may have rows of a period, one after the other.
 pub(in crate::store::segments) struct Scan<'c> {
     connection: &'c Connection,
-    waiting: VecDeque<i64>,
+    /// Each with the least of its own bounds and of those behind it.
+    waiting: VecDeque<(i64, Millis)>,
     by: By,
     start_ms: Millis,
     end_ms: Millis,
@@ -69,24 +70,39 @@ impl<'c> Scan<'c> {
         let order = if by == By::Start { "first_start" } else { "+first_start" };
         let reaches = if by == By::Start { "first_start > ?1 - 3600000 and" } else { "" };
         let sql = format!(
-            "select block_id from segment_block where {reaches} {least} < ?2 and {most} >= ?1 order by {order}"
+            "select block_id, {least} from segment_block where {reaches} {least} < ?2 and {most} >= ?1 order by {order}"
         );
-        let waiting = connection
+        let mut waiting: VecDeque<(i64, Millis)> = connection
             .prepare(&sql)?
-            .query_map(params![start_ms, end_ms], |row| row.get(0))?
+            .query_map(params![start_ms, end_ms], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
+        let mut behind = Millis::MAX;
+        for (_, least) in waiting.iter_mut().rev() {
+            *least = behind.min(*least);
+            behind = *least;
+        }
         Ok(Self { connection, waiting, by, start_ms, end_ms, conditions, rooms: Rooms::default() })
+    }
+
+    /// The least instant by which a row of the blocks to come can belong into the period.
+    pub(in crate::store::segments) fn least_to_come(&self) -> Millis {
+        self.waiting.front().map_or(Millis::MAX, |(_, least)| *least)
     }
 
     /// The next block that has wanted rows, and which ones.
     pub(in crate::store::segments) fn next(&mut self) -> Result<Option<(Block, Vec<usize>)>, SealedError> {
-        while let Some(block_id) = self.waiting.pop_front() {
+        while let Some((block_id, least)) = self.waiting.pop_front() {
             let Some(head) = head(self.connection, block_id)? else { continue };
             if !self.conditions.iter().all(|condition| may_meet(&head, condition)) {
                 continue;
             }
             let block = head.open_in(self.connection, &self.rooms)?;
             let rows = self.wanted(&block)?;
+            // Readers rely on what is to come.
+            let instants = block.numbers(place(self.by.column()).unwrap_or(usize::MAX))?;
+            if rows.iter().any(|row| instants.get(*row).is_some_and(|at| *at < least)) {
+                return Err(block.head.damaged("a row lies before its block's bounds"));
+            }
             if !rows.is_empty() {
                 return Ok(Some((block, rows)));
             }

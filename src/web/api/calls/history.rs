@@ -98,10 +98,10 @@ pub(in crate::web::api) async fn why(
 ) -> Answer {
     let found = site.block(move |core| {
         let stored = seen(core, &who, &name)?.stored;
-        let last = core.store.read_blocking("read the last occurrence", |c| {
-            overview::occurrences(c, who.eyes(), Some(&name), 1)
-        })?;
-        let Some(last) = last.into_iter().next() else {
+        let last = core
+            .store
+            .read_blocking("read the last occurrence", |c| overview::last(c, stored.definition_id))?;
+        let Some(last) = last else {
             let newest = core
                 .store
                 .read_blocking("read the next instant", |c| overview::newest(c, stored.definition_id))?;

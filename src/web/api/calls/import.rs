@@ -1,7 +1,7 @@
 //! Records into the segment store, as `legwork import` puts them there.
 
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{BufRead, Seek, Write};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -139,7 +139,12 @@ fn take(core: &Core, mut spool: File, wish: &Wish) -> Result<ImportDone, Refused
         }
     }
     let mut import = Import::begin(&core.store, core.now(), true).map_err(AskError::from)?;
-    import.take(text()?, wish.kind, &mut rejected).map_err(refused)?;
+    let mut body = text()?;
+    if wish.covers.is_some() && body.fill_buf().map_err(Refused::broken)?.is_empty() {
+        let cure = "the body is empty: nothing is declared whole. A CSV of its header alone says that there was nothing";
+        return Err(Refused::wrong(cure));
+    }
+    import.take(body, wish.kind, &mut rejected).map_err(refused)?;
     if let Some(covers) = &wish.covers {
         import.cover(covers).map_err(AskError::from)?;
     }
@@ -149,7 +154,7 @@ fn take(core: &Core, mut spool: File, wish: &Wish) -> Result<ImportDone, Refused
 
 fn refused(failure: ImportFailure) -> Refused {
     match failure {
-        ImportFailure::Text(ImportError::Header(message)) => Refused::wrong(message),
+        ImportFailure::Text(ImportError::Text(message)) => Refused::wrong(message),
         ImportFailure::Text(ImportError::Read(error)) => Refused::wrong(format!("the body: {error}")),
         ImportFailure::Store(error) => AskError::from(error).into(),
         ImportFailure::Rejects(_) | ImportFailure::Panicked => Refused::broken(failure),
