@@ -210,7 +210,7 @@ enum Command {
     },
     /// Tell what happened to a definition's last occurrence, and what to type next.
     #[command(
-        after_help = "Examples:\n  legwork why segments-yesterday\n  legwork -o json why segments-yesterday\n\nA look by hand, at another period or without sending, is told of only where there is nothing else."
+        after_help = "Examples:\n  legwork why segments-yesterday\n  legwork -o json why segments-yesterday\n\nA look by hand, which sends nothing, is told of only where there is nothing else."
     )]
     Why {
         /// The definition.

@@ -23,7 +23,7 @@ pub(super) const MIGRATIONS: [(&str, &str); 12] = [
     ("0009_looks.sql", include_str!("../../migrations/0009_looks.sql")),
     ("0010_sealed.sql", include_str!("../../migrations/0010_sealed.sql")),
     ("0011_folded.sql", include_str!("../../migrations/0011_folded.sql")),
-    ("0012_looks_by_hand.sql", include_str!("../../migrations/0012_looks_by_hand.sql")),
+    ("0012_other_periods.sql", include_str!("../../migrations/0012_other_periods.sql")),
 ];
 
 /// The version that this program knows: the number of migrations.

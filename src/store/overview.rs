@@ -32,10 +32,10 @@ pub struct Newest {
     pub next_at: Option<Timestamp>,
 }
 
-/// Of a definition's occurrences that were due, the newest. A look by hand, at another period or without sending, comes
-/// behind all others: what is open of the report must not be hidden by it.
+/// Of a definition's occurrences that were due, the newest. A look by hand, which sends nothing, comes behind all others:
+/// what is open of the report must not be hidden by it.
 const LAST: &str = "where o.definition_id = ?1 and o.state <> 'planned'
-     order by o.other_period = 1 or (o.manual = 1 and o.send = 0), o.nominal_at desc limit 1";
+     order by o.manual = 1 and o.send = 0, o.nominal_at desc limit 1";
 
 /// A definition's newest facts.
 pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<Newest> {

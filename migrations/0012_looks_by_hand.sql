@@ -1,5 +1,0 @@
--- A look by hand at another period is not the report: its file does not stand for it, and what is open of the report is
--- not hidden behind it.
-
--- Whether a person chose the period.
-alter table occurrence add column other_period integer not null default 0 check (other_period in (0, 1));
