@@ -158,7 +158,10 @@ fn odd_things(context: &Context, job: &JobSource) -> Vec<(String, &'static str)>
     for (number, schedule) in (1..).zip(&definition.schedules) {
         if schedule.enabled && schedule.next(context.now()).is_none() {
             let message = format!("schedule {number} never fires again: its last instant is past");
-            odd.push((message, "correct its date, or remove it"));
+            odd.push((
+                message,
+                "correct its date, or remove it; `apply` refuses a new job with it unless `--now` runs it at once",
+            ));
         }
     }
     for destination in &definition.destinations {

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::generate::Progress;
+use super::progress::Progress;
 use super::timer::Timer;
 use super::{Core, Stop, Wake};
 use crate::chain::chain;

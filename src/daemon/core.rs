@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
-use super::generate::Running;
 use super::lateness::Lateness;
 use super::planner::Horizon;
+use super::progress::Running;
 use super::queue::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Lists, Referable};

@@ -3,30 +3,23 @@
 //! One steps through the store, one makes the text, one packs, digests and writes it; metrics are counted by one more.
 //! Memory holds a few batches, however long the report is, and the groups of metrics that something can still come for.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::Path;
-use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use tokio_util::sync::CancellationToken;
 
+use super::progress::Progress;
+use super::watching::{Sights, Watching};
 use crate::artifacts::behind::Behind;
 use crate::artifacts::encode::{FileSpec, ReportWriter, Witness, Written};
-use crate::artifacts::examine::Examine;
-use crate::artifacts::first_rows::FirstRows;
 use crate::artifacts::pack::Packed;
-use crate::artifacts::split::Split;
 use crate::artifacts::{ArtifactError, Finished, PartFile};
 use crate::domain::batch::{Batch, Field};
-use crate::domain::checks::Seen;
-use crate::domain::definition::{Definition, Destination};
-use crate::domain::output::{Format, Output};
+use crate::domain::definition::Definition;
+use crate::domain::output::{Compress, Format};
 use crate::domain::period::Period;
 use crate::domain::report::{Reads, SegmentRows, SegmentSort};
 use crate::domain::source::STORE;
@@ -76,86 +69,6 @@ pub struct Generated {
     pub counts: ReadCounts,
     /// What was seen of the rows on their way.
     pub seen: Sights,
-}
-
-/// What was seen of the rows on their way.
-#[derive(Debug, Default)]
-pub struct Sights {
-    /// For the job's checks.
-    pub checked: Seen,
-    /// The first rows' cells, as many as a mail of the job shows.
-    pub first_rows: Vec<Vec<String>>,
-    /// Files for some recipients.
-    pub parts: Vec<PartMade>,
-}
-
-/// A file with the rows of one value of a column.
-#[derive(Debug)]
-pub struct PartMade {
-    /// The column's header.
-    pub column: String,
-    /// The value.
-    pub value: String,
-    /// The file's name, in the folder of the whole one.
-    pub name: String,
-    /// The file.
-    pub file: Finished,
-    /// Its rows.
-    pub rows: u64,
-}
-
-/// How far a generation is, and how it is stopped.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Rows written so far.
-    pub rows: AtomicU64,
-    /// Set to end early; the file then vanishes.
-    pub stop: AtomicBool,
-    /// The same for whoever waits for somebody outside.
-    pub halt: CancellationToken,
-}
-
-impl Progress {
-    /// Ends it early.
-    pub fn end(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.halt.cancel();
-    }
-}
-
-/// Ends a generation when it is let go, whoever lets go of it.
-#[derive(Debug)]
-pub struct GivenUp(pub Arc<Progress>);
-
-impl Drop for GivenUp {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-/// The runs of this process, and how far each is.
-#[derive(Debug, Default)]
-pub struct Running(Mutex<HashMap<i64, Arc<Progress>>>);
-
-impl Running {
-    fn all(&self) -> MutexGuard<'_, HashMap<i64, Arc<Progress>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn begin(&self, run_id: i64) -> Arc<Progress> {
-        let progress = Arc::new(Progress::default());
-        self.all().insert(run_id, progress.clone());
-        progress
-    }
-
-    pub(super) fn end(&self, run_id: i64) {
-        self.all().remove(&run_id);
-    }
-
-    /// Rows that a run has written so far; `None` where it does not run here.
-    pub fn rows(&self, run_id: i64) -> Option<u64> {
-        self.all().get(&run_id).map(|progress| progress.rows.load(Ordering::Relaxed))
-    }
 }
 
 /// What a file is made for.
@@ -244,14 +157,23 @@ pub fn write_to<W: Write + Send>(
 }
 
 /// Begins an order's file, packed as its job says.
-pub(super) fn begin<'a>(order: &Order<'a>, progress: &'a Progress) -> Result<Out<'a>, GenerateError> {
-    let compress = order.definition.output.compress;
-    let part = PartFile::create(order.target)?;
-    let name = order.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+pub(super) fn begin<'a>(order: &Order<'_>, progress: &'a Progress) -> Result<Out<'a>, GenerateError> {
+    begin_file(order.target, order.definition.output.compress, order.nominal, progress)
+}
+
+/// Begins a file.
+pub(super) fn begin_file<'a>(
+    target: &Path,
+    compress: Compress,
+    nominal: Timestamp,
+    progress: &'a Progress,
+) -> Result<Out<'a>, GenerateError> {
+    let part = PartFile::create(target)?;
+    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Inside an archive the file has its own name.
     let inner = name.strip_suffix(compress.suffix()).unwrap_or(&name);
     let part = Stoppable { out: part, stop: &progress.stop };
-    Packed::begin(part, compress, inner, order.nominal).map_err(GenerateError::Write)
+    Packed::begin(part, compress, inner, nominal).map_err(GenerateError::Write)
 }
 
 /// Ends it: synced, and under its name.
@@ -314,9 +236,7 @@ fn stream<'a, W: Write + Send + 'a>(
     let (written, counts) = std::thread::scope(|scope| {
         let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
         let (behind, writing) = Behind::begin(scope, out);
-        let reader = scope.spawn(move || {
-            read(&mut |batch| !progress.stop.load(Ordering::Relaxed) && sender.send(batch).is_ok())
-        });
+        let reader = scope.spawn(move || read(&mut handing(sender, progress)));
         let encoded = encode(behind, file, batches, &mut watching.witnesses(), progress, || {
             Ok(reader.join().map_err(|_| GenerateError::Panicked)??)
         });
@@ -333,6 +253,11 @@ fn stream<'a, W: Write + Send + 'a>(
     Ok((written, counts, watching.finish()?))
 }
 
+/// Hands batches on until nobody takes them or a stop is asked for.
+fn handing(batches: SyncSender<Batch>, progress: &Progress) -> impl FnMut(Batch) -> bool {
+    move |batch| !progress.stop.load(Ordering::Relaxed) && batches.send(batch).is_ok()
+}
+
 /// Reads in a thread of its own, and hands the batches to `sink` here until that says no.
 fn beside(
     read: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> Result<ReadCounts, ReadError> + Send,
@@ -341,9 +266,7 @@ fn beside(
 ) -> Result<ReadCounts, ReadError> {
     std::thread::scope(|scope| {
         let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
-        let reader = scope.spawn(move || {
-            read(&mut |batch| !progress.stop.load(Ordering::Relaxed) && sender.send(batch).is_ok())
-        });
+        let reader = scope.spawn(move || read(&mut handing(sender, progress)));
         for batch in batches {
             if !sink(batch) {
                 break;
@@ -371,94 +294,6 @@ fn encode(
     let Written { mut out, rows, clamped } = writer.finish(counts.fit).map_err(GenerateError::Write)?;
     out.flush().map_err(GenerateError::Write)?;
     Ok((Written { out: (), rows, clamped }, counts))
-}
-
-/// What a job wants to know of its rows besides the file.
-pub(super) struct Watching<'a> {
-    first_rows: Option<FirstRows<'a>>,
-    examine: Option<Examine<'a>>,
-    splits: Vec<(&'a str, Split<'a, Out<'a>>)>,
-    /// Names of the parts by column and value.
-    names: Rc<RefCell<BTreeMap<(&'a str, String), String>>>,
-}
-
-impl<'a> Watching<'a> {
-    pub(super) fn new(order: &Order<'a>, file: FileSpec<'a>, progress: &'a Progress) -> Self {
-        let definition = order.definition;
-        let emails = definition.destinations.iter().filter_map(|destination| match destination {
-            Destination::Email(email) => Some(email),
-            Destination::File(_) | Destination::Webhook(_) => None,
-        });
-        let wanted = emails.clone().map(|email| email.first_rows).max().unwrap_or(0);
-        let names = Rc::new(RefCell::new(BTreeMap::new()));
-        let mut columns: Vec<&str> =
-            emails.filter_map(|email| Some(email.split_by.as_ref()?.column.as_str())).collect();
-        columns.sort_unstable();
-        columns.dedup();
-        let splits = columns.into_iter().filter_map(|column| {
-            let at = file.columns.iter().position(|picked| picked.header == column)?;
-            let (target, names, nominal) = (order.target, names.clone(), order.nominal);
-            let begin = move |value: &str| {
-                let mut names = names.borrow_mut();
-                let name = part_name(target, file.output, value, &names.values().collect::<Vec<_>>());
-                let part = PartFile::create(&target.with_file_name(&name)).map_err(io::Error::other)?;
-                let part = Stoppable { out: part, stop: &progress.stop };
-                let inner = name.strip_suffix(file.output.compress.suffix()).unwrap_or(&name);
-                let out = Packed::begin(part, file.output.compress, inner, nominal)?;
-                names.insert((column, value.to_owned()), name);
-                Ok(out)
-            };
-            Some((column, Split::new(file, at, begin)))
-        });
-        Self {
-            first_rows: (0 < wanted).then(|| FirstRows::new(&file, wanted)),
-            examine: (!definition.checks.is_empty()).then(|| Examine::new(&file, &definition.checks)),
-            splits: splits.collect(),
-            names,
-        }
-    }
-
-    pub(super) fn witnesses(&mut self) -> Vec<&mut dyn Witness> {
-        let mut witnesses: Vec<&mut dyn Witness> = Vec::new();
-        witnesses.extend(self.first_rows.iter_mut().map(|witness| -> &mut dyn Witness { witness }));
-        witnesses.extend(self.examine.iter_mut().map(|witness| -> &mut dyn Witness { witness }));
-        witnesses.extend(self.splits.iter_mut().map(|(_, witness)| -> &mut dyn Witness { witness }));
-        witnesses
-    }
-
-    pub(super) fn finish(self) -> Result<Sights, GenerateError> {
-        let mut parts = Vec::new();
-        for (column, split) in self.splits {
-            for (value, out, rows) in split.finish().map_err(GenerateError::Write)? {
-                let file = out.finish().map_err(GenerateError::Write)?.out.finish()?;
-                let name = self.names.borrow_mut().remove(&(column, value.clone())).unwrap_or_default();
-                parts.push(PartMade { column: column.to_owned(), value, name, file, rows });
-            }
-        }
-        let checked = self.examine.map(Examine::finish).transpose().map_err(GenerateError::Write)?;
-        Ok(Sights {
-            checked: checked.unwrap_or_default(),
-            first_rows: self.first_rows.map(FirstRows::into_rows).unwrap_or_default(),
-            parts,
-        })
-    }
-}
-
-/// The name of a value's file: the whole one's with the value before its ending, and a number where two look alike.
-fn part_name(whole: &Path, output: &Output, value: &str, taken: &[&String]) -> String {
-    let whole = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let ending = format!(".{}{}", output.format.extension(), output.compress.suffix());
-    let stem = whole.strip_suffix(&ending).unwrap_or(&whole);
-    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
-    let word: String = value.chars().take(40).map(plain).collect();
-    let word = if word.is_empty() { "blank".to_owned() } else { word };
-    let mut name = format!("{stem}_{word}{ending}");
-    let mut number = 2;
-    while taken.iter().any(|taken| taken.eq_ignore_ascii_case(&name)) {
-        name = format!("{stem}_{word}_{number}{ending}");
-        number += 1;
-    }
-    name
 }
 
 /// The documented JSON of metrics.

@@ -35,12 +35,14 @@ mod ping;
 pub mod planner;
 pub mod prepare;
 pub mod preview;
+pub mod progress;
 mod queue;
 pub mod runner;
 pub mod simulate;
 mod summary;
 pub mod systemd;
 mod timer;
+pub mod watching;
 
 use std::sync::Arc;
 

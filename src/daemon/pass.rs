@@ -8,7 +8,9 @@ use tokio::runtime::Handle;
 
 use super::Core;
 use super::as_asked::AsAsked;
-use super::generate::{GenerateError, Generated, Order, Out, Progress, Sights, Watching, begin, end};
+use super::generate::{GenerateError, Generated, Order, Out, begin, end};
+use super::progress::Progress;
+use super::watching::{Sights, Watching};
 use crate::artifacts::Finished;
 use crate::artifacts::encode::FileSpec;
 use crate::artifacts::passed::{

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::Core;
-use super::generate::{GenerateError, Order, Progress, write_to};
+use super::generate::{GenerateError, Order, write_to};
+use super::progress::Progress;
 use crate::domain::definition::Definition;
 use crate::domain::output::{Compress, CsvDialect, Delimiter, Format};
 use crate::domain::period::Period;

@@ -282,6 +282,12 @@ fn a_bit_that_flips_is_told_with_its_hour_and_nothing_is_passed_over() {
     legwork.ledger().execute_batch(hashes).unwrap();
     let said = legwork.run(&["compact", "--check"]).fails(1);
     assert!(said.contains("its keys are not those of its rows"), "{said}");
+    // Readers go by what a block says of its rows before they read it.
+    let bounds = "update segment_block set first_start = first_start + 1
+                  where first_start = (select min(first_start) from segment_block)";
+    legwork.ledger().execute_batch(bounds).unwrap();
+    let said = legwork.run(&["run", "day"]).fails(1);
+    assert!(said.contains("a row lies before its block's bounds"), "{said}");
 }
 
 #[test]
