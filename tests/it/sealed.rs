@@ -517,7 +517,8 @@ fn a_database_of_the_version_before_keeps_its_blocks() {
     let said = whole(&legwork);
     let before =
         "drop table segment_block_interactions; alter table segment_changes drop column next_interaction;
-                  alter table segment_changes drop column folded_from; pragma user_version = 10";
+                  alter table segment_changes drop column folded_from; alter table occurrence drop column other_period;
+                  pragma user_version = 10";
     legwork.ledger().execute_batch(before).unwrap();
     assert_eq!(whole(&legwork), said);
     legwork.import(&(line("b", 3_000) + &line("c", 4_000)));
