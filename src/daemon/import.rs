@@ -271,7 +271,7 @@ fn parse(
     returned: &Receiver<Vec<Record>>,
 ) -> Result<(), ImportError> {
     let mut pack = Pack::new();
-    import::read(&mut text, kind, &mut |line| {
+    let read = import::read(&mut text, kind, &mut |line| {
         pack.lines += 1;
         match line {
             Line::Good(record, _) => pack.records.push(record),
@@ -282,10 +282,11 @@ fn parse(
         }
         returned.try_iter().for_each(drop);
         packs.send(std::mem::replace(&mut pack, Pack::new())).is_ok()
-    })?;
+    });
+    // What stands before an error goes in.
     if 0 < pack.lines {
         // The other side ends early only after an error of its own, which is told there.
         packs.send(pack).unwrap_or_default();
     }
-    Ok(())
+    read
 }

@@ -228,6 +228,7 @@ fn a_quote_that_is_never_closed_swallows_nothing_in_silence() {
         format!("{head}{}{}{}", row("s6", "x"), row("s7", "\"said hi"), "words, words\n".repeat(500_000));
     let said = legwork.run_with(&["import", "-"], &endless).fails(2);
     assert!(said.contains("line 3: a record of more than 4 MiB"), "{said}");
+    assert_eq!(legwork.ask("select count(*) from segment where record_id in ('s6', 's7')"), "1");
 }
 
 #[test]
