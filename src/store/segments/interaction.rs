@@ -32,6 +32,11 @@ pub(super) struct Interaction {
 }
 
 impl Interaction {
+    /// Whether nothing was known of it but its key, and what its own segments are.
+    pub(super) fn is_unheard_of(&self) -> bool {
+        self.stored.is_none() && self.fields == InteractionFields::default()
+    }
+
     /// When it ended: as said, else as its segments say.
     pub(super) fn ended_at(&self) -> Option<Millis> {
         self.fields.interaction_end.or_else(|| self.end_of_segments())

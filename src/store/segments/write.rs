@@ -284,12 +284,14 @@ impl Chunk<'_> {
             Record::Interaction(interaction) => {
                 let account = self.account(interaction.source.as_deref(), interaction.account.as_deref())?;
                 let at = self.touch(account, &interaction.id)?;
+                let known = self.touched.interactions.get(at);
+                let is_new = known.is_some_and(Interaction::is_unheard_of);
                 let version = interaction.updated_at.unwrap_or(self.arrived);
                 let changed = self.merge(at, &interaction.facts, version, interaction.updated_at.is_some());
-                if changed {
-                    self.tally.changed += 1;
-                } else {
-                    self.tally.unchanged += 1;
+                match (changed, is_new) {
+                    (true, true) => self.tally.added += 1,
+                    (true, false) => self.tally.changed += 1,
+                    (false, _) => self.tally.unchanged += 1,
                 }
                 Ok(())
             }
