@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use rusqlite::ErrorCode;
 
 use super::exit::{Exit, told};
 use super::identity::become_owner;
@@ -12,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
 use crate::daemon::{Core, Lock, LockError, control};
 use crate::domain::instant::parse_instant;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::tomlfile::render;
 
 /// The arguments that every command has.
@@ -119,10 +118,8 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Why a store cannot be used, with what helps.
 fn cured(error: anyhow::Error, config: &Config) -> anyhow::Error {
-    let damaged = error.chain().filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()).any(|cause| {
-        matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-    });
-    let cure = if damaged {
+    let of_store = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>());
+    let cure = if of_store.is_some_and(StoreError::is_unreadable) {
         format!(
             "the database is damaged; stop the daemon, put the newest copy of `{}` in its place, and start it again",
             config.backups().display()

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::exit::{Exit, told};
 use super::out::{StatusLine, json, say};
 use crate::clock::Stopwatch;
-use crate::daemon::import::{Heard, Import, ImportFailure, Imported, inspect, text};
+use crate::daemon::import::{Heard, Import, ImportFailure, Imported, inspect, not_empty, text};
 use crate::domain::record::CoverageRecord;
 use crate::domain::units::grouped;
 use crate::import::{BadLine, ImportError};
@@ -120,13 +120,8 @@ fn file(
         }
     }
     let mut text = input.open()?;
-    if arguments.covers.is_some() && text.fill_buf().with_context(|| format!("read {name}"))?.is_empty() {
-        return Err(told(
-            Exit::Wrong,
-            format!(
-                "{name} is empty: nothing is declared whole. A CSV of its header alone says that there was nothing"
-            ),
-        ));
+    if arguments.covers.is_some() {
+        not_empty(&mut text).map_err(|error| named(error, &name))?;
     }
     let taken = import.take(text, arguments.kind, &mut rejects);
     let rejected = rejects.finish()?;
@@ -137,10 +132,13 @@ fn file(
 /// A failure with the name of the file.
 fn named(failure: ImportFailure, name: &str) -> anyhow::Error {
     match failure {
-        ImportFailure::Text(ImportError::Text(message)) => told(Exit::Wrong, format!("{name}: {message}")),
+        ImportFailure::Text(ImportError::Unusable(message)) => {
+            told(Exit::Wrong, format!("{name}: {message}"))
+        }
         ImportFailure::Text(ImportError::Read(source)) => {
             anyhow::Error::new(source).context(format!("read {name}"))
         }
+        ImportFailure::Nothing => told(Exit::Wrong, format!("{name} {failure}")),
         ImportFailure::Store(_) | ImportFailure::Rejects(_) | ImportFailure::Panicked => {
             anyhow::Error::new(failure)
         }

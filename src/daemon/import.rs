@@ -53,6 +53,9 @@ pub enum ImportFailure {
     /// A bad line could not be kept.
     #[error("keep a bad line")]
     Rejects(#[source] std::io::Error),
+    /// A text of nothing would declare a span whole: it is rather an export that failed.
+    #[error("is empty: nothing is declared whole. A CSV of its header alone says that there was nothing")]
+    Nothing,
     /// A thread is gone.
     #[error("reading the records panicked")]
     Panicked,
@@ -89,6 +92,12 @@ pub fn text(raw: impl Read + Send + 'static) -> std::io::Result<Box<dyn BufRead 
     } else {
         Box::new(buffered)
     })
+}
+
+/// That a text by which a span is declared whole is there at all.
+pub fn not_empty(text: &mut dyn BufRead) -> Result<(), ImportFailure> {
+    let first = text.fill_buf().map_err(ImportError::Read)?;
+    if first.is_empty() { Err(ImportFailure::Nothing) } else { Ok(()) }
 }
 
 /// Reads everything and writes nothing; returns how many lines are bad.

@@ -42,7 +42,7 @@ pub enum ImportError {
     Read(#[source] std::io::Error),
     /// The text is none that can be imported, or not from some line on.
     #[error("{0}")]
-    Text(String),
+    Unusable(String),
 }
 
 /// Reads lines and hands each to `sink` until it says no. What the text is, is seen from its first byte: `{` begins

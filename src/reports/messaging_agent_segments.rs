@@ -242,7 +242,7 @@ impl<'a> Flat<'a> {
     fn hand_on(&mut self, until: Millis, sink: &mut dyn FnMut(Batch) -> bool) -> bool {
         let Self { fields, figures, only, counting, skills, agents, terms, batch } = self;
         counting.settle(until, &mut |group| {
-            if !only.is_empty() && !only.contains(&group.skill.0.0) {
+            if !only.is_empty() && !only.contains(&group.skill.key.0) {
                 return true;
             }
             let [skill, agent] = [(&mut *skills, group.skill), (&mut *agents, group.agent)]
@@ -253,7 +253,7 @@ impl<'a> Flat<'a> {
                         codes.push(if *field == Field::GroupSkill { skill } else { agent });
                     }
                     Some(Data::Number(numbers)) => {
-                        numbers.push(figure.map_or(group.interval.1, |figure| figure(&group.sums)));
+                        numbers.push(figure.map_or(group.start, |figure| figure(&group.sums)));
                     }
                     Some(Data::Text(_)) | None => {}
                 }
@@ -265,7 +265,7 @@ impl<'a> Flat<'a> {
 }
 
 /// The term of a skill or an agent; the batch says it where it is new.
-fn term(known: &mut Terms, (key, code): &Ranked, terms: &mut Code, batch: &mut Batch) -> Code {
+fn term(known: &mut Terms, Ranked { key, code }: &Ranked, terms: &mut Code, batch: &mut Batch) -> Code {
     let place = usize::try_from(*code).unwrap_or(0);
     if known.len() <= place {
         known.resize(place + 1, BLANK);
@@ -292,7 +292,8 @@ pub struct Document<'a, W> {
     choice: &'a MetricsChoice,
     counting: Counting,
     whole: Groups,
-    intervals: usize,
+    /// Whether an interval has been written.
+    begun: bool,
     rows: u64,
 }
 
@@ -303,7 +304,7 @@ impl<'a, W: Write> Document<'a, W> {
             out.write_all(b"{\"metricsByIntervals\":[")?;
         }
         let counting = Counting::begin(period, choice, true);
-        Ok(Self { out, choice, counting, whole: Groups::default(), intervals: 0, rows: 0 })
+        Ok(Self { out, choice, counting, whole: Groups::default(), begun: false, rows: 0 })
     }
 
     /// Counts a batch of segments, and writes the intervals that are complete by now.
@@ -334,18 +335,18 @@ impl<'a, W: Write> Document<'a, W> {
     }
 
     fn write(&mut self, until: Millis) -> io::Result<()> {
-        let Self { out, choice, counting, whole, intervals, rows } = self;
+        let Self { out, choice, counting, whole, begun, rows } = self;
         let mut written = Ok(());
         counting.settle_intervals(until, &mut |start, groups| {
             *rows += groups.rows(choice);
             whole.add(&groups);
             if choice.interval_minutes.is_some() {
-                let comma: &[u8] = if *intervals == 0 { b"" } else { b"," };
+                let comma: &[u8] = if *begun { b"," } else { b"" };
                 let interval = OneInterval { start, body: Body { groups: &groups, choice } };
                 written =
                     out.write_all(comma).and_then(|()| Ok(serde_json::to_writer(&mut *out, &interval)?));
             }
-            *intervals += 1;
+            *begun = true;
             written.is_ok()
         });
         written

@@ -177,8 +177,8 @@ pub struct Counting {
 /// A group as it is printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
-    /// The place of its interval, counted from 0, and its start, UTC milliseconds.
-    pub interval: (usize, Millis),
+    /// The start of its interval, UTC milliseconds.
+    pub start: Millis,
     /// Its skill, or nothing where skills are put together.
     pub skill: &'a Ranked,
     /// Its agent.
@@ -262,7 +262,7 @@ impl Counting {
     /// Hands out the groups of the intervals that end by `until`, by interval, skill and agent, and lets go of them;
     /// nothing that ends earlier may be counted behind that. False as soon as `sink` says no.
     pub fn settle(&mut self, until: Millis, sink: &mut dyn FnMut(Group<'_>) -> bool) -> bool {
-        while let Some((interval, open)) = self.let_go(until) {
+        while let Some((start, open)) = self.let_go(until) {
             let mut order: Vec<(u32, u32, &Counted)> = open
                 .iter()
                 .map(|((skill, agent), counted)| {
@@ -279,7 +279,7 @@ impl Counting {
                 for (.., counted) in alike {
                     sums.add(&counted.sums());
                 }
-                if !sink(Group { interval, skill, agent, sums }) {
+                if !sink(Group { start, skill, agent, sums }) {
                     return false;
                 }
             }
@@ -289,16 +289,15 @@ impl Counting {
 
     /// The same, interval by interval, those without a segment included: each one's start and its groups.
     pub fn settle_intervals(&mut self, until: Millis, sink: &mut dyn FnMut(Millis, Groups) -> bool) -> bool {
-        while let Some(((_, start), open)) = self.let_go(until) {
+        while let Some((start, open)) = self.let_go(until) {
             let mut groups = Groups::default();
             for ((skill, agent), counted) in &open {
                 let skill = self.skills.ranked(self.skills.rank(*skill));
-                let Some(((skill, _), (agent, _))) = skill.zip(self.agents.ranked(self.agents.rank(*agent)))
-                else {
+                let Some((skill, agent)) = skill.zip(self.agents.ranked(self.agents.rank(*agent))) else {
                     continue;
                 };
-                let agents = groups.skills.entry(skill.clone()).or_default();
-                agents.entry(agent.clone()).or_default().add(&counted.sums());
+                let agents = groups.skills.entry(skill.key.clone()).or_default();
+                agents.entry(agent.key.clone()).or_default().add(&counted.sums());
             }
             if !sink(start, groups) {
                 return false;
@@ -308,15 +307,14 @@ impl Counting {
     }
 
     /// The next interval, where it ends by `until`; its codes are ranked then.
-    fn let_go(&mut self, until: Millis) -> Option<((usize, Millis), Open)> {
+    fn let_go(&mut self, until: Millis) -> Option<(Millis, Open)> {
         let start = self.start_of(self.settled)?;
         if until < start.saturating_add(self.step()).min(self.end_ms) {
             return None;
         }
-        let interval = (self.settled, start);
         self.settled += 1;
         self.rank();
-        Some((interval, self.open.pop_front().unwrap_or_default()))
+        Some((start, self.open.pop_front().unwrap_or_default()))
     }
 
     /// Takes up into the order what is new in the dictionaries.
@@ -411,7 +409,7 @@ mod tests {
                 let mut counting = Counting::begin(period, &choice, true);
                 let mut groups = Vec::new();
                 let mut take = |counting: &mut Counting, until| counting.settle(until, &mut |group| {
-                    groups.push((group.interval, group.skill.0.clone(), group.agent.0.clone(), group.sums));
+                    groups.push((group.start, group.skill.key.clone(), group.agent.key.clone(), group.sums));
                     true
                 });
                 for batch in batches {
@@ -440,9 +438,8 @@ mod tests {
             counting.count(named(batch(&closed)));
             let (mut starts, mut each) = (Vec::new(), Vec::new());
             counting.settle_intervals(i64::MAX, &mut |start, groups| {
-                let interval = (starts.len(), start);
                 for (skill, agents) in groups.skills {
-                    each.extend(agents.into_iter().map(|(agent, sums)| (interval, skill.clone(), agent, sums)));
+                    each.extend(agents.into_iter().map(|(agent, sums)| (start, skill.clone(), agent, sums)));
                 }
                 starts.push(start);
                 true

@@ -33,7 +33,13 @@ impl PartialOrd for Key {
 }
 
 /// A key and a code that stands for it.
-pub type Ranked = (Key, Code);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ranked {
+    /// The key.
+    pub key: Key,
+    /// The code.
+    pub code: Code,
+}
 
 /// The codes of a dictionary, ranked. Equal texts have one rank; a rank holds until the dictionary has grown.
 #[derive(Debug, Default)]
@@ -53,13 +59,13 @@ impl Ranks {
             return;
         }
         let new = (known..dictionary.len()).filter_map(|code| Code::try_from(code).ok());
-        self.sorted.extend(new.map(|code| (Key(text(dictionary.text(code)).to_owned()), code)));
+        self.sorted.extend(new.map(|code| Ranked { key: Key(text(dictionary.text(code)).to_owned()), code }));
         // A stable sort sees that nearly all of it is in order.
         self.sorted.sort();
         self.ranks.resize(self.sorted.len(), 0);
         self.keys.clear();
         let mut before = None;
-        for (place, (key, code)) in self.sorted.iter().enumerate() {
+        for (place, Ranked { key, code }) in self.sorted.iter().enumerate() {
             if before != Some(key) {
                 self.keys.push(place);
             }
@@ -108,7 +114,7 @@ mod tests {
             ranks.follow(&dictionary, |text| if text.is_empty() { "BOT" } else { text });
         }
         assert_eq!([0, 1, 2, 3, 4].map(|code| ranks.rank(code)), [2, 1, 3, 0, 2]);
-        let keys: Vec<&str> = (0..5).filter_map(|rank| Some(ranks.ranked(rank)?.0.0.as_str())).collect();
+        let keys: Vec<&str> = (0..5).filter_map(|rank| Some(ranks.ranked(rank)?.key.0.as_str())).collect();
         assert_eq!(keys, ["9", "12", "BOT", "b"]);
     }
 }

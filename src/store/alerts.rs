@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
+use super::files::IS_THE_REPORT;
 use super::instant;
 use crate::domain::text::stamp;
 
@@ -176,11 +177,9 @@ pub fn stopped(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
 /// The newest file that went out of a definition's runs.
 pub fn last_good(connection: &Connection, definition_id: i64) -> rusqlite::Result<Option<Timestamp>> {
     connection
-        .prepare_cached(
-            "select max(a.generated_at)
-             from artifact a join run r using (run_id) join occurrence o using (occurrence_id)
-             where a.definition_id = ?1 and a.part = '' and a.verdict in ('good', 'released') and o.other_period = 0",
-        )?
+        .prepare_cached(&format!(
+            "select max(a.generated_at) from artifact a where a.definition_id = ?1 and {IS_THE_REPORT}"
+        ))?
         .query_row([definition_id], |row| super::optional_instant(row, 0))
 }
 

@@ -46,12 +46,15 @@ fn kept_file(row: &Row<'_>) -> rusqlite::Result<KeptFile> {
     })
 }
 
+/// That `artifact a` is a whole file which nobody holds, of its definition's own period.
+pub(super) const IS_THE_REPORT: &str = "a.part = '' and a.verdict in ('good', 'released')
+    and (select o.other_period from run r join occurrence o using (occurrence_id) where r.run_id = a.run_id) = 0";
+
 /// The newest whole file of a definition's own period that nobody holds: what the dot counts.
 pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<Option<KeptFile>> {
     let sql = format!(
-        "{FILES} join run r using (run_id) join occurrence o using (occurrence_id)
-         where a.definition_id = ?1 and a.part = '' and a.verdict in ('good', 'released')
-           and a.removed_at is null and o.other_period = 0 order by a.generated_at desc limit 1"
+        "{FILES} where a.definition_id = ?1 and {IS_THE_REPORT} and a.removed_at is null
+         order by a.generated_at desc limit 1"
     );
     connection.prepare_cached(&sql)?.query_row([definition_id], kept_file).optional()
 }

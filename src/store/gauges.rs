@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::definitions::Eyes;
+use super::files::IS_THE_REPORT;
 use super::occurrences::is_open;
 use super::optional_instant;
 
@@ -37,10 +38,7 @@ pub fn read(connection: &Connection, eyes: Eyes<'_>) -> rusqlite::Result<Gauges>
     let reports = connection
         .prepare_cached(&format!(
             "select d.name,
-                    (select max(a.generated_at)
-                     from artifact a join run r using (run_id) join occurrence w using (occurrence_id)
-                     where a.definition_id = d.definition_id and a.part = '' and a.verdict in ('good', 'released')
-                       and w.other_period = 0),
+                    (select max(a.generated_at) from artifact a where a.definition_id = d.definition_id and {IS_THE_REPORT}),
                     o.due_at
              from definition d left join (
                  select definition_id, min(due_at) as due_at from occurrence

@@ -114,6 +114,12 @@ impl StoreError {
         source.downcast_ref::<segments::sealed::SealedError>().is_some()
     }
 
+    /// Whether the database itself is not one that `SQLite` can read.
+    pub fn is_unreadable(&self) -> bool {
+        let (Self::Open { source, .. } | Self::Sql { source, .. }) = self else { return false };
+        matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
+
     /// Whether trying again later may help.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy { .. })

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::definitions::Eyes;
+use super::files::IS_THE_REPORT;
 use super::{instant, optional_instant};
 use crate::domain::text::stamp;
 
@@ -41,12 +42,10 @@ const LAST: &str = "where o.definition_id = ?1 and o.state <> 'planned'
 pub fn newest(connection: &Connection, definition_id: i64) -> rusqlite::Result<Newest> {
     let mut newest = Newest::default();
     let artifact: Option<(Timestamp, i64)> = connection
-        .prepare_cached(
-            "select a.generated_at, a.rows
-             from artifact a join run r using (run_id) join occurrence o using (occurrence_id)
-             where a.definition_id = ?1 and a.part = '' and a.verdict in ('good', 'released') and o.other_period = 0
-             order by a.generated_at desc limit 1",
-        )?
+        .prepare_cached(&format!(
+            "select a.generated_at, a.rows from artifact a where a.definition_id = ?1 and {IS_THE_REPORT}
+             order by a.generated_at desc limit 1"
+        ))?
         .query_row([definition_id], |row| Ok((instant(row, 0)?, row.get(1)?)))
         .optional()?;
     if let Some((generated_at, rows)) = artifact {

@@ -390,6 +390,7 @@ fn records_come_in_over_the_api() {
         site.send("POST", &format!("/api/v1/import?{wrong}"), &[], csv).is(400);
     }
     site.send("POST", "/api/v1/import", &[], "no,header\n").is(400);
+    site.send("POST", path, &[("Content-Type", "text/csv")], "").is(400);
     assert_eq!(site.legwork.ask("select count(*) from audit where action = 'import'"), "1");
 }
 

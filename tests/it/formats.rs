@@ -70,10 +70,8 @@ fn a_document_of_metrics_counts_the_rows_of_the_flat_forms() {
     let mut rows = Vec::new();
     for name in ["every", "one"] {
         for format in ["csv", "json"] {
-            let ran = legwork.run(&["-o", "json", "run", &format!("{name}-{format}")]).ok();
-            let ran: serde_json::Value = serde_json::from_str(&ran).unwrap();
+            legwork.run(&["run", &format!("{name}-{format}")]).ok();
             rows.push(legwork.ask("select rows from artifact order by artifact_id desc limit 1"));
-            assert!(!ran.is_null());
         }
     }
     assert_eq!((&rows[0], &rows[2]), (&rows[1], &rows[3]));

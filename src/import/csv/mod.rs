@@ -45,7 +45,7 @@ pub(super) fn read(
         return Ok(());
     }
     if header.as_slice().ends_with(END) {
-        return Err(ImportError::Text(format!("line 1: {UNCLOSED}")));
+        return Err(ImportError::Unusable(format!("line 1: {UNCLOSED}")));
     }
     let names: Vec<String> =
         header.iter().map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase()).collect();
@@ -110,7 +110,7 @@ impl<R: Read> Read for Bounded<'_, R> {
 fn failed(error: csv::Error, (taken, line): (&Cell<usize>, u64)) -> ImportError {
     if RECORD_BYTES_MAX < taken.get() {
         let limit = LINE_BYTES_MAX >> 20;
-        return ImportError::Text(format!(
+        return ImportError::Unusable(format!(
             "line {line}: a record of more than {limit} MiB; most likely a quote is opened there and never closed. What stands before it is imported"
         ));
     }
@@ -133,7 +133,7 @@ fn kind_of(names: &[String]) -> Result<CsvKind, ImportError> {
     let fitting: Vec<CsvKind> = CsvKind::value_variants().iter().copied().filter(fits).collect();
     match fitting[..] {
         [kind] => Ok(kind),
-        [] => Err(ImportError::Text(
+        [] => Err(ImportError::Unusable(
             "the CSV header fits no kind of record; say which with --kind to learn which column is wrong"
                 .to_owned(),
         )),
@@ -142,7 +142,7 @@ fn kind_of(names: &[String]) -> Result<CsvKind, ImportError> {
                 .iter()
                 .filter_map(|kind| Some(format!("--kind {}", kind.to_possible_value()?.get_name())))
                 .collect();
-            Err(ImportError::Text(format!(
+            Err(ImportError::Unusable(format!(
                 "the CSV header fits several kinds of record; say which: {}",
                 kinds.join(" or ")
             )))
@@ -153,7 +153,7 @@ fn kind_of(names: &[String]) -> Result<CsvKind, ImportError> {
 /// For each known column, its place in the file.
 fn places(kind: CsvKind, names: &[String]) -> Result<Vec<Option<usize>>, ImportError> {
     let (all, needed) = columns(kind);
-    let wrong = |message: String| ImportError::Text(format!("the CSV header {message}"));
+    let wrong = |message: String| ImportError::Unusable(format!("the CSV header {message}"));
     for (place, name) in names.iter().enumerate() {
         let column = canonical(kind, name);
         if !all.contains(&column) {

@@ -33,7 +33,7 @@ pub(super) mod role {
     pub(in super::super) const TEAM: u32 = 2_048;
 }
 
-/// Places for texts that are known by where they lie in memory: more than records that share them have of them.
+/// Places for texts that are known by where they lie in memory: more of them than a few thousand records share.
 const SHARED: usize = 4_096;
 
 /// Codes that were looked up.
@@ -80,6 +80,11 @@ struct KnownAgent {
     version: Millis,
     texts: [Option<String>; AGENT_TEXTS.len()],
     terms: [Option<i64>; AGENT_TERMS.len()],
+}
+
+/// A number that changes when another connection has written.
+pub(super) fn data_version(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+    tx.prepare_cached("pragma data_version")?.query_row([], |row| row.get(0))
 }
 
 /// What became of a record.
@@ -144,7 +149,7 @@ impl Names {
     /// To be called inside a transaction that may write. Where somebody else has written, what is known of agents may be
     /// old; codes stay what they are.
     pub(super) fn begin(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
-        let version: i64 = tx.prepare_cached("pragma data_version")?.query_row([], |row| row.get(0))?;
+        let version = data_version(tx)?;
         if self.version.replace(version) != Some(version) {
             self.agents.clear();
         }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use foldhash::fast::RandomState;
 use rusqlite::Transaction;
 
+use super::names::data_version;
 use super::sealed::block::key_hash;
 
 /// Rows of a table beyond which nothing is remembered: reading their keys would take longer than it saves, and memory.
@@ -25,7 +26,7 @@ pub(super) struct RowKeys {
 impl RowKeys {
     /// Reads them anew where somebody else has written. To be called inside a transaction that may write.
     pub(super) fn begin(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
-        let version: i64 = tx.prepare_cached("pragma data_version")?.query_row([], |row| row.get(0))?;
+        let version = data_version(tx)?;
         if self.version != Some(version) {
             self.forget();
             self.whole = read(tx, "select account_id, record_id from interaction", &mut self.interactions)?

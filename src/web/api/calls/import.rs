@@ -1,7 +1,7 @@
 //! Records into the segment store, as `legwork import` puts them there.
 
 use std::fs::File;
-use std::io::{BufRead, Seek, Write};
+use std::io::{Seek, Write};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use super::{Answer, OfSite, wanted};
 use crate::daemon::Core;
 use crate::daemon::ask::AskError;
-use crate::daemon::import::{Heard, Import, ImportFailure, inspect, text};
+use crate::daemon::import::{Heard, Import, ImportFailure, inspect, not_empty, text};
 use crate::domain::record::CoverageRecord;
 use crate::import::{BadLine, CsvKind, ImportError};
 use crate::web::Shared;
@@ -138,12 +138,11 @@ fn take(core: &Core, mut spool: File, wish: &Wish) -> Result<ImportDone, Refused
             return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
         }
     }
-    let mut import = Import::begin(&core.store, core.now(), true).map_err(AskError::from)?;
     let mut body = text()?;
-    if wish.covers.is_some() && body.fill_buf().map_err(Refused::broken)?.is_empty() {
-        let cure = "the body is empty: nothing is declared whole. A CSV of its header alone says that there was nothing";
-        return Err(Refused::wrong(cure));
+    if wish.covers.is_some() {
+        not_empty(&mut body).map_err(refused)?;
     }
+    let mut import = Import::begin(&core.store, core.now(), true).map_err(AskError::from)?;
     import.take(body, wish.kind, &mut rejected).map_err(refused)?;
     if let Some(covers) = &wish.covers {
         import.cover(covers).map_err(AskError::from)?;
@@ -154,8 +153,9 @@ fn take(core: &Core, mut spool: File, wish: &Wish) -> Result<ImportDone, Refused
 
 fn refused(failure: ImportFailure) -> Refused {
     match failure {
-        ImportFailure::Text(ImportError::Text(message)) => Refused::wrong(message),
+        ImportFailure::Text(ImportError::Unusable(message)) => Refused::wrong(message),
         ImportFailure::Text(ImportError::Read(error)) => Refused::wrong(format!("the body: {error}")),
+        ImportFailure::Nothing => Refused::wrong(format!("the body {failure}")),
         ImportFailure::Store(error) => AskError::from(error).into(),
         ImportFailure::Rejects(_) | ImportFailure::Panicked => Refused::broken(failure),
     }
