@@ -4,6 +4,7 @@
 //! are large, and segments of closed hours go straight into blocks.
 
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use jiff::Timestamp;
 
 use crate::clock::Stopwatch;
 use crate::domain::pace::next_size;
-use crate::domain::record::{CoverageRecord, Record};
-use crate::import::{self, BadLine, CsvKind, ImportError, Line};
+use crate::domain::record::CoverageRecord;
+use crate::domain::record::gathered::Gathered;
+use crate::import::{self, BadLine, CsvKind, ImportError, Pack};
 use crate::store::segments::sealed::compact::QUIET;
 use crate::store::segments::write::{SegmentWriter, Tally};
 use crate::store::{Store, StoreError};
@@ -34,12 +36,10 @@ const SEALED_HOLD: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(2);
 /// Transactions between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 64;
-/// Lines that travel together from the parsing thread.
-const PACK: usize = 512;
-/// Packs that wait between the threads: as much as one transaction takes, so that the next one is read meanwhile.
-const PACKS: usize = SEALED / PACK;
+/// Packs that wait between the threads: one, so that the next one is read meanwhile.
+const PACKS: usize = 1;
 /// What is read at once.
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 256 << 10;
 
 /// Why an import ended early; what was written before stays.
 #[derive(Debug, thiserror::Error)]
@@ -107,12 +107,11 @@ pub fn inspect(
     heard: &mut dyn Heard,
 ) -> Result<u64, ImportFailure> {
     let (mut bad, mut kept) = (0, Ok(()));
-    import::read(&mut text, kind, &mut |line| {
-        if let Line::Bad(line) = line {
-            bad += 1;
-            kept = heard.bad(&line);
-        }
-        kept.is_ok()
+    import::read(&mut text, kind, Pack::of(GATHERED), &mut |mut pack| {
+        bad += u64::try_from(pack.bad.len()).unwrap_or(0);
+        kept = pack.bad.iter().try_for_each(|line| heard.bad(line));
+        pack.clear();
+        kept.is_ok().then_some(pack)
     })?;
     kept.map_err(ImportFailure::Rejects)?;
     Ok(bad)
@@ -154,13 +153,14 @@ impl Import {
         kind: Option<CsvKind>,
         heard: &mut dyn Heard,
     ) -> Result<(), ImportFailure> {
+        let most = AtomicUsize::new(self.gather);
         std::thread::scope(|scope| {
             let (sender, packs) = sync_channel::<Pack>(PACKS);
-            // Records go back to the thread that made them to be dropped there: memory that is given back by another
-            // thread than took it makes both wait for each other.
-            let (spent, returned) = sync_channel::<Vec<Record>>(PACKS);
-            let parsing = scope.spawn(move || parse(text, kind, &sender, &returned));
-            let written = self.write_all(&packs, &spent, heard);
+            // Packs go back to the thread that filled them: their memory is used again.
+            let (spent, returned) = sync_channel::<Pack>(PACKS + 1);
+            let most = &most;
+            let parsing = scope.spawn(move || parse((text, kind), most, &sender, &returned));
+            let written = self.write_all(&packs, (&spent, most), heard);
             drop((packs, spent));
             let parsed = parsing.join().map_err(|_| ImportFailure::Panicked)?;
             written?;
@@ -182,45 +182,38 @@ impl Import {
     fn write_all(
         &mut self,
         packs: &Receiver<Pack>,
-        spent: &SyncSender<Vec<Record>>,
+        (spent, most): (&SyncSender<Pack>, &AtomicUsize),
         heard: &mut dyn Heard,
     ) -> Result<(), ImportFailure> {
-        let (mut waiting, mut records) = (Vec::new(), 0);
-        for pack in packs {
+        for mut pack in packs {
             self.imported.lines += pack.lines;
             for bad in &pack.bad {
                 self.imported.bad += 1;
                 heard.bad(bad).map_err(ImportFailure::Rejects)?;
             }
-            if pack.records.is_empty() {
-                continue;
+            if !pack.records.is_empty() {
+                self.write(&mut pack.records)?;
+                most.store(self.gather, Ordering::Relaxed);
             }
-            records += pack.records.len();
-            waiting.push(pack.records);
-            if self.gather <= records {
-                self.write(&waiting, records)?;
-                heard.lines(self.imported.lines);
-                // Full or gone, the other end does not matter: then they are dropped here.
-                waiting.drain(..).for_each(|records| drop(spent.try_send(records)));
-                records = 0;
-            }
+            heard.lines(self.imported.lines);
+            // Full or gone, the other end does not matter: then it is dropped here.
+            drop(spent.try_send(pack));
         }
-        self.write(&waiting, records)?;
         Ok(())
     }
 
     /// Records on their way into the store. Where nobody waits, all of them are one transaction; else there are as many as
     /// it takes for each to be short.
-    fn write(&mut self, packs: &[Vec<Record>], count: usize) -> Result<(), StoreError> {
-        if self.served || count < SEALED_MIN {
-            return self.write_rows(packs, count);
+    fn write(&mut self, records: &mut Gathered) -> Result<(), StoreError> {
+        if self.served || records.len() < SEALED_MIN {
+            return self.write_rows(std::mem::take(records));
         }
         let watch = Stopwatch::start();
         let until = self.arrived - QUIET;
-        match self.writer.write_sealed(packs.iter().flatten(), self.arrived, until) {
+        match self.writer.write_sealed(records, self.arrived, until) {
             Ok(tally) => self.wrote(tally, watch.elapsed()),
             // What cannot be put into a damaged block is a row, until that is mended.
-            Err(error) if error.is_damage() => return self.write_rows(packs, count),
+            Err(error) if error.is_damage() => return self.write_rows(std::mem::take(records)),
             Err(error) => return Err(error),
         }
         if SEALED_HOLD < watch.elapsed() {
@@ -231,8 +224,9 @@ impl Import {
     }
 
     /// Transactions of rows; the next one's size follows from how long the last one took.
-    fn write_rows(&mut self, packs: &[Vec<Record>], mut left: usize) -> Result<(), StoreError> {
-        let mut records = packs.iter().flatten();
+    fn write_rows(&mut self, records: Gathered) -> Result<(), StoreError> {
+        let mut left = records.len();
+        let mut records = records.into_records();
         while 0 < left {
             let now = left.min(self.rows);
             left -= now;
@@ -260,42 +254,19 @@ impl Import {
     }
 }
 
-/// Lines on their way from the thread that parses.
-struct Pack {
-    lines: u64,
-    records: Vec<Record>,
-    bad: Vec<BadLine>,
-}
-
-impl Pack {
-    fn new() -> Self {
-        Self { lines: 0, records: Vec::with_capacity(PACK), bad: Vec::new() }
-    }
-}
-
 fn parse(
-    mut text: Box<dyn BufRead + Send>,
-    kind: Option<CsvKind>,
+    (mut text, kind): (Box<dyn BufRead + Send>, Option<CsvKind>),
+    most: &AtomicUsize,
     packs: &SyncSender<Pack>,
-    returned: &Receiver<Vec<Record>>,
+    returned: &Receiver<Pack>,
 ) -> Result<(), ImportError> {
-    let mut pack = Pack::new();
-    let read = import::read(&mut text, kind, &mut |line| {
-        pack.lines += 1;
-        match line {
-            Line::Good(record, _) => pack.records.push(record),
-            Line::Bad(bad) => pack.bad.push(bad),
-        }
-        if pack.records.len() + pack.bad.len() < PACK {
-            return true;
-        }
-        returned.try_iter().for_each(drop);
-        packs.send(std::mem::replace(&mut pack, Pack::new())).is_ok()
-    });
-    // What stands before an error goes in.
-    if 0 < pack.lines {
+    let next_size = || most.load(Ordering::Relaxed);
+    import::read(&mut text, kind, Pack::of(next_size()), &mut |pack| {
         // The other side ends early only after an error of its own, which is told there.
-        packs.send(pack).unwrap_or_default();
-    }
-    read
+        packs.send(pack).ok()?;
+        let mut next = returned.try_recv().unwrap_or_default();
+        next.clear();
+        next.most = next_size();
+        Some(next)
+    })
 }

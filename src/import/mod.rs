@@ -1,6 +1,6 @@
 //! Text → records: NDJSON, one object a line with `kind`; CSV, one kind a file, known by its header.
 //!
-//! Pure but for the reader that it is handed. A bad line is an item of its own, so that the rest can go in.
+//! Pure but for the reader that it is handed. Bad lines are told beside the records, so that the rest can go in.
 
 mod csv;
 mod ndjson;
@@ -8,19 +8,38 @@ mod ndjson;
 use std::io::BufRead;
 
 use crate::domain::record::Record;
+use crate::domain::record::gathered::Gathered;
 
 pub use self::csv::{CsvKind, columns};
 
 /// Bytes of one line at the most; a longer one is refused without being kept in memory.
 pub const LINE_BYTES_MAX: usize = 4 << 20;
 
-/// One line of an import.
-#[derive(Debug)]
-pub enum Line {
-    /// A record, and the line on which it begins.
-    Good(Record, u64),
-    /// A line that is none.
-    Bad(BadLine),
+/// Lines that were read, as many as travel together.
+#[derive(Debug, Default)]
+pub struct Pack {
+    /// How many lines it may have.
+    pub most: usize,
+    /// How many it has.
+    pub lines: u64,
+    /// The records among them.
+    pub records: Gathered,
+    /// The others.
+    pub bad: Vec<BadLine>,
+}
+
+impl Pack {
+    /// An empty one.
+    pub fn of(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// Takes everything out and keeps the memory.
+    pub fn clear(&mut self) {
+        self.lines = 0;
+        self.records.clear();
+        self.bad.clear();
+    }
 }
 
 /// A line that is no record.
@@ -45,18 +64,59 @@ pub enum ImportError {
     Unusable(String),
 }
 
-/// Reads lines and hands each to `sink` until it says no. What the text is, is seen from its first byte: `{` begins
-/// NDJSON, anything else a CSV header.
+/// Whoever takes a pack; gives back the one that is to be filled next, or nothing when it has enough.
+pub type Sink<'s> = dyn FnMut(Pack) -> Option<Pack> + 's;
+
+/// Reads lines into packs, `pack` first, and hands on each that is full, and what stands before an error. What the text
+/// is, is seen from its first byte: `{` begins NDJSON, anything else a CSV header.
 pub fn read(
     input: &mut dyn BufRead,
     kind: Option<CsvKind>,
-    sink: &mut dyn FnMut(Line) -> bool,
+    pack: Pack,
+    sink: &mut Sink<'_>,
 ) -> Result<(), ImportError> {
-    let first = skip_blank(input).map_err(ImportError::Read)?;
-    match first {
+    let mut filling = Filling { pack, sink };
+    let read = match skip_blank(input).map_err(ImportError::Read)? {
         None => Ok(()),
-        Some(b'{') if kind.is_none() => ndjson::read(input, sink),
-        Some(_) => csv::read(input, kind, sink),
+        Some(b'{') if kind.is_none() => ndjson::read(input, &mut filling),
+        Some(_) => csv::read(input, kind, &mut filling),
+    };
+    if 0 < filling.pack.lines {
+        (filling.sink)(filling.pack);
+    }
+    read
+}
+
+/// A pack while it fills. Each line that is added says whether another one is wanted.
+struct Filling<'a, 's> {
+    pack: Pack,
+    sink: &'a mut Sink<'s>,
+}
+
+impl Filling<'_, '_> {
+    fn good(&mut self, record: Record) -> bool {
+        self.pack.records.push(record);
+        self.line()
+    }
+
+    fn bad(&mut self, line: BadLine) -> bool {
+        self.pack.bad.push(line);
+        self.line()
+    }
+
+    /// A line has been added.
+    fn line(&mut self) -> bool {
+        self.pack.lines += 1;
+        if self.pack.records.len() + self.pack.bad.len() < self.pack.most {
+            return true;
+        }
+        match (self.sink)(std::mem::take(&mut self.pack)) {
+            Some(next) => {
+                self.pack = next;
+                true
+            }
+            None => false,
+        }
     }
 }
 

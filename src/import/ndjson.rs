@@ -2,10 +2,10 @@
 
 use std::io::{BufRead, Read};
 
-use super::{BadLine, ImportError, LINE_BYTES_MAX, Line, clip};
+use super::{BadLine, Filling, ImportError, LINE_BYTES_MAX, clip};
 use crate::domain::record::Record;
 
-pub(super) fn read(input: &mut dyn BufRead, sink: &mut dyn FnMut(Line) -> bool) -> Result<(), ImportError> {
+pub(super) fn read(input: &mut dyn BufRead, filling: &mut Filling<'_, '_>) -> Result<(), ImportError> {
     let mut line = Vec::new();
     let mut number = 0;
     loop {
@@ -27,9 +27,13 @@ pub(super) fn read(input: &mut dyn BufRead, sink: &mut dyn FnMut(Line) -> bool) 
             let reason = format!("the line is longer than {} MiB", LINE_BYTES_MAX >> 20);
             let bad = BadLine { line: number, reason, text: clip(&String::from_utf8_lossy(&line)) };
             skip_line(input).map_err(ImportError::Read)?;
-            Line::Bad(bad)
+            Err(bad)
         };
-        if !sink(item) {
+        let more = match item {
+            Ok(record) => filling.good(record),
+            Err(bad) => filling.bad(bad),
+        };
+        if !more {
             return Ok(());
         }
     }
@@ -52,18 +56,11 @@ fn skip_line(input: &mut dyn BufRead) -> std::io::Result<()> {
     }
 }
 
-fn parse(text: &[u8], line: u64) -> Line {
-    let bad =
-        |reason: String| Line::Bad(BadLine { line, reason, text: clip(&String::from_utf8_lossy(text)) });
-    match serde_json::from_slice::<Record>(text) {
-        Ok(record) => match record.validate() {
-            Ok(()) => Line::Good(record, line),
-            Err(reason) => bad(reason),
-        },
-        Err(error) => {
-            // serde counts the line within the text it was given, which is always the first.
-            let reason = error.to_string().replace(" at line 1 column ", " at column ");
-            bad(reason)
-        }
-    }
+fn parse(text: &[u8], line: u64) -> Result<Record, BadLine> {
+    let bad = |reason: String| BadLine { line, reason, text: clip(&String::from_utf8_lossy(text)) };
+    // serde counts the line within the text it was given, which is always the first.
+    let reason = |error: serde_json::Error| error.to_string().replace(" at line 1 column ", " at column ");
+    let record: Record = serde_json::from_slice(text).map_err(|error| bad(reason(error)))?;
+    record.validate().map_err(bad)?;
+    Ok(record)
 }

@@ -76,7 +76,7 @@ fn import_centre(store: &Store, centre: &Centre) {
         // Records without a version are older than any that has one.
         // Two centres' of five go straight into blocks, as an import's that no daemon works beside.
         let written = if centre.seed % 5 < 2 {
-            writer.write_sealed(chunk.iter(), 0, i64::MAX >> 1)
+            writer.write_sealed(&chunk.iter().cloned().collect(), 0, i64::MAX >> 1)
         } else {
             writer.write(chunk, 0)
         };

@@ -47,13 +47,13 @@ fn line(id: u64, known: &Known) -> String {
 }
 
 fn write(writer: &mut SegmentWriter, lines: &str) {
-    writer.write(&records(lines), 0).unwrap();
+    writer.write(records(lines), 0).unwrap();
 }
 
 /// As rows, or closed hours straight into blocks.
 fn write_either(writer: &mut SegmentWriter, lines: &str, until: Option<i64>) {
     match until {
-        Some(until) => drop(writer.write_sealed(records(lines).iter(), 0, until).unwrap()),
+        Some(until) => drop(writer.write_sealed(&records(lines).into_iter().collect(), 0, until).unwrap()),
         None => write(writer, lines),
     }
 }

@@ -5,6 +5,8 @@
 //! record means together with its neighbours is [`super::resolve`]'s business.
 
 mod agent;
+pub mod column;
+pub mod gathered;
 mod interaction;
 mod segment;
 mod words;
@@ -19,7 +21,7 @@ pub use self::interaction::{InteractionFields, InteractionRecord, MessageRecord}
 pub use self::segment::SegmentRecord;
 pub use self::words::{
     Audience, ChannelType, Dialog, DirectionWord, EndReason, OfferOutcome, Opener, Participant, Sender, Span,
-    StartReason, UserType,
+    StartReason, UserType, Word,
 };
 use super::instant::{InstantText, instant_required};
 

@@ -6,6 +6,56 @@ use serde::{Deserialize, Serialize};
 use super::Millis;
 use crate::domain::instant::{InstantText, instant_required};
 
+/// A choice among a few words.
+pub trait Word: Copy + PartialEq + 'static {
+    /// Each of them as a CSV has it.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The one that a text names, in any case.
+    fn of(text: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, word)| *word)
+    }
+}
+
+macro_rules! words {
+    ($($name:ident { $($text:literal = $word:ident),+ $(,)? })+) => {$(
+        impl Word for $name {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($text, Self::$word)),+];
+        }
+    )+};
+}
+
+words! {
+    Participant { "agent" = Agent, "queue" = Queue, "bot" = Bot, "external" = External }
+    UserType { "human" = Human, "bot" = Bot, "system" = System }
+    StartReason { "new" = New, "transfer" = Transfer, "takeover" = Takeover, "resume" = Resume }
+    Opener { "customer" = Customer, "agent" = Agent, "system" = System }
+    OfferOutcome { "accepted" = Accepted, "ring_no_answer" = RingNoAnswer, "declined" = Declined }
+    Dialog { "main" = Main, "survey" = Survey }
+    EndReason {
+        "completed" = Completed,
+        "transferred" = Transferred,
+        "timeout" = Timeout,
+        "abandoned" = Abandoned,
+        "closed_by_consumer" = ClosedByConsumer,
+        "closed_by_agent" = ClosedByAgent,
+        "closed_by_system" = ClosedBySystem,
+        "agent_transfer" = AgentTransfer,
+        "skill_transfer" = SkillTransfer,
+        "back_to_queue" = BackToQueue,
+        "takeover" = Takeover,
+        "other" = Other,
+    }
+    ChannelType { "voice" = Voice, "sms" = Sms, "email" = Email, "chat" = Chat }
+    DirectionWord { "Inbound" = Inbound, "Outbound" = Outbound }
+    Sender { "agent" = Agent, "customer" = Customer, "bot" = Bot, "system" = System }
+    Audience { "public" = Public, "private" = Private }
+}
+
+impl Word for bool {
+    const WORDS: &'static [(&'static str, Self)] = &[("true", true), ("false", false)];
+}
+
 /// A span of time `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

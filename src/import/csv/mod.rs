@@ -16,8 +16,9 @@ use self::kinds::canonical;
 pub use self::kinds::{CsvKind, columns};
 use self::records::record_of;
 use self::walk::{RECORDS_SHARING, Texts, Walk};
-use super::{BadLine, ImportError, LINE_BYTES_MAX, Line, clip};
+use super::{BadLine, Filling, ImportError, LINE_BYTES_MAX, clip};
 use crate::domain::nearest::nearest;
+use crate::domain::record::gathered::{Field, Gathered};
 
 /// What is read at once.
 const BUFFER: usize = 256 << 10;
@@ -35,7 +36,7 @@ const END: &[u8] = b"\x01end of text\x01";
 pub(super) fn read(
     input: &mut dyn BufRead,
     kind: Option<CsvKind>,
-    sink: &mut dyn FnMut(Line) -> bool,
+    filling: &mut Filling<'_, '_>,
 ) -> Result<(), ImportError> {
     let taken = Cell::new(0);
     let bounded = Bounded { input: input.chain(BEHIND), taken: &taken };
@@ -55,6 +56,7 @@ pub(super) fn read(
     };
     let places = places(kind, &names)?;
     let (all, _) = columns(kind);
+    let fields: Vec<Option<Field>> = names.iter().map(|name| Field::named(canonical(kind, name))).collect();
     let mut texts = Texts::default();
     let mut record = ByteRecord::new();
     let mut records = 0_u64;
@@ -69,24 +71,46 @@ pub(super) fn read(
         if records.is_multiple_of(RECORDS_SHARING) {
             texts.forget();
         }
-        let item = if record.as_slice().ends_with(END) {
-            bad(&record, line, UNCLOSED.to_owned())
-        } else if record.len() == names.len() {
-            let whole = std::str::from_utf8(record.as_slice()).ok();
-            let (places, columns) = (&places, &all);
-            let mut walk = Walk { record: &record, whole, places, columns, texts: &mut texts, next: 0 };
-            match record_of(kind, &mut walk) {
-                Ok(record) => Line::Good(record, line),
-                Err(reason) => bad(&record, line, reason),
-            }
-        } else {
+        let more = if record.as_slice().ends_with(END) {
+            filling.bad(bad(&record, line, UNCLOSED.to_owned()))
+        } else if record.len() != names.len() {
             let reason = format!("{} cells, the header has {}", record.len(), names.len());
-            bad(&record, line, reason)
+            filling.bad(bad(&record, line, reason))
+        } else {
+            let whole = std::str::from_utf8(record.as_slice()).ok();
+            if kind == CsvKind::Segment
+                && whole.is_some_and(|whole| by_column(&record, whole, &fields, &mut filling.pack.records))
+            {
+                filling.line()
+            } else {
+                let (places, columns) = (&places, &all);
+                let mut walk = Walk { record: &record, whole, places, columns, texts: &mut texts, next: 0 };
+                match record_of(kind, &mut walk) {
+                    Ok(record) => filling.good(record),
+                    Err(reason) => filling.bad(bad(&record, line, reason)),
+                }
+            }
         };
-        if !sink(item) {
+        if !more {
             return Ok(());
         }
     }
+}
+
+/// Takes a segment's cells straight into columns; false where something about it is odd: then it is read as a record,
+/// which knows the words for it.
+fn by_column(record: &ByteRecord, whole: &str, fields: &[Option<Field>], out: &mut Gathered) -> bool {
+    let segments = &mut out.segments;
+    let fit = fields.iter().enumerate().all(|(place, field)| {
+        // Where a letter reaches over two cells, neither is a text.
+        let cell = record.range(place).and_then(|span| whole.get(span));
+        cell.zip(*field).is_some_and(|(cell, field)| cell.is_empty() || segments.put_cell(field, cell))
+    });
+    let good = fit && segments.end_row();
+    if !good {
+        segments.drop_row();
+    }
+    good
 }
 
 /// A text whose records are bounded: an open quote would put the rest of the file into one.
@@ -117,9 +141,9 @@ fn failed(error: csv::Error, (taken, line): (&Cell<usize>, u64)) -> ImportError 
     ImportError::Read(error.into())
 }
 
-fn bad(record: &ByteRecord, line: u64, reason: String) -> Line {
+fn bad(record: &ByteRecord, line: u64, reason: String) -> BadLine {
     let cells: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
-    Line::Bad(BadLine { line, reason, text: clip(&cells.join(",")) })
+    BadLine { line, reason, text: clip(&cells.join(",")) }
 }
 
 /// The only kind whose columns hold the whole header, with what that kind needs.

@@ -3,9 +3,8 @@
 use super::kinds::CsvKind;
 use super::walk::Walk;
 use crate::domain::record::{
-    AccountRecord, AgentRecord, AgentSessionRecord, AgentStateRecord, Audience, ChannelType, CoverageRecord,
-    Dialog, DirectionWord, EndReason, InteractionFields, InteractionRecord, ManualDialRecord, MessageRecord,
-    OfferOutcome, OfferRecord, Opener, Participant, Record, SegmentRecord, Sender, StartReason, UserType,
+    AccountRecord, AgentRecord, AgentSessionRecord, AgentStateRecord, CoverageRecord, InteractionFields,
+    InteractionRecord, ManualDialRecord, MessageRecord, OfferRecord, Record, SegmentRecord,
 };
 
 pub(super) fn record_of(kind: CsvKind, walk: &mut Walk<'_>) -> Result<Record, String> {
@@ -42,20 +41,11 @@ fn message(walk: &mut Walk<'_>) -> Result<MessageRecord, String> {
         id: walk.needed()?,
         interaction_id: walk.needed()?,
         at: walk.needed_instant()?,
-        sender: walk
-            .word(&[
-                ("agent", Sender::Agent),
-                ("customer", Sender::Customer),
-                ("bot", Sender::Bot),
-                ("system", Sender::System),
-            ])?
-            .ok_or("`sender` is empty")?,
+        sender: walk.word()?.ok_or("`sender` is empty")?,
         agent_id: walk.text()?,
-        audience: walk
-            .word(&[("public", Audience::Public), ("private", Audience::Private)])?
-            .unwrap_or_default(),
+        audience: walk.word()?.unwrap_or_default(),
         seq: walk.number()?.unwrap_or(0),
-        dialog: walk.word(&[("main", Dialog::Main), ("survey", Dialog::Survey)])?.unwrap_or_default(),
+        dialog: walk.word()?.unwrap_or_default(),
     })
 }
 
@@ -122,13 +112,7 @@ fn offer(walk: &mut Walk<'_>) -> Result<OfferRecord, String> {
         agent_session_id: walk.needed()?,
         at: walk.needed_instant()?,
         end: walk.instant()?,
-        outcome: walk
-            .word(&[
-                ("accepted", OfferOutcome::Accepted),
-                ("ring_no_answer", OfferOutcome::RingNoAnswer),
-                ("declined", OfferOutcome::Declined),
-            ])?
-            .ok_or("`outcome` is empty")?,
+        outcome: walk.word()?.ok_or("`outcome` is empty")?,
     })
 }
 
@@ -141,7 +125,7 @@ fn manual_dial(walk: &mut Walk<'_>) -> Result<ManualDialRecord, String> {
         agent_id: walk.needed()?,
         agent_session_id: walk.needed()?,
         at: walk.needed_instant()?,
-        connected: walk.flag()?.ok_or("`connected` is empty")?,
+        connected: walk.word()?.ok_or("`connected` is empty")?,
     })
 }
 
@@ -154,7 +138,6 @@ fn coverage(walk: &mut Walk<'_>) -> Result<CoverageRecord, String> {
     })
 }
 
-#[expect(clippy::too_many_lines, reason = "one line a column")]
 fn segment(walk: &mut Walk<'_>) -> Result<SegmentRecord, String> {
     Ok(SegmentRecord {
         source: walk.text()?,
@@ -162,12 +145,7 @@ fn segment(walk: &mut Walk<'_>) -> Result<SegmentRecord, String> {
         id: walk.needed()?,
         interaction_id: walk.needed()?,
         updated_at: walk.instant()?,
-        participant: walk.word(&[
-            ("agent", Participant::Agent),
-            ("queue", Participant::Queue),
-            ("bot", Participant::Bot),
-            ("external", Participant::External),
-        ])?,
+        participant: walk.word()?,
         queue_name: walk.text()?,
         queue_entry: walk.instant()?,
         queue_exit: walk.instant()?,
@@ -190,28 +168,11 @@ fn segment(walk: &mut Walk<'_>) -> Result<SegmentRecord, String> {
         skills: walk.list()?,
         transferred_in_by: walk.text()?,
         transferred_in_status: walk.text()?,
-        end_reason: walk.word(&[
-            ("completed", EndReason::Completed),
-            ("transferred", EndReason::Transferred),
-            ("timeout", EndReason::Timeout),
-            ("abandoned", EndReason::Abandoned),
-            ("closed_by_consumer", EndReason::ClosedByConsumer),
-            ("closed_by_agent", EndReason::ClosedByAgent),
-            ("closed_by_system", EndReason::ClosedBySystem),
-            ("agent_transfer", EndReason::AgentTransfer),
-            ("skill_transfer", EndReason::SkillTransfer),
-            ("back_to_queue", EndReason::BackToQueue),
-            ("takeover", EndReason::Takeover),
-            ("other", EndReason::Other),
-        ])?,
+        end_reason: walk.word()?,
         transfer_reason: walk.text()?,
         disposition: walk.text()?,
         leg: walk.number()?,
-        user_type: walk.word(&[
-            ("human", UserType::Human),
-            ("bot", UserType::Bot),
-            ("system", UserType::System),
-        ])?,
+        user_type: walk.word()?,
         queue_id: walk.text()?,
         queue_group: walk.text()?,
         campaign_id: walk.text()?,
@@ -227,15 +188,10 @@ fn segment(walk: &mut Walk<'_>) -> Result<SegmentRecord, String> {
         agent_wait_ms: walk.millis()?,
         termination_party: walk.text()?,
         termination_reason: walk.text()?,
-        transferred_by_disposition: walk.flag()?.unwrap_or(false),
+        transferred_by_disposition: walk.word()?.unwrap_or(false),
         recording_file: walk.own()?,
         recording_url: walk.own()?,
-        start_reason: walk.word(&[
-            ("new", StartReason::New),
-            ("transfer", StartReason::Transfer),
-            ("takeover", StartReason::Takeover),
-            ("resume", StartReason::Resume),
-        ])?,
+        start_reason: walk.word()?,
         focuses: walk.spans()?,
         handle_ms: walk.millis()?,
         interaction: interaction_fields(walk)?,
@@ -244,15 +200,9 @@ fn segment(walk: &mut Walk<'_>) -> Result<SegmentRecord, String> {
 
 fn interaction_fields(walk: &mut Walk<'_>) -> Result<InteractionFields, String> {
     Ok(InteractionFields {
-        direction: walk
-            .word(&[("Inbound", DirectionWord::Inbound), ("Outbound", DirectionWord::Outbound)])?,
+        direction: walk.word()?,
         channel: walk.text()?,
-        channel_type: walk.word(&[
-            ("voice", ChannelType::Voice),
-            ("sms", ChannelType::Sms),
-            ("email", ChannelType::Email),
-            ("chat", ChannelType::Chat),
-        ])?,
+        channel_type: walk.word()?,
         customer: walk.own()?,
         customer_name: walk.own()?,
         customer_email: walk.own()?,
@@ -269,11 +219,7 @@ fn interaction_fields(walk: &mut Walk<'_>) -> Result<InteractionFields, String> 
         integration_source: walk.text()?,
         ani: walk.own()?,
         dnis: walk.text()?,
-        opened_by: walk.word(&[
-            ("customer", Opener::Customer),
-            ("agent", Opener::Agent),
-            ("system", Opener::System),
-        ])?,
+        opened_by: walk.word()?,
         email_subject: walk.own()?,
         session_tags: walk.list()?,
         user_tags: walk.list()?,

@@ -7,7 +7,7 @@ use csv::ByteRecord;
 use foldhash::fast::RandomState;
 
 use crate::domain::instant::parse_instant;
-use crate::domain::record::{Millis, Span, Text};
+use crate::domain::record::{Millis, Span, Text, Word};
 use crate::import::clip;
 
 pub(super) type Cell<T> = Result<Option<T>, String>;
@@ -113,10 +113,6 @@ impl<'a> Walk<'a> {
         text.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
     }
 
-    pub(super) fn flag(&mut self) -> Cell<bool> {
-        self.word(&[("true", true), ("false", false)])
-    }
-
     pub(super) fn list(&mut self) -> Result<Vec<Text>, String> {
         let text = self.raw()?.1;
         Ok(text.map(|text| text.split('|').map(|text| self.texts.shared(text)).collect()).unwrap_or_default())
@@ -133,14 +129,12 @@ impl<'a> Walk<'a> {
     }
 
     /// One of a few words, in any case.
-    pub(super) fn word<T: Copy>(&mut self, words: &[(&str, T)]) -> Cell<T> {
+    pub(super) fn word<T: Word>(&mut self) -> Cell<T> {
         let (name, text) = self.raw()?;
         let Some(text) = text else { return Ok(None) };
-        if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)) {
-            Ok(Some(*value))
-        } else {
-            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            Err(format!("`{name}`: `{}` is none of {}", clip(text), words.join(", ")))
-        }
+        T::of(text).map(Some).ok_or_else(|| {
+            let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
+            format!("`{name}`: `{}` is none of {}", clip(text), words.join(", "))
+        })
     }
 }

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::fold::unfold;
 use super::names::Names;
 use super::row::{QUEUE_EXIT, SEGMENT_OF_INTERACTION, Segment, Statements, segment};
+use super::sealed::block::key_hash;
 use super::sealed::find::Finder;
 use super::words::{CHANNEL_TYPES, DIRECTIONS, OPENERS, code_of, word_of};
 use crate::domain::record::{InteractionFields, Millis, Text};
@@ -127,7 +128,7 @@ impl Statements<'_> {
         account_id: i64,
         key: &Text,
     ) -> rusqlite::Result<Option<Interaction>> {
-        let found: Option<i64> = if self.keys.may_have_interaction(account_id, key) {
+        let found: Option<i64> = if self.keys.may_have_interaction(key_hash(account_id, key)) {
             self.find.query_row(params![key, account_id], |row| row.get(0)).optional()?
         } else {
             None

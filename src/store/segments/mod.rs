@@ -3,7 +3,7 @@
 //! Writing resolves what a row needs from its interaction and neighbours; reading hands out column batches.
 
 mod batches;
-mod bulk;
+mod by_column;
 mod codes;
 mod conditions;
 pub mod coverage;
@@ -12,8 +12,10 @@ mod filters;
 mod fold;
 mod interaction;
 mod names;
+mod own;
 mod plain;
 pub mod read;
+mod resolved;
 mod row;
 mod row_keys;
 pub mod sealed;

@@ -132,10 +132,16 @@ impl<'a> SaidAgent<'a> {
 
     /// What a segment says in passing.
     pub(super) fn in_segment(record: &'a SegmentRecord, version: Millis) -> Self {
-        let [name, custom_name, email] =
+        let texts =
             [&record.agent_name, &record.agent_custom_name, &record.agent_email].map(|text| text.as_deref());
+        Self::in_passing(record.agent_id.as_deref(), texts, version)
+    }
+
+    /// The same by its parts: id; name, the name that customers see, mail address.
+    pub(super) fn in_passing(id: Option<&'a str>, texts: [Option<&'a str>; 3], version: Millis) -> Self {
+        let [name, custom_name, email] = texts;
         let texts = [name, custom_name, email, None, None, None, None, None, None];
-        Self { id: record.agent_id.as_deref(), texts, version, ..Self::default() }
+        Self { id, texts, version, ..Self::default() }
     }
 
     /// The id, else the email, else the name stands for it.
@@ -267,16 +273,16 @@ impl Names {
     pub(super) fn list(
         &mut self,
         tx: &Transaction<'_>,
-        values: &[Text],
+        values: &[impl AsRef<str>],
         role: u32,
     ) -> rusqlite::Result<Option<i64>> {
         match values {
             [] => Ok(None),
-            [one] => self.shared(tx, Some(one), role),
+            [one] => self.term(tx, Some(one.as_ref()), role),
             several => {
                 let mut once: Vec<&str> = Vec::with_capacity(several.len());
-                for value in several {
-                    if !value.is_empty() && !once.contains(&&**value) {
+                for value in several.iter().map(AsRef::as_ref) {
+                    if !value.is_empty() && !once.contains(&value) {
                         once.push(value);
                     }
                 }

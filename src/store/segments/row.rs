@@ -62,7 +62,8 @@ pub(super) const HANDLE: usize = 33;
 
 /// Text columns of a segment's own fields, in this order.
 pub(super) const TEXTS: [&str; 4] = ["agent_session_key", "recording_file", "recording_url", "focuses"];
-/// The place of the spans of focus among them.
+/// The place of the recordings among them, and that of the spans of focus.
+pub(super) const RECORDINGS: usize = 1;
 pub(super) const FOCUSES: usize = 3;
 
 /// Numbers of which some are absent, in half of the memory that options take: segments are moved about a lot.
@@ -76,11 +77,6 @@ impl<const N: usize> Numbers<N> {
 
     fn iter(&self) -> impl Iterator<Item = Option<i64>> {
         (0..N).map(|place| self.get(place))
-    }
-
-    /// As columns have them: [`NONE`] is absent.
-    pub(super) fn column(&self) -> &[i64] {
-        &self.0
     }
 }
 
@@ -159,8 +155,11 @@ const RESOLVED: [&str; 30] = [
 /// Resolved text columns, in this order.
 const RESOLVED_TEXTS: [&str; 5] = ["customer", "uii", "ani", "dnis", "email_subject"];
 
-/// Of [`RESOLVED`], how many describe the row and not whose it is.
-pub(super) const RESOLVED_INTEGERS: usize = 27;
+/// Of [`RESOLVED`], how many are the interaction's; `ended_at` is the last of them.
+pub(super) const FROM_INTERACTION: usize = 11;
+/// How many behind those follow from neighbours and messages. What stands behind them says whose the row is.
+pub(super) const FROM_OTHERS: usize = 16;
+pub(super) const RESOLVED_INTEGERS: usize = FROM_INTERACTION + FROM_OTHERS;
 
 /// What a segment has from its interaction, its neighbours and its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -210,6 +209,15 @@ impl Cells for Found {
 /// The columns of [`Own`] that stand before the carried ones.
 const OWN: [&str; 7] =
     ["row_start", "participant", "queue_entry", "agent_id", "start_at", "end_at", "end_reason"];
+
+/// Where each kind of column begins among those of a segment: own numbers behind the id, own texts, texts of the
+/// interaction, and its numbers; what follows from others comes behind those.
+pub(super) const NUMBERS_AT: usize = 1;
+pub(super) const NUMBERS: usize = OWN.len() + CARRIED.len();
+pub(super) const TEXTS_AT: usize = NUMBERS_AT + NUMBERS;
+pub(super) const RESOLVED_TEXTS_AT: usize = TEXTS_AT + TEXTS.len();
+pub(super) const RESOLVED_AT: usize = RESOLVED_TEXTS_AT + RESOLVED_TEXTS.len();
+pub(super) const FROM_OTHERS_AT: usize = RESOLVED_AT + FROM_INTERACTION;
 
 /// Every column of a segment in the order in which rows are read.
 pub(super) static SEGMENT_COLUMNS: LazyLock<String> = LazyLock::new(|| {
@@ -297,7 +305,6 @@ fn texts<const N: usize>(
 pub(super) struct Statements<'a> {
     pub(super) tx: &'a Transaction<'a>,
     pub(super) find: CachedStatement<'a>,
-    taken: CachedStatement<'a>,
     pub(super) add_interaction: CachedStatement<'a>,
     add_segment: CachedStatement<'a>,
     pub(super) keys: &'a mut RowKeys,
@@ -310,16 +317,10 @@ impl<'a> Statements<'a> {
             find: tx.prepare_cached(
                 "select interaction_id from interaction where record_id = ?1 and account_id = ?2",
             )?,
-            taken: tx.prepare_cached("select 1 from segment where record_id = ?1 and account_id = ?2")?,
             add_interaction: tx.prepare_cached(&interaction::ADD)?,
             add_segment: tx.prepare_cached(&ADD_SEGMENT)?,
             keys,
         })
-    }
-
-    /// Whether a row has this key.
-    pub(super) fn is_row(&mut self, key: &str, account_id: i64) -> rusqlite::Result<bool> {
-        Ok(self.keys.may_have_segment(account_id, key) && self.taken.exists(params![key, account_id])?)
     }
 
     /// Adds a segment's row; false when the key is taken, by a row of another interaction.

@@ -49,14 +49,14 @@ impl RowKeys {
         }
     }
 
-    /// Whether an interaction of this key may have a row.
-    pub(super) fn may_have_interaction(&self, account_id: i64, key: &str) -> bool {
-        !self.whole || self.interactions.contains(&key_hash(account_id, key))
+    /// Whether an interaction whose key has this hash may have a row.
+    pub(super) fn may_have_interaction(&self, hash: u32) -> bool {
+        !self.whole || self.interactions.contains(&hash)
     }
 
-    /// Whether a segment of this key may have a row.
-    pub(super) fn may_have_segment(&self, account_id: i64, key: &str) -> bool {
-        !self.whole || self.segments.contains(&key_hash(account_id, key))
+    /// Whether a segment whose key has this hash may have a row.
+    pub(super) fn may_have_segment(&self, hash: u32) -> bool {
+        !self.whole || self.segments.contains(&hash)
     }
 
     /// An interaction has a row from now on.

@@ -2,27 +2,21 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::bulk::Bulk;
 use super::fold::unfold;
 use super::interaction::{Interaction, InteractionTerms, load_by_id};
 use super::names::role;
+use super::resolved::{Others, Said, from_others};
 use super::row::{self, Own, Resolved, Segment, remove_segment};
 use super::sealed::at;
-use super::words::{
-    CHANNEL_TYPES, DIRECTIONS, END_REASONS, HANDLE_SOURCES, OUTCOMES, START_REASONS, code_of,
-};
-use super::write::{Chunk, Tally};
-use crate::domain::messaging::{self, Author, Closing, Message, Metrics, Talk};
-use crate::domain::record::{ChannelType, EndReason, InteractionFields, Millis, Participant, Span, Text};
-use crate::domain::resolve::{self, FromNeighbours, Portion, TransferredBy, Whole};
+use super::words::{CHANNEL_TYPES, DIRECTIONS, code_of};
+use super::write::Chunk;
+use crate::domain::messaging::{self, Author, Message};
+use crate::domain::record::{InteractionFields, Millis, Span, Text};
+use crate::domain::resolve::{self, Portion, Whole};
 
 impl Chunk<'_> {
-    /// Resolves everything that was touched; returns what became of the records, and the least start of the rows written.
-    /// New segments of hours that end before `sealing` go straight into blocks.
-    pub(super) fn settle(mut self, sealing: Option<Millis>) -> rusqlite::Result<(Tally, Option<Millis>)> {
-        if let Some(until) = sealing {
-            self.bulk = Bulk::begin(self.tx, self.touched.interactions.iter(), until)?;
-        }
+    /// Resolves everything that was touched.
+    pub(super) fn settle(&mut self) -> rusqlite::Result<()> {
         while let Some(interaction) = self.touched.interactions.pop_front() {
             self.settle_one(&interaction)?;
         }
@@ -30,9 +24,7 @@ impl Chunk<'_> {
             let interaction = load_by_id(self.tx, self.finder, interaction_id)?;
             self.settle_one(&interaction)?;
         }
-        self.note_numbers()?;
-        std::mem::take(&mut self.bulk).finish(self.tx)?;
-        Ok((self.tally, self.rows_from))
+        self.note_numbers()
     }
 
     /// Resolves an interaction and writes what changed of it.
@@ -67,10 +59,6 @@ impl Chunk<'_> {
             return Ok(());
         }
         let interaction_id = self.number(interaction);
-        if self.bulk.takes(interaction) && self.are_new(interaction)? {
-            self.bulk.take(interaction, interaction_id, &resolved);
-            return Ok(());
-        }
         if !as_stored {
             self.statements.write_interaction((interaction_id, interaction), terms, ended_at)?;
         }
@@ -94,24 +82,16 @@ impl Chunk<'_> {
         Ok(())
     }
 
-    /// Whether nobody has heard of the keys of its segments.
-    fn are_new(&mut self, interaction: &Interaction) -> rusqlite::Result<bool> {
-        let account_id = interaction.account_id;
-        for segment in &interaction.segments {
-            if self.statements.is_row(&segment.key, account_id)?
-                || self.finder.by_key(self.tx, &segment.key, account_id)?.is_some()
-            {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// The number of an interaction; the next one where it is new.
     fn number(&mut self, interaction: &Interaction) -> i64 {
         if interaction.interaction_id != 0 {
             return interaction.interaction_id;
         }
+        self.next_number()
+    }
+
+    /// The number of a new interaction.
+    pub(super) fn next_number(&mut self) -> i64 {
         self.next_interaction += 1;
         self.next_interaction - 1
     }
@@ -138,46 +118,27 @@ impl Chunk<'_> {
         let mut resolved = Vec::with_capacity(portions.len());
         let around = resolve::neighbours(&portions, whole);
         let talks = messaging::talks(&portions, &messages);
-        for ((segment, around), talk) in interaction.segments.iter().zip(around).zip(talks) {
+        for ((portion, around), (segment, talk)) in
+            portions.iter().zip(around).zip(interaction.segments.iter().zip(talks))
+        {
             let own = &segment.own;
-            let (by, by_agent) = self.transferred_by(own, around.transferred_by)?;
-            let agents = own.participant == Participant::Agent;
-            let first_response = talk.first_response_ms(own.start).filter(|_| agents);
-            let metrics = metrics(fields.channel_type, own, &around, &talk);
-            let [channel, channel_type, direction, support, integration_source, session_tags, user_tags] =
-                shared;
+            let focuses = focuses(own);
+            let said = Said {
+                in_by: own.carried(row::IN_BY),
+                in_status: own.carried(row::IN_STATUS),
+                first_response_ms: own.carried(row::FIRST_RESPONSE),
+                handle_ms: own.carried(row::HANDLE),
+                focuses: &focuses,
+            };
+            let others = Others { around, talk: &talk, channel_type: fields.channel_type };
+            let from_others = from_others((self.tx, self.names), portion, &said, &others)?;
+            let mut integers = [None; row::RESOLVED_INTEGERS];
+            let from_interaction = shared.into_iter().chain([ended_at]);
+            for (slot, integer) in integers.iter_mut().zip(from_interaction.chain(from_others)) {
+                *slot = integer;
+            }
             resolved.push(Resolved {
-                // In the order of `row::RESOLVED`.
-                integers: [
-                    direction,
-                    channel,
-                    channel_type,
-                    support,
-                    terms.status,
-                    terms.reason,
-                    terms.disconnecting_event,
-                    integration_source,
-                    session_tags,
-                    user_tags,
-                    ended_at,
-                    Some(i64::from(around.last)),
-                    by,
-                    by_agent,
-                    own.carried(row::IN_STATUS).or(around.transfer_reason),
-                    code_of(&START_REASONS, around.start_reason),
-                    code_of(&END_REASONS, around.close_reason),
-                    own.carried(row::FIRST_RESPONSE).or(first_response),
-                    Some(if agents { talk.sent() } else { 0 }),
-                    code_of(&OUTCOMES, metrics.map(|m| m.outcome)),
-                    metrics.and_then(|m| m.first_message_ms),
-                    metrics.map(|m| m.responses.count),
-                    metrics.map(|m| m.responses.sum_ms),
-                    metrics.map(|m| m.turns.count),
-                    metrics.map(|m| m.turns.sum_ms),
-                    metrics.map(|m| m.handle_ms),
-                    code_of(&HANDLE_SOURCES, metrics.map(|m| m.handle_source)),
-                ]
-                .into(),
+                integers: integers.into(),
                 texts: [
                     resolve::customer(fields).cloned(),
                     fields.uii.clone(),
@@ -190,36 +151,22 @@ impl Chunk<'_> {
         Ok(resolved)
     }
 
-    /// Who transferred it here: a term, or an agent.
-    fn transferred_by(
-        &mut self,
-        own: &Own,
-        resolved: Option<TransferredBy<i64>>,
-    ) -> rusqlite::Result<(Option<i64>, Option<i64>)> {
-        let word = match (own.carried(row::IN_BY), resolved) {
-            (Some(said), _) => return Ok((Some(said), None)),
-            (None, Some(TransferredBy::Agent(agent))) => return Ok((None, Some(agent))),
-            (None, None) => return Ok((None, None)),
-            (None, Some(TransferredBy::System)) => "System",
-            (None, Some(TransferredBy::Bot)) => "Bot",
-        };
-        Ok((self.names.term(self.tx, Some(word), role::NONE)?, None))
-    }
-
-    /// What all segments of an interaction have from it: channel, channel type, direction, support, integration
-    /// source, session tags, user tags.
+    /// What all segments of an interaction have from it, in the order of `row::RESOLVED`.
     fn shared(
         &mut self,
         fields: &InteractionFields,
         terms: InteractionTerms,
-    ) -> rusqlite::Result<[Option<i64>; 7]> {
+    ) -> rusqlite::Result<[Option<i64>; row::FROM_INTERACTION - 1]> {
         let mut tags = |tags: &[Text]| self.names.term(self.tx, Some(&tags.join(", ")), role::NONE);
         let (session_tags, user_tags) = (tags(&fields.session_tags)?, tags(&fields.user_tags)?);
         Ok([
+            code_of(&DIRECTIONS, fields.direction),
             terms.channel,
             code_of(&CHANNEL_TYPES, fields.channel_type),
-            code_of(&DIRECTIONS, fields.direction),
             self.names.shared(self.tx, resolve::support(fields), role::NONE)?,
+            terms.status,
+            terms.reason,
+            terms.disconnecting_event,
             terms.integration_source,
             session_tags,
             user_tags,
@@ -317,28 +264,12 @@ fn portion(segment: &Segment) -> Portion<'_, i64, i64> {
     }
 }
 
-/// What is counted of a closed segment of an agent or a bot; not on the telephone, where there are no messages.
-fn metrics(
-    channel_type: Option<ChannelType>,
-    own: &Own,
-    around: &FromNeighbours<i64, i64>,
-    talk: &Talk,
-) -> Option<Metrics> {
-    if channel_type == Some(ChannelType::Voice) {
-        return None;
-    }
-    let spans = own.texts.get(row::FOCUSES).and_then(Option::as_deref);
+/// The spans in which its agent had it selected.
+fn focuses(own: &Own) -> Vec<Span> {
+    let text = own.texts.get(row::FOCUSES).and_then(Option::as_deref);
     let spans: Vec<(Millis, Millis)> =
-        spans.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let focuses: Vec<Span> = spans.into_iter().map(|(start, end)| Span { start, end }).collect();
-    Some(talk.metrics(&Closing {
-        start: own.start?,
-        end: own.end?,
-        start_reason: around.start_reason?,
-        closed_by_consumer: around.close_reason? == EndReason::ClosedByConsumer,
-        focuses: &focuses,
-        handle_ms: own.carried(row::HANDLE),
-    }))
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    spans.into_iter().map(|(start, end)| Span { start, end }).collect()
 }
 
 /// The public messages of an interaction's main dialog, in order.

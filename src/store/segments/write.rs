@@ -4,23 +4,24 @@
 //! only rows that changed are written. So a record that is there already costs a comparison, and a new interaction one
 //! insert a row, in whatever order its records came.
 
+use std::borrow::Borrow;
+
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::bulk::Bulk;
+use super::by_column;
 use super::fold;
 use super::interaction::{self, Interaction};
-use super::names::{Names, SaidAgent, Took, role};
-use super::row::{self, Numbers, Own, Segment, Statements};
+use super::names::{Names, SaidAgent, Took};
+use super::row::{Segment, Statements};
 use super::row_keys::RowKeys;
 use super::sealed::compact::note_change;
 use super::sealed::find::Finder;
 use super::touched::Touched;
-use super::words::{START_REASONS, USER_TYPES, code_of};
+use crate::domain::record::gathered::Gathered;
 use crate::domain::record::{
     Audience, CoverageRecord, Dialog, InteractionFields, MessageRecord, Millis, Participant, Record,
     SegmentRecord, Sender, Text,
 };
-use crate::domain::resolve;
 use crate::store::StoreError;
 use crate::store::housekeeping::expire_interactions;
 
@@ -133,61 +134,57 @@ impl SegmentWriter {
     }
 
     /// Writes one chunk in one transaction. `arrived` is the version of records that name none.
-    pub fn write<'r>(
+    pub fn write<R: Borrow<Record>>(
         &mut self,
-        records: impl IntoIterator<Item = &'r Record>,
+        records: impl IntoIterator<Item = R>,
         arrived: Millis,
     ) -> Result<Tally, StoreError> {
-        self.write_all(records.into_iter(), arrived, None)
+        // A few records are asked for one by one.
+        self.keys.forget();
+        self.in_transaction(arrived, |chunk| {
+            for record in records {
+                chunk.take(record.borrow())?;
+            }
+            chunk.settle()
+        })
     }
 
     /// The same, new segments of hours that end by `until` straight into blocks: fast for large chunks, which hold the
     /// database the longer.
-    pub fn write_sealed<'r>(
+    pub fn write_sealed(
         &mut self,
-        records: impl Iterator<Item = &'r Record>,
+        records: &Gathered,
         arrived: Millis,
         until: Millis,
     ) -> Result<Tally, StoreError> {
-        self.write_all(records, arrived, Some(until))
+        self.in_transaction(arrived, |chunk| {
+            chunk.statements.keys.begin(chunk.tx)?;
+            by_column::write(chunk, records, until)
+        })
     }
 
-    fn write_all<'r>(
+    fn in_transaction(
         &mut self,
-        records: impl Iterator<Item = &'r Record>,
         arrived: Millis,
-        sealing: Option<Millis>,
+        write: impl FnOnce(&mut Chunk<'_>) -> rusqlite::Result<()>,
     ) -> Result<Tally, StoreError> {
-        let result = self.write_chunk(records, arrived, sealing);
+        let all = || {
+            let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut chunk = Chunk::begin(&tx, (&mut self.names, &mut self.finder, &mut self.keys), arrived)?;
+            write(&mut chunk)?;
+            let (tally, rows_from) = (chunk.tally, chunk.rows_from);
+            drop(chunk);
+            note_change(&tx, rows_from)?;
+            tx.commit()?;
+            Ok(tally)
+        };
+        let result = all();
         if result.is_err() {
             self.names.forget();
             self.keys.forget();
             self.finder = Finder::default();
         }
         result.map_err(|source| StoreError::sql("import records", source))
-    }
-
-    fn write_chunk<'r>(
-        &mut self,
-        records: impl Iterator<Item = &'r Record>,
-        arrived: Millis,
-        sealing: Option<Millis>,
-    ) -> rusqlite::Result<Tally> {
-        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if sealing.is_some() {
-            self.keys.begin(&tx)?;
-        } else {
-            // A few records are asked for one by one.
-            self.keys.forget();
-        }
-        let mut chunk = Chunk::begin(&tx, (&mut self.names, &mut self.finder, &mut self.keys), arrived)?;
-        for record in records {
-            chunk.take(record)?;
-        }
-        let (tally, rows_from) = chunk.settle(sealing)?;
-        note_change(&tx, rows_from)?;
-        tx.commit()?;
-        Ok(tally)
     }
 
     /// Copies the write-ahead log back into the database as far as readers allow. Holds no lock that another writer
@@ -199,7 +196,7 @@ impl SegmentWriter {
 
     /// Declares a span as whole, by hand.
     pub fn cover(&mut self, coverage: &CoverageRecord) -> Result<(), StoreError> {
-        self.write(&[Record::Coverage(coverage.clone())], 0).map(|_| ())
+        self.write([Record::Coverage(coverage.clone())], 0).map(|_| ())
     }
 
     /// Removes up to `most` interactions of which nothing is left since `before`; returns how many.
@@ -239,8 +236,6 @@ pub(super) struct Chunk<'a> {
     pub(super) rows_from: Option<Millis>,
     /// What the next new interaction is called.
     pub(super) next_interaction: i64,
-    /// What goes straight into blocks.
-    pub(super) bulk: Bulk,
 }
 
 impl<'a> Chunk<'a> {
@@ -264,7 +259,6 @@ impl<'a> Chunk<'a> {
             arrived,
             rows_from: None,
             next_interaction,
-            bulk: Bulk::default(),
         })
     }
 
@@ -278,9 +272,13 @@ impl<'a> Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    fn take(&mut self, record: &Record) -> rusqlite::Result<()> {
+    pub(super) fn take(&mut self, record: &Record) -> rusqlite::Result<()> {
         match record {
-            Record::Segment(segment) => self.segment(segment),
+            Record::Segment(segment) => {
+                let account = self.account(segment.source.as_deref(), segment.account.as_deref())?;
+                let agent_id = self.agent_of(segment, account)?;
+                self.segment(segment, account, agent_id)
+            }
             Record::Interaction(interaction) => {
                 let account = self.account(interaction.source.as_deref(), interaction.account.as_deref())?;
                 let at = self.touch(account, &interaction.id)?;
@@ -402,12 +400,28 @@ impl Chunk<'_> {
         changed
     }
 
-    fn segment(&mut self, record: &SegmentRecord) -> rusqlite::Result<()> {
-        let account = self.account(record.source.as_deref(), record.account.as_deref())?;
+    /// The agent or bot that a segment names.
+    fn agent_of(&mut self, record: &SegmentRecord, account: i64) -> rusqlite::Result<Option<i64>> {
+        let version = record.updated_at.unwrap_or(self.arrived);
+        match record.participant() {
+            Participant::Agent | Participant::Bot => {
+                self.names.agent(self.tx, account, &SaidAgent::in_segment(record, version))
+            }
+            Participant::Queue | Participant::External => Ok(None),
+        }
+    }
+
+    /// Takes a segment whose account and agent are known already.
+    pub(super) fn segment(
+        &mut self,
+        record: &SegmentRecord,
+        account: i64,
+        agent_id: Option<i64>,
+    ) -> rusqlite::Result<()> {
         let version = record.updated_at.unwrap_or(self.arrived);
         let at = self.touch(account, &record.interaction_id)?;
         self.merge(at, &record.interaction, version, record.updated_at.is_some());
-        let own = self.own(account, record, version)?;
+        let own = self.own(record, agent_id)?;
         if !self.touched.leave_home(account, &record.id, at, version) {
             self.tally.older += 1;
             return Ok(());
@@ -436,111 +450,6 @@ impl Chunk<'_> {
             }
         }
         Ok(())
-    }
-
-    fn own(&mut self, account: i64, record: &SegmentRecord, version: Millis) -> rusqlite::Result<Own> {
-        let participant = record.participant();
-        let agent_id = match participant {
-            Participant::Agent | Participant::Bot => {
-                self.names.agent(self.tx, account, &SaidAgent::in_segment(record, version))?
-            }
-            Participant::Queue | Participant::External => None,
-        };
-        let row_start = record.queue_entry.or(record.start).unwrap_or(0);
-        let from = record.start.unwrap_or(row_start);
-        let spans = |spans: &[_], sum| {
-            if spans.is_empty() { sum } else { Some(resolve::union_ms(spans, from, record.end)) }
-        };
-        let (hold_ms, mute_ms) = (spans(&record.holds, record.hold_ms), spans(&record.mutes, record.mute_ms));
-        let hold_mute_ms = if record.holds.is_empty() || record.mutes.is_empty() {
-            hold_ms.into_iter().chain(mute_ms).reduce(|a, b| a + b)
-        } else {
-            Some(resolve::union_ms(record.holds.iter().chain(&record.mutes), from, record.end))
-        };
-        let snooze_ms = spans(&record.snoozes, record.snooze_ms);
-        let focuses: Vec<(Millis, Millis)> =
-            record.focuses.iter().map(|span| (span.start, span.end)).collect();
-        // Numbers: this cannot fail.
-        let focuses =
-            (!focuses.is_empty()).then(|| serde_json::to_string(&focuses).unwrap_or_default().into());
-        Ok(Own {
-            row_start,
-            participant,
-            queue_entry: record.queue_entry,
-            agent_id,
-            start: record.start,
-            end: record.end,
-            end_reason: record.end_reason,
-            carried: self.carried(record, [hold_mute_ms, hold_ms, mute_ms, snooze_ms])?,
-            texts: [
-                record.agent_session_id.clone(),
-                record.recording_file.clone(),
-                record.recording_url.clone(),
-                focuses,
-            ],
-        })
-    }
-
-    /// The fields of [`row::CARRIED`], in its order.
-    fn carried(
-        &mut self,
-        record: &SegmentRecord,
-        [hold_mute_ms, hold_ms, mute_ms, snooze_ms]: [Option<Millis>; 4],
-    ) -> rusqlite::Result<Numbers<{ row::CARRIED.len() }>> {
-        let (tx, names) = (self.tx, &mut self.names);
-        let mut term = |text: &Option<Text>, role| names.shared(tx, text.as_ref(), role);
-        let queue = term(&record.queue_name, role::QUEUE)?;
-        let in_by = term(&record.transferred_in_by, role::NONE)?;
-        let in_status = term(&record.transferred_in_status, role::NONE)?;
-        let transfer_reason = term(&record.transfer_reason, role::NONE)?;
-        let disposition = term(&record.disposition, role::DISPOSITION)?;
-        let queue_id = term(&record.queue_id, role::QUEUE)?;
-        let queue_group = term(&record.queue_group, role::QUEUE_GROUP)?;
-        let campaign_id = term(&record.campaign_id, role::CAMPAIGN)?;
-        let campaign = term(&record.campaign, role::CAMPAIGN)?;
-        let dial_group = term(&record.dial_group, role::DIAL_GROUP)?;
-        let agent_group = term(&record.agent_group, role::AGENT_GROUP)?;
-        let agent_group_id = term(&record.agent_group_id, role::AGENT_GROUP)?;
-        let skill_id = term(&record.skill_id, role::SKILL_ID)?;
-        let termination_party = term(&record.termination_party, role::NONE)?;
-        let termination_reason = term(&record.termination_reason, role::NONE)?;
-        Ok([
-            queue,
-            record.queue_exit,
-            record.talk_ms,
-            hold_mute_ms,
-            hold_ms,
-            mute_ms,
-            snooze_ms,
-            record.first_response_ms,
-            names.list(tx, &record.consultants, role::NONE)?,
-            names.list(tx, &record.joined_users, role::NONE)?,
-            names.list(tx, &record.skills, role::SKILLS)?,
-            in_by,
-            in_status,
-            transfer_reason,
-            disposition,
-            record.leg,
-            code_of(&USER_TYPES, record.user_type),
-            queue_id,
-            queue_group,
-            campaign_id,
-            campaign,
-            dial_group,
-            agent_group,
-            agent_group_id,
-            skill_id,
-            record.ring_start,
-            record.ring_ms,
-            record.wrap_ms,
-            record.agent_wait_ms,
-            termination_party,
-            termination_reason,
-            Some(i64::from(record.transferred_by_disposition)),
-            code_of(&START_REASONS, record.start_reason),
-            record.handle_ms,
-        ]
-        .into())
     }
 
     fn message(&mut self, message: &MessageRecord) -> rusqlite::Result<()> {

@@ -289,12 +289,10 @@ pub fn parsed(job: &str) -> Definition {
 /// Records out of the lines of a feed, all of which are good.
 pub fn records(lines: &str) -> Vec<Record> {
     let mut records = Vec::new();
-    let read = import::read(&mut lines.as_bytes(), None, &mut |line| {
-        match line {
-            import::Line::Good(record, _) => records.push(record),
-            import::Line::Bad(bad) => panic!("{bad:?}"),
-        }
-        true
+    let read = import::read(&mut lines.as_bytes(), None, import::Pack::of(usize::MAX), &mut |pack| {
+        assert_eq!(pack.bad, []);
+        records.extend(pack.records.into_records());
+        Some(import::Pack::of(usize::MAX))
     });
     read.unwrap();
     records

@@ -448,19 +448,17 @@ pub(in crate::store::segments) fn merge(
         }
     }
     let hours: Vec<Rows> = hours.into_values().collect();
-    let pack = |rows: &Rows| cut(rows).iter().map(|places| rows.pack(places)).collect::<Vec<_>>();
-    for two in hours.chunks(2) {
-        let packed = std::thread::scope(|scope| {
-            let beside = two.get(1).map(|rows| scope.spawn(move || pack(rows)));
-            let mut packed = two.first().map(pack).unwrap_or_default();
-            if let Some(beside) = beside {
-                // A panic there is one here.
-                packed.extend(beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            }
-            packed
-        });
-        packed.iter().try_for_each(|block| block.write(tx))?;
-    }
+    let pack = |hours: &[Rows]| -> Vec<Packed> {
+        hours.iter().flat_map(|rows| cut(rows).into_iter().map(|places| rows.pack(&places))).collect()
+    };
+    let (ours, theirs) = hours.split_at(hours.len() / 2);
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(move || pack(theirs));
+        pack(ours).iter().try_for_each(|block| block.write(tx))?;
+        // A panic there is one here.
+        let packed = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        packed.iter().try_for_each(|block| block.write(tx))
+    })?;
     Ok(())
 }
 

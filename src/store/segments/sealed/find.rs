@@ -171,6 +171,22 @@ impl Finder {
         Ok(all)
     }
 
+    /// Takes up the keys of all blocks, to ask [`Self::may_have_interaction`] and [`Self::may_have_segment`].
+    pub(in crate::store::segments) fn load_keys(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.keys.load(tx, self.newest)?;
+        self.interactions.load(tx, self.newest)
+    }
+
+    /// Whether a block may have segments of an interaction whose key has this hash.
+    pub(in crate::store::segments) fn may_have_interaction(&self, hash: u32) -> bool {
+        self.interactions.has(hash)
+    }
+
+    /// Whether a block may have a segment whose key has this hash.
+    pub(in crate::store::segments) fn may_have_segment(&self, hash: u32) -> bool {
+        self.keys.has(hash)
+    }
+
     /// Takes a segment out of its block.
     pub(in crate::store::segments) fn take_out(
         &mut self,

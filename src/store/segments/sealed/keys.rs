@@ -76,18 +76,24 @@ impl Keys {
         }
     }
 
+    /// Whether a hash occurs in a block, or occurred.
+    pub(super) fn has(&self, hash: u32) -> bool {
+        self.of(hash).next().is_some()
+    }
+
     /// The blocks in which a hash occurs, or occurred before they were replaced.
     pub(super) fn blocks(&self, hash: u32) -> Vec<i64> {
-        let mut found = Vec::new();
-        let Some(mask) = self.slots.len().checked_sub(1) else { return found };
-        let mut at = home(u64::from(hash) << 32) & mask;
-        while let Some(slot) = self.slots.get(at).copied().filter(|slot| *slot != 0) {
-            if slot >> 32 == u64::from(hash) {
-                found.push(i64::try_from(slot & 0xffff_ffff).unwrap_or(i64::MAX));
-            }
-            at = (at + 1) & mask;
-        }
-        found
+        self.of(hash).collect()
+    }
+
+    fn of(&self, hash: u32) -> impl Iterator<Item = i64> {
+        let mask = self.slots.len().saturating_sub(1);
+        let from = home(u64::from(hash) << 32);
+        let slots =
+            (from..).map_while(move |at| self.slots.get(at & mask).copied().filter(|slot| *slot != 0));
+        slots
+            .filter(move |slot| slot >> 32 == u64::from(hash))
+            .map(|slot| i64::try_from(slot & 0xffff_ffff).unwrap_or(i64::MAX))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rows by column, on their way into blocks.
 
+use std::ops::Range;
+
 use rusqlite::{Row, Transaction, params};
 
 use super::block::{Block, key_hash};
@@ -26,6 +28,21 @@ impl TextColumn {
     fn get(&self, row: usize) -> Option<&str> {
         let (begin, end) = self.spans.get(row).copied().flatten()?;
         self.bytes.get(begin..end)
+    }
+}
+
+/// Places of rows.
+struct Places<'a> {
+    all: &'a [usize],
+    /// The same where they stand one behind the other.
+    run: Option<Range<usize>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(all: &'a [usize]) -> Self {
+        let first = all.first().copied().unwrap_or(0);
+        let together = all.iter().copied().eq(first..first + all.len());
+        Self { all, run: together.then_some(first..first + all.len()) }
     }
 }
 
@@ -61,9 +78,33 @@ impl Rows {
         }
     }
 
-    /// Begins a row: its cells follow in the order of [`COLUMNS`].
-    pub(in crate::store::segments) fn begin_row(&mut self) -> RowCells<'_> {
-        RowCells { rows: self, column: 0 }
+    /// Has the numbers of rows to come added to a column, [`NONE`] where one is absent.
+    pub(in crate::store::segments) fn add_numbers(&mut self, column: usize, add: impl FnOnce(&mut Vec<i64>)) {
+        if let Some(numbers) = self.numbers.get_mut(column) {
+            numbers.resize(self.count, NONE);
+            add(numbers);
+        }
+    }
+
+    /// Adds the texts of rows to come to a column.
+    pub(in crate::store::segments) fn add_texts<'t>(
+        &mut self,
+        column: usize,
+        texts: impl Iterator<Item = Option<&'t str>>,
+    ) {
+        let Some(known) = self.texts.get_mut(column) else { return };
+        known.spans.resize(self.count, None);
+        for text in texts {
+            match text {
+                Some(text) => known.push(text),
+                None => known.spans.push(None),
+            }
+        }
+    }
+
+    /// Ends rows whose columns have been added.
+    pub(in crate::store::segments) fn end_rows(&mut self, rows: usize) {
+        self.count += rows;
     }
 
     /// Adds a row of the database whose columns stand in that order.
@@ -102,6 +143,23 @@ impl Rows {
         Ok(())
     }
 
+    /// Whether no row has a value.
+    fn is_absent(&self, column: usize) -> bool {
+        self.numbers.get(column).is_none_or(Vec::is_empty)
+            && self.texts.get(column).is_none_or(|texts| texts.spans.is_empty())
+    }
+
+    /// The numbers of some rows: where they are, if the rows stand one behind the other; else in `room`.
+    fn numbers_of<'r>(&'r self, column: usize, rows: &Places<'_>, room: &'r mut Vec<i64>) -> &'r [i64] {
+        let run = rows.run.clone();
+        if let Some(together) = run.and_then(|run| self.numbers.get(column)?.get(run)) {
+            return together;
+        }
+        room.clear();
+        room.extend(rows.all.iter().map(|row| self.number(column, *row)));
+        room
+    }
+
     fn number(&self, column: usize, row: usize) -> i64 {
         self.numbers.get(column).and_then(|numbers| numbers.get(row)).copied().unwrap_or(NONE)
     }
@@ -129,25 +187,20 @@ impl Rows {
     /// Packs some of the rows, in this order.
     pub(super) fn pack(&self, rows: &[usize]) -> Packed {
         let (mut directory, mut data) = (Vec::new(), Vec::new());
-        let (mut numbers, mut others) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for column in 0..COLUMNS.len() {
+        let places = Places::of(rows);
+        let (mut room, mut of_base) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for column in (0..COLUMNS.len()).filter(|column| !self.is_absent(*column)) {
             let number = u8::try_from(column).unwrap_or(u8::MAX);
             let stored = if is_text(column) {
                 let texts: Vec<Option<&str>> = rows.iter().map(|row| self.text(column, *row)).collect();
                 of_texts(number, &texts)
             } else {
-                numbers.clear();
-                numbers.extend(rows.iter().map(|row| self.number(column, *row)));
                 let base = match base_of(column) {
-                    Some(base) => {
-                        others.clear();
-                        others.extend(rows.iter().map(|row| self.number(base, *row)));
-                        Base::Column(base, &others)
-                    }
+                    Some(base) => Base::Column(base, self.numbers_of(base, &places, &mut of_base)),
                     None if column == at::ROW_START => Base::RowBefore,
                     None => Base::None,
                 };
-                of_numbers(number, &numbers, base)
+                of_numbers(number, self.numbers_of(column, &places, &mut room), base)
             };
             let Some(mut stored) = stored else { continue };
             stored.entry.offset = u32::try_from(data.len()).unwrap_or(u32::MAX);
@@ -177,37 +230,6 @@ impl Rows {
             directory,
             data,
         }
-    }
-}
-
-/// A row that its cells are added to.
-pub(in crate::store::segments) struct RowCells<'a> {
-    rows: &'a mut Rows,
-    column: usize,
-}
-
-impl RowCells<'_> {
-    /// Numbers of columns that follow each other; [`NONE`] is absent.
-    pub(in crate::store::segments) fn numbers(&mut self, numbers: &[i64]) {
-        for (column, number) in (self.column..).zip(numbers) {
-            self.rows.number_at(column, *number);
-        }
-        self.column += numbers.len();
-    }
-
-    pub(in crate::store::segments) fn text(&mut self, text: Option<&str>) {
-        self.rows.text_at(self.column, text);
-        self.column += 1;
-    }
-
-    /// Ends the row, which has all its cells.
-    pub(in crate::store::segments) fn end(self) {
-        debug_assert_eq!(
-            self.column,
-            COLUMNS.len(),
-            "a cell is missing, and those behind it are in wrong columns"
-        );
-        self.rows.count += 1;
     }
 }
 

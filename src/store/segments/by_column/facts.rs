@@ -1,0 +1,85 @@
+//! What a chunk's lines say of their interactions, column by column.
+
+use super::super::names::role;
+use super::super::words::{CHANNEL_TYPES, DIRECTIONS, word_of};
+use super::super::write::Chunk;
+use super::view::{View, terms, words};
+use crate::domain::batch::NONE;
+use crate::domain::record::column::{Column, Own};
+use crate::domain::record::gathered::SegmentColumns;
+use crate::domain::record::{ChannelType, Millis, Text};
+
+/// Numbers of an interaction that its segments have, in the order of `row::RESOLVED`: direction, channel, channel type,
+/// support, status, reason, disconnecting event, integration source.
+const CODES: usize = 8;
+/// The place of the channel type among them.
+const CHANNEL_TYPE: usize = 2;
+/// Texts of an interaction that its segments have, in the order of `row::RESOLVED_TEXTS`.
+const TEXTS: usize = 5;
+
+/// What each line says.
+pub(super) struct Facts<'c> {
+    segments: &'c SegmentColumns,
+    pub(super) codes: [View<'c>; CODES],
+    pub(super) texts: [&'c Own; TEXTS],
+}
+
+/// What the lines of an interaction come to.
+pub(super) struct Merged {
+    /// As [`Facts::codes`].
+    pub(super) codes: [i64; CODES],
+    /// The rows that have the texts.
+    pub(super) texts: [usize; TEXTS],
+    /// The row that names the disconnecting event.
+    event: usize,
+    /// When the interaction ended, where that was said.
+    pub(super) end: Option<Millis>,
+}
+
+impl<'c> Facts<'c> {
+    pub(super) fn of(chunk: &mut Chunk<'_>, segments: &'c SegmentColumns) -> rusqlite::Result<Self> {
+        let (tx, names) = (chunk.tx, &mut *chunk.names);
+        let mut term = |column, role| terms((tx, names), column, role);
+        let codes = [
+            words(&DIRECTIONS, &segments.direction),
+            term(&segments.channel, role::CHANNEL)?,
+            words(&CHANNEL_TYPES, &segments.channel_type),
+            term(&segments.support, role::NONE)?,
+            term(&segments.status, role::STATUS)?,
+            term(&segments.reason, role::NONE)?,
+            term(&segments.disconnecting_event, role::NONE)?,
+            term(&segments.integration_source, role::INTEGRATION_SOURCE)?,
+        ];
+        let texts =
+            [&segments.customer, &segments.uii, &segments.ani, &segments.dnis, &segments.email_subject];
+        Ok(Self { segments, codes, texts })
+    }
+
+    /// What the lines of an interaction come to, which must be in the order of their versions: what the later one says
+    /// counts.
+    pub(super) fn merged(&self, rows: &[usize]) -> Merged {
+        // The row that says it; any of them where none does.
+        let last = |says: &dyn Fn(usize) -> bool| match rows {
+            [row] => *row,
+            rows => rows.iter().rev().copied().find(|row| says(*row)).or(rows.first().copied()).unwrap_or(0),
+        };
+        let code = |column: &View<'_>| column.get(last(&|row| column.get(row) != NONE));
+        Merged {
+            codes: std::array::from_fn(|place| self.codes.get(place).map_or(NONE, code)),
+            texts: self.texts.map(|column| last(&|row| column.has(row))),
+            event: last(&|row| self.segments.disconnecting_event.has(row)),
+            end: self.segments.interaction_end.get(last(&|row| self.segments.interaction_end.has(row))),
+        }
+    }
+
+    /// The disconnecting event that an interaction comes to.
+    pub(super) fn event(&self, merged: &Merged) -> Option<&'c Text> {
+        self.segments.disconnecting_event.get(merged.event)
+    }
+
+    /// The channel type that an interaction comes to.
+    pub(super) fn channel_type(merged: &Merged) -> Option<ChannelType> {
+        let code = merged.codes.get(CHANNEL_TYPE).copied().filter(|code| *code != NONE);
+        word_of(&CHANNEL_TYPES, code)
+    }
+}

@@ -1,0 +1,179 @@
+//! The way of each interaction of a chunk.
+
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+use rusqlite::params;
+
+use super::super::sealed::block::key_hash;
+use super::super::sealed::{HOUR_MS, hour_of};
+use super::super::write::Chunk;
+use super::grouped::{Grouped, Way};
+use super::own::row_start;
+use crate::domain::record::column::Column;
+use crate::domain::record::gathered::{Gathered, SegmentColumns};
+use crate::domain::record::{Millis, Record};
+
+/// Sealed rows of an hour that are packed again for each new one, at the most: files that are not in the order of time
+/// would have the whole store packed again for each chunk.
+const AGAIN_MAX: i64 = 4;
+
+/// Chooses the ways. Everything is a record until its way is known.
+pub(super) fn choose(
+    chunk: &mut Chunk<'_>,
+    gathered: &Gathered,
+    (accounts, grouped): (&[i64], &mut Grouped),
+    until: Millis,
+) -> rusqlite::Result<()> {
+    chunk.finder.load_keys(chunk.tx)?;
+    let segments = &gathered.segments;
+    let ambiguous = ambiguous(segments, accounts, grouped);
+    let spoken_of = SpokenOf::by(&gathered.others);
+    for group in grouped.groups() {
+        if !ambiguous.contains(&group) && !spoken_of.has(segments, grouped.rows(group)) {
+            let way = way(chunk, segments, accounts, grouped.rows(group));
+            grouped.send(group, way);
+        }
+    }
+    let hours = closed_hours(chunk, segments, grouped, until)?;
+    let open = |grouped: &Grouped, group| {
+        grouped.rows(group).iter().any(|row| !hours.contains(&hour_of(row_start(segments, *row))))
+    };
+    let waiting: Vec<usize> = grouped.all(Way::Straight).filter(|group| open(grouped, *group)).collect();
+    for group in waiting {
+        grouped.send(group, Way::Records);
+    }
+    Ok(())
+}
+
+/// Groups in which, or between which, a key comes twice: the order of their lines matters.
+fn ambiguous(segments: &SegmentColumns, accounts: &[i64], grouped: &Grouped) -> HashSet<usize, RandomState> {
+    let mut seen: HashMap<u32, usize, RandomState> = HashMap::default();
+    seen.reserve(segments.rows());
+    let mut ambiguous = HashSet::default();
+    for (row, account) in accounts.iter().enumerate() {
+        if let Some(before) = seen.insert(key_hash(*account, segments.id.get(row)), row) {
+            ambiguous.extend([grouped.group(before), grouped.group(row)]);
+        }
+    }
+    ambiguous
+}
+
+/// Keys of which other records of the chunk speak, whatever their account.
+struct SpokenOf<'r> {
+    interactions: HashSet<&'r str, RandomState>,
+    segments: HashSet<&'r str, RandomState>,
+}
+
+impl<'r> SpokenOf<'r> {
+    fn by(others: &'r [(usize, Record)]) -> Self {
+        let mut spoken_of = Self { interactions: HashSet::default(), segments: HashSet::default() };
+        for (_, record) in others {
+            match record {
+                Record::Interaction(interaction) => drop(spoken_of.interactions.insert(&interaction.id)),
+                Record::Message(message) => drop(spoken_of.interactions.insert(&message.interaction_id)),
+                Record::Segment(segment) => {
+                    spoken_of.interactions.insert(&segment.interaction_id);
+                    spoken_of.segments.insert(&segment.id);
+                }
+                Record::Account(_)
+                | Record::Agent(_)
+                | Record::AgentSession(_)
+                | Record::AgentState(_)
+                | Record::Offer(_)
+                | Record::ManualDial(_)
+                | Record::Coverage(_)
+                | Record::Format(_) => {}
+            }
+        }
+        spoken_of
+    }
+
+    fn has(&self, segments: &SegmentColumns, rows: &[usize]) -> bool {
+        let known = |keys: &HashSet<&str, RandomState>, key| !keys.is_empty() && keys.contains(key);
+        rows.iter().any(|row| {
+            known(&self.interactions, segments.interaction_id.get(*row))
+                || known(&self.segments, segments.id.get(*row))
+        })
+    }
+}
+
+/// The way of an interaction, by what its lines and the keys of the store say.
+fn way(chunk: &Chunk<'_>, segments: &SegmentColumns, accounts: &[i64], rows: &[usize]) -> Way {
+    let Some(first) = rows.first() else { return Way::Records };
+    let (keys, finder) = (&chunk.statements.keys, &chunk.finder);
+    let hash = |row: usize, key| key_hash(accounts.get(row).copied().unwrap_or(0), key);
+    let interaction = hash(*first, segments.interaction_id.get(*first));
+    let known = finder.may_have_interaction(interaction);
+    let fits = |row: &usize| {
+        let segment = hash(*row, segments.id.get(*row));
+        can_be_folded(segments, *row)
+            && !keys.may_have_segment(segment)
+            && (known || !finder.may_have_segment(segment))
+    };
+    if keys.may_have_interaction(interaction) || !rows.iter().all(fits) {
+        return Way::Records;
+    }
+    if known {
+        Way::Known
+    } else if is_said(segments, rows, chunk.arrived) {
+        Way::Straight
+    } else {
+        Way::Records
+    }
+}
+
+/// Whether blocks have room for all that a segment and its interaction say; see `fold::is_said`. Whoever adds a field says
+/// there whether they do.
+fn can_be_folded(segments: &SegmentColumns, row: usize) -> bool {
+    let SegmentColumns {
+        agent_session_id,
+        customer_name,
+        customer_email,
+        customer_phone,
+        support_number,
+        support_email,
+        bot_name,
+        opened_by,
+        session_tags,
+        user_tags,
+        ..
+    } = segments;
+    let own = [customer_name, customer_email, customer_phone];
+    let shared = [agent_session_id, support_number, support_email, bot_name, &session_tags.0, &user_tags.0];
+    !own.into_iter().any(|column| column.has(row))
+        && !shared.into_iter().any(|column| column.has(row))
+        && !opened_by.has(row)
+}
+
+/// Whether the newest version of its segments is the version of what is said of the interaction, line for line.
+fn is_said(segments: &SegmentColumns, rows: &[usize], arrived: Millis) -> bool {
+    let version = |row: &usize| segments.updated_at.get(*row).unwrap_or(arrived);
+    let newest = rows.iter().map(version).max();
+    rows.is_sorted_by_key(version)
+        && rows.iter().rev().any(|row| Some(version(row)) == newest && segments.says_anything(*row))
+}
+
+/// The hours that end by `until` and are worth to be packed for what is new in them.
+fn closed_hours(
+    chunk: &Chunk<'_>,
+    segments: &SegmentColumns,
+    grouped: &Grouped,
+    until: Millis,
+) -> rusqlite::Result<HashSet<Millis>> {
+    let mut counts: HashMap<Millis, i64, RandomState> = HashMap::default();
+    for row in grouped.all(Way::Straight).flat_map(|group| grouped.rows(group)) {
+        *counts.entry(hour_of(row_start(segments, *row))).or_default() += 1;
+    }
+    let mut sealed = chunk.tx.prepare_cached(
+        "select coalesce(sum(rows), 0) from segment_block where first_start >= ?1 and first_start < ?2",
+    )?;
+    let mut hours = HashSet::new();
+    for (hour, new) in counts.into_iter().filter(|(hour, _)| hour + HOUR_MS <= until) {
+        let known: i64 = sealed.query_row(params![hour, hour + HOUR_MS], |row| row.get(0))?;
+        if known <= new * AGAIN_MAX {
+            hours.insert(hour);
+        }
+    }
+    Ok(hours)
+}
