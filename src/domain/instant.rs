@@ -40,7 +40,8 @@ pub fn parse_instant(text: &str) -> Result<Millis, String> {
     in_range(ms)
 }
 
-fn in_range(ms: Millis) -> Result<Millis, String> {
+/// An instant, if it lies within the years 1970 to 2199.
+pub fn in_range(ms: Millis) -> Result<Millis, String> {
     if (0..7_258_118_400_000).contains(&ms) {
         Ok(ms)
     } else {

@@ -187,6 +187,91 @@ fn in_whatever_order_segments_come_change_and_are_sealed_reports_say_what_is_kno
     assert!(rounds <= folded, "{folded} interactions were folded in {rounds} rounds");
 }
 
+/// A line as chance has it: most say something of their interaction, of its agent, and when they were changed.
+fn any_line(roll: &mut impl FnMut(u64) -> u64) -> String {
+    let interaction = format!("c{}", roll(12));
+    if roll(12) == 0 {
+        let at = DAY_MS + i64::try_from(roll(9_000)).unwrap() * 1_000;
+        return serde_json::json!({
+            "kind": "message", "id": format!("m{}", roll(20)), "interaction_id": interaction, "at": at,
+            "sender": if roll(2) == 0 { "agent" } else { "customer" },
+        })
+        .to_string();
+    }
+    let start =
+        DAY_MS + i64::try_from(roll(3)).unwrap() * HOUR_MS + i64::try_from(roll(900)).unwrap() * 1_000;
+    let mut line = serde_json::json!({
+        "kind": "segment", "id": format!("s{}", roll(40)), "interaction_id": interaction, "start": start,
+        "end": start + 60_000, "agent_id": format!("a{}", roll(4)), "queue_name": format!("Queue {}", roll(3)),
+    });
+    let may: [(&str, [serde_json::Value; 2]); 14] = [
+        ("agent_name", ["Ann".into(), "Bob".into()]),
+        ("status", ["Open".into(), "Closed".into()]),
+        ("customer", ["Zo\u{eb}".into(), "Max".into()]),
+        ("customer_email", ["a@x.example".into(), "b@x.example".into()]),
+        ("channel_type", ["voice".into(), "chat".into()]),
+        ("direction", ["Inbound".into(), "Outbound".into()]),
+        ("disconnecting_event", ["User Hangup".into(), "Agent left".into()]),
+        ("interaction_end", [(start + 60_000).into(), (start + 90_000).into()]),
+        ("end_reason", ["transferred".into(), "completed".into()]),
+        ("transfer_reason", ["Overdue".into(), "Asked".into()]),
+        ("queue_entry", [(start - 5_000).into(), (start - 9_000).into()]),
+        ("skills", [serde_json::json!(["a", "b"]), serde_json::json!(["b"])]),
+        ("holds", [serde_json::json!([{"start": start, "end": start + 500}]), serde_json::json!([])]),
+        ("updated_at", [1.into(), 2.into()]),
+    ];
+    for (field, values) in may {
+        if let Some(value) = values.get(usize::try_from(roll(5)).unwrap()) {
+            line[field] = value.clone();
+        }
+    }
+    line.to_string()
+}
+
+/// What comes of records does not depend on whether they come as rows or by column, nor do the counts of what became of
+/// them.
+#[test]
+fn by_column_the_same_comes_of_records_as_one_by_one() {
+    for round in 0..variable("LEGWORK_TEST_ROUNDS", 100) {
+        let mut state = variable("LEGWORK_TEST_SEED", 1).wrapping_mul(1_000_033).wrapping_add(round);
+        let mut roll = |sides: u64| dice(&mut state) % sides;
+        let (one, other) = (Legwork::new(""), Legwork::new(""));
+        let stores = [store(&one), store(&other)];
+        let [mut rows, mut columns] = [0, 1].map(|at| SegmentWriter::open(&stores[at]).unwrap());
+        let mut before = String::new();
+        for step in 0..6 {
+            // Some of it comes again, with more behind it.
+            let again = if roll(3) == 0 { before.clone() } else { String::new() };
+            let fresh: Vec<String> = (0..=roll(30)).map(|_| any_line(&mut roll)).collect();
+            before = format!("{again}{}\n", fresh.join("\n"));
+            let until = DAY_MS + i64::try_from(roll(5)).unwrap() * HOUR_MS;
+            let expected = rows.write(records(&before), 7).unwrap();
+            let found = columns.write_sealed(&records(&before).into_iter().collect(), 7, until).unwrap();
+            assert_eq!(found, expected, "round {round}, step {step}");
+            if roll(3) == 0 {
+                seal(&stores[1], until, 1 + roll(6));
+            }
+            for report in
+                ["interaction-details-by-segment", "inbound-agent-segment-metadata", "agent-segments"]
+            {
+                let period = format!(
+                    "{{ from = \"{}\", to = \"{}\" }}",
+                    &at(DAY_MS)[..16],
+                    &at(DAY_MS + 4 * HOUR_MS)[..16]
+                );
+                let job = job(&period, "").replace("interaction-details-by-segment", report);
+                let made = [(&stores[0], &one), (&stores[1], &other)].map(|(store, legwork)| {
+                    let nominal = Timestamp::from_millisecond(DAY_MS + 5 * HOUR_MS).unwrap();
+                    String::from_utf8(generated(store, &job, nominal, &legwork.path("out/report"))).unwrap()
+                });
+                assert_eq!(made[1], made[0], "round {round}, step {step}, {report}");
+            }
+        }
+        drop((rows, columns));
+        stores.iter().for_each(Store::close);
+    }
+}
+
 /// Every transaction gives all segments one talk time: a report that mixed two of them would show both.
 #[test]
 fn reports_beside_import_and_compaction_are_of_one_snapshot() {

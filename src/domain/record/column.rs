@@ -1,7 +1,8 @@
 //! One field of many segments: values one behind the other, in the form that is the cheapest to look at.
 //!
 //! A column ends with the last row that has a value; a field that nobody uses costs nothing. Each kind takes a cell as a
-//! CSV has it, or a value as a record has it, and says no where it could not give the same back.
+//! CSV has it, a value as JSON has it or one as a record has it, and says no to what a record would not take, and to what
+//! it could not give back.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -11,7 +12,22 @@ use foldhash::fast::RandomState;
 use super::words::{Span, Word};
 use super::{Millis, Text};
 use crate::domain::batch::NONE;
-use crate::domain::instant::parse_instant;
+use crate::domain::instant::{in_range, parse_instant};
+
+/// A value as JSON has it.
+#[derive(Debug, Clone, Copy)]
+pub enum Json<'a> {
+    /// `null`.
+    Null,
+    /// A text.
+    Text(&'a str),
+    /// A whole number.
+    Number(i64),
+    /// `true` or `false`.
+    Flag(bool),
+    /// A list of texts.
+    Texts(&'a [String]),
+}
 
 /// A column that is filled row by row.
 pub trait Column: Default {
@@ -20,6 +36,9 @@ pub trait Column: Default {
 
     /// Takes the cell of a row, which is not empty.
     fn cell(&mut self, row: usize, cell: &str) -> bool;
+
+    /// Takes the value that a row has in JSON.
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool;
 
     /// Takes a record's value.
     fn put(&mut self, row: usize, value: &Self::Value) -> bool;
@@ -44,10 +63,16 @@ impl<K> Default for Numbers<K> {
     }
 }
 
-/// How a number is written.
+/// Which numbers there can be, and how they are written.
 pub trait Number {
-    /// A cell's number; `None` where it is none.
-    fn parse(cell: &str) -> Option<i64>;
+    /// The number, if there can be such a one.
+    fn check(number: i64) -> Option<i64>;
+
+    /// The number that a text is where JSON may have a text.
+    fn of_text(text: &str) -> Option<i64>;
+
+    /// The number that a cell is.
+    fn of_cell(cell: &str) -> Option<i64>;
 }
 
 /// Instants in UTC milliseconds.
@@ -61,20 +86,44 @@ pub struct Duration;
 pub struct Ordinal;
 
 impl Number for Instant {
-    fn parse(cell: &str) -> Option<i64> {
+    fn check(number: i64) -> Option<i64> {
+        in_range(number).ok()
+    }
+
+    fn of_text(text: &str) -> Option<i64> {
+        parse_instant(text).ok()
+    }
+
+    fn of_cell(cell: &str) -> Option<i64> {
         parse_instant(cell).ok()
     }
 }
 
 impl Number for Duration {
-    fn parse(cell: &str) -> Option<i64> {
-        cell.parse().ok().filter(|ms| 0 <= *ms)
+    fn check(number: i64) -> Option<i64> {
+        (0 <= number).then_some(number)
+    }
+
+    fn of_text(_: &str) -> Option<i64> {
+        None
+    }
+
+    fn of_cell(cell: &str) -> Option<i64> {
+        cell.parse().ok().and_then(Self::check)
     }
 }
 
 impl Number for Ordinal {
-    fn parse(cell: &str) -> Option<i64> {
-        cell.parse().ok().filter(|number| 1 <= *number)
+    fn check(number: i64) -> Option<i64> {
+        (1 <= number).then_some(number)
+    }
+
+    fn of_text(_: &str) -> Option<i64> {
+        None
+    }
+
+    fn of_cell(cell: &str) -> Option<i64> {
+        cell.parse().ok().and_then(Self::check)
     }
 }
 
@@ -99,7 +148,17 @@ impl<K: Number> Column for Numbers<K> {
     type Value = Option<Millis>;
 
     fn cell(&mut self, row: usize, cell: &str) -> bool {
-        K::parse(cell).is_some_and(|number| self.put(row, &Some(number)))
+        K::of_cell(cell).is_some_and(|number| self.put(row, &Some(number)))
+    }
+
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool {
+        let number = match value {
+            Json::Null => return true,
+            Json::Number(number) => K::check(number),
+            Json::Text(text) => K::of_text(text),
+            Json::Flag(_) | Json::Texts(_) => None,
+        };
+        number.is_some_and(|number| self.put(row, &Some(number)))
     }
 
     fn put(&mut self, row: usize, value: &Self::Value) -> bool {
@@ -156,6 +215,18 @@ impl<T: Word> Column for Words<T> {
         T::of(cell).is_some_and(|word| self.put(row, &Some(word)))
     }
 
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool {
+        match value {
+            Json::Null => true,
+            // Only as it is written; what else JSON may have for it is seen to elsewhere.
+            Json::Text(text) => {
+                let word = T::WORDS.iter().find(|(word, _)| *word == text);
+                word.is_some_and(|(_, word)| self.put(row, &Some(*word)))
+            }
+            Json::Number(_) | Json::Flag(_) | Json::Texts(_) => false,
+        }
+    }
+
     fn put(&mut self, row: usize, value: &Self::Value) -> bool {
         if let Some(word) = value {
             self.add(row, *word);
@@ -192,6 +263,10 @@ impl Column for Flags {
 
     fn cell(&mut self, row: usize, cell: &str) -> bool {
         self.0.cell(row, cell)
+    }
+
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool {
+        if let Json::Flag(flag) = value { self.put(row, &flag) } else { false }
     }
 
     fn put(&mut self, row: usize, value: &bool) -> bool {
@@ -266,6 +341,14 @@ impl Column for Shared {
         true
     }
 
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool {
+        match value {
+            Json::Null => true,
+            Json::Text(text) => !text.is_empty() && self.cell(row, text),
+            Json::Number(_) | Json::Flag(_) | Json::Texts(_) => false,
+        }
+    }
+
     fn put(&mut self, row: usize, value: &Self::Value) -> bool {
         value.as_ref().is_none_or(|text| !text.is_empty() && self.cell(row, text))
     }
@@ -297,6 +380,16 @@ impl Lists {
     pub fn values(list: &str) -> impl Iterator<Item = &str> {
         list.split('|')
     }
+
+    fn add<T: AsRef<str>>(&mut self, row: usize, values: &[T]) -> bool {
+        let values: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
+        match &*values {
+            [] => true,
+            [""] => false,
+            values if values.iter().any(|text| text.contains('|')) => false,
+            values => self.0.cell(row, &values.join("|")),
+        }
+    }
 }
 
 impl Column for Lists {
@@ -306,12 +399,12 @@ impl Column for Lists {
         self.0.cell(row, cell)
     }
 
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool {
+        if let Json::Texts(texts) = value { self.add(row, texts) } else { false }
+    }
+
     fn put(&mut self, row: usize, value: &Vec<Text>) -> bool {
-        match &**value {
-            [] => true,
-            [one] => !one.is_empty() && !one.contains('|') && self.cell(row, one),
-            several => !several.iter().any(|text| text.contains('|')) && self.cell(row, &several.join("|")),
-        }
+        self.add(row, value)
     }
 
     fn has(&self, row: usize) -> bool {
@@ -359,6 +452,14 @@ impl Column for Own {
         true
     }
 
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool {
+        match value {
+            Json::Null => true,
+            Json::Text(text) => !text.is_empty() && self.cell(row, text),
+            Json::Number(_) | Json::Flag(_) | Json::Texts(_) => false,
+        }
+    }
+
     fn put(&mut self, row: usize, value: &Self::Value) -> bool {
         value.as_ref().is_none_or(|text| !text.is_empty() && self.cell(row, text))
     }
@@ -393,6 +494,10 @@ impl Column for Keys {
 
     fn cell(&mut self, row: usize, cell: &str) -> bool {
         self.0.cell(row, cell)
+    }
+
+    fn json(&mut self, row: usize, value: Json<'_>) -> bool {
+        if let Json::Text(text) = value { !text.is_empty() && self.cell(row, text) } else { false }
     }
 
     fn put(&mut self, row: usize, value: &Text) -> bool {
@@ -433,6 +538,11 @@ impl Column for Spans {
 
     /// Cells of spans are rare enough to be read as records.
     fn cell(&mut self, _: usize, _: &str) -> bool {
+        false
+    }
+
+    /// Nor are those of JSON.
+    fn json(&mut self, _: usize, _: Json<'_>) -> bool {
         false
     }
 

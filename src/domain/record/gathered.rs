@@ -1,8 +1,13 @@
 //! Records on their way from a text into the store: segments by column, everything else as it is.
 
 use super::Record;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+
 use super::column::{
-    Column, Duration, Flags, Instant, Keys, Lists, Numbers, Ordinal, Own, Shared, Spans, Words,
+    Column, Duration, Flags, Instant, Json, Keys, Lists, Numbers, Ordinal, Own, Shared, Spans, Words,
 };
 use super::interaction::InteractionFields;
 use super::segment::SegmentRecord;
@@ -24,12 +29,12 @@ macro_rules! segment_columns {
         pub enum Field { $($own,)+ $($fact,)+ }
 
         impl Field {
-            /// The field of this name.
-            pub fn named(name: &str) -> Option<Self> {
-                $(if name == stringify!($own) { return Some(Self::$own); })+
-                $(if name == stringify!($fact) { return Some(Self::$fact); })+
-                None
-            }
+            /// All of them with their names.
+            const ALL: &'static [(&'static str, Self)] =
+                &[$((stringify!($own), Self::$own),)+ $((stringify!($fact), Self::$fact),)+];
+
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
         }
 
         impl SegmentColumns {
@@ -40,6 +45,14 @@ macro_rules! segment_columns {
                 match field {
                     $(Field::$own => self.$own.cell(self.rows, cell),)+
                     $(Field::$fact => self.$fact.cell(self.rows, cell),)+
+                }
+            }
+
+            /// Adds a value as JSON has it; else the same.
+            pub fn put_json(&mut self, field: Field, value: Json<'_>) -> bool {
+                match field {
+                    $(Field::$own => self.$own.json(self.rows, value),)+
+                    $(Field::$fact => self.$fact.json(self.rows, value),)+
                 }
             }
 
@@ -156,6 +169,16 @@ segment_columns! {
         email_subject: Own,
         session_tags: Lists,
         user_tags: Lists,
+    }
+}
+
+impl Field {
+    /// The field of this name, and its place among all of them.
+    pub fn named(name: &str) -> Option<(Self, usize)> {
+        static BY_NAME: LazyLock<HashMap<&str, (Field, usize), RandomState>> = LazyLock::new(|| {
+            Field::ALL.iter().enumerate().map(|(place, (name, field))| (*name, (*field, place))).collect()
+        });
+        BY_NAME.get(name).copied()
     }
 }
 

@@ -56,7 +56,8 @@ pub(super) fn read(
     };
     let places = places(kind, &names)?;
     let (all, _) = columns(kind);
-    let fields: Vec<Option<Field>> = names.iter().map(|name| Field::named(canonical(kind, name))).collect();
+    let field = |name: &String| Some(Field::named(canonical(kind, name))?.0);
+    let fields: Vec<Option<Field>> = names.iter().map(field).collect();
     let mut texts = Texts::default();
     let mut record = ByteRecord::new();
     let mut records = 0_u64;
@@ -199,4 +200,92 @@ fn places(kind: CsvKind, names: &[String]) -> Result<Vec<Option<usize>>, ImportE
         }
     }
     Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use csv::ByteRecord;
+    use proptest::prelude::*;
+
+    use super::kinds::{CsvKind, columns};
+    use super::records::record_of;
+    use super::walk::{Texts, Walk};
+    use super::{Field, by_column};
+    use crate::domain::record::gathered::Gathered;
+
+    /// Cells of all sorts, most of which are right in one column or another.
+    const CELLS: [&str; 28] = [
+        "0",
+        "7",
+        "-1",
+        "1792038272939",
+        "2026-06-10T08:00:00Z",
+        "2026-06-10T08:00:00+02:00",
+        "99999999999999999999",
+        "agent",
+        "Queue",
+        "BOT",
+        "external",
+        "human",
+        "completed",
+        "new",
+        "voice",
+        "inbound",
+        "Outbound",
+        "true",
+        "False",
+        "Zo\u{eb}",
+        "a|b",
+        "a||a",
+        "|",
+        "x",
+        "1/2",
+        "2/1",
+        "9|8/9",
+        " ",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
+
+        /// What goes by column comes to the same record as what goes cell by cell, and nothing that is no record does.
+        #[test]
+        fn columns_hold_what_records_say(
+            lines in prop::collection::vec(
+                prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(&CELLS[..])), 0..5),
+                1..4,
+            ),
+        ) {
+            let (all, _) = columns(CsvKind::Segment);
+            prop_assert_eq!(all.len(), Field::COUNT);
+            let fields: Vec<_> = all.iter().map(|name| Field::named(name).map(|(field, _)| field)).collect();
+            prop_assert!(fields.iter().all(Option::is_some));
+            let places: Vec<_> = (0..all.len()).map(Some).collect();
+            let (mut gathered, mut expected) = (Gathered::default(), Vec::new());
+            let mut texts = Texts::default();
+            for said in lines {
+                // With keys and a start: else all of them would be refused for that.
+                let needed = |name: &str| ["id", "interaction_id", "start"].contains(&name);
+                let mut cells: Vec<&str> = all.iter().map(|name| if needed(name) { "8" } else { "" }).collect();
+                for (place, cell) in said {
+                    cells[place.index(all.len())] = cell;
+                }
+                let record = ByteRecord::from(cells);
+                let whole = std::str::from_utf8(record.as_slice()).unwrap();
+                let mut walk = Walk {
+                    record: &record, whole: Some(whole), places: &places, columns: &all, texts: &mut texts, next: 0,
+                };
+                let slow = record_of(CsvKind::Segment, &mut walk);
+                if by_column(&record, whole, &fields, &mut gathered) {
+                    prop_assert!(slow.is_ok(), "{:?}", slow);
+                    expected.extend(slow);
+                } else if let Ok(slow) = slow {
+                    // Odd: as a record it goes by column all the same, or beside.
+                    expected.push(slow.clone());
+                    gathered.push(slow);
+                }
+            }
+            prop_assert_eq!(gathered.into_records().collect::<Vec<_>>(), expected);
+        }
+    }
 }

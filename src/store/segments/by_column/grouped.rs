@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
+use super::super::sealed::block::key_hash;
 use crate::domain::record::gathered::SegmentColumns;
 
 /// The way that an interaction goes.
@@ -21,6 +22,8 @@ pub(super) enum Way {
 /// Segments by interaction, in the order of the first line of each.
 #[derive(Debug)]
 pub(super) struct Grouped {
+    /// The hash of each row's interaction.
+    hashes: Vec<u32>,
     /// The group of each row.
     of_row: Vec<usize>,
     /// All rows, those of a group together and in the order of their lines.
@@ -32,16 +35,33 @@ pub(super) struct Grouped {
 
 impl Grouped {
     pub(super) fn of(segments: &SegmentColumns, accounts: &[i64]) -> Self {
-        let mut by_key: HashMap<(i64, &str), usize, RandomState> = HashMap::default();
-        by_key.reserve(segments.rows());
-        let mut of_row = Vec::with_capacity(segments.rows());
+        // Groups by hash. Where two have one hash, the later ones stand under the next free number.
+        let mut index: HashMap<u32, usize, RandomState> = HashMap::default();
+        index.reserve(segments.rows());
+        let key = |row: usize| (accounts.get(row), segments.interaction_id.get(row));
+        let (mut hashes, mut of_row) =
+            (Vec::with_capacity(accounts.len()), Vec::with_capacity(accounts.len()));
+        let mut first_rows: Vec<usize> = Vec::new();
         let mut counts: Vec<usize> = Vec::new();
-        for (row, account) in accounts.iter().copied().enumerate() {
-            let group = *by_key.entry((account, segments.interaction_id.get(row))).or_insert(counts.len());
+        for (row, account) in accounts.iter().enumerate() {
+            let hash = key_hash(*account, segments.interaction_id.get(row));
+            hashes.push(hash);
+            let mut slot = hash;
+            let group = loop {
+                let group = *index.entry(slot).or_insert(first_rows.len());
+                match first_rows.get(group) {
+                    Some(first) if key(*first) == key(row) => break group,
+                    Some(_) => slot = slot.wrapping_add(1),
+                    None => {
+                        first_rows.push(row);
+                        counts.push(0);
+                        break group;
+                    }
+                }
+            };
             of_row.push(group);
-            match counts.get_mut(group) {
-                Some(count) => *count += 1,
-                None => counts.push(1),
+            if let Some(count) = counts.get_mut(group) {
+                *count += 1;
             }
         }
         let ways = vec![Way::Records; counts.len()];
@@ -61,7 +81,7 @@ impl Grouped {
                 *end += 1;
             }
         }
-        Self { of_row, rows, ends, ways }
+        Self { hashes, of_row, rows, ends, ways }
     }
 
     /// The rows of a group, in the order of their lines; one at the least.
@@ -69,6 +89,11 @@ impl Grouped {
         let end = |group: usize| self.ends.get(group).copied().unwrap_or(0);
         let begin = group.checked_sub(1).map_or(0, end);
         self.rows.get(begin..end(group)).unwrap_or_default()
+    }
+
+    /// The hash of a row's interaction.
+    pub(super) fn hash(&self, row: usize) -> u32 {
+        self.hashes.get(row).copied().unwrap_or(0)
     }
 
     /// All groups.

@@ -1,38 +1,62 @@
-//! Whether blocks have an interaction's segments already, just as its lines say.
-
-use rusqlite::Transaction;
+//! Which interactions blocks have already, with segments that are just as their lines say.
 
 use super::super::own::focuses_text;
 use super::super::row::{NUMBERS_AT, RESOLVED_AT, RESOLVED_TEXTS_AT, TEXTS_AT};
 use super::super::sealed::at;
-use super::super::sealed::find::{Finder, Found};
+use super::super::sealed::find::Found;
 use super::super::write::Chunk;
 use super::Sheet;
+use super::grouped::{Grouped, Way};
+use super::view::View;
+use crate::domain::batch::NONE;
 
-/// Whether writing these segments of one interaction would change nothing.
-pub(super) fn are_there(chunk: &mut Chunk<'_>, sheet: &Sheet<'_>, rows: &[usize]) -> rusqlite::Result<bool> {
-    let Some(first) = rows.first() else { return Ok(true) };
-    let found = interaction(chunk.tx, chunk.finder, sheet, *first)?;
-    for row in rows {
-        let id = Some(sheet.segments.id.get(*row));
-        let one = found.iter().find(|one| one.text(at::RECORD_ID).is_ok_and(|known| known == id));
-        if !one.map_or(Ok(false), |one| is_same(sheet, *row, one))? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// A line and the sealed segment that has its key.
+struct Pair {
+    group: usize,
+    row: usize,
+    found: Found,
+    same: bool,
 }
 
-/// The segments that blocks have of a row's interaction. Of one that retention removed, blocks may have segments under an
-/// older number.
-fn interaction(
-    tx: &Transaction<'_>,
-    finder: &mut Finder,
+/// The interactions that may be there and are not, or are otherwise: writing their segments would change something.
+pub(super) fn changed(
+    chunk: &mut Chunk<'_>,
     sheet: &Sheet<'_>,
-    row: usize,
-) -> rusqlite::Result<Vec<Found>> {
-    let account = sheet.accounts.get(row).copied().unwrap_or(0);
-    let mut found = finder.of_interaction(tx, account, sheet.segments.interaction_id.get(row))?;
+    grouped: &Grouped,
+) -> rusqlite::Result<Vec<usize>> {
+    let mut changed = Vec::new();
+    // Those of one block, which are compared column by column: what comes in the order of time was sealed in it.
+    let mut pairs: Vec<Pair> = Vec::new();
+    for group in grouped.all(Way::Known) {
+        let found = found(chunk, sheet, grouped.rows(group))?;
+        for row in grouped.rows(group) {
+            let id = Some(sheet.segments.id.get(*row));
+            let one = found.iter().find(|one| one.text(at::RECORD_ID).is_ok_and(|known| known == id));
+            let Some(found) = one.cloned() else {
+                changed.push(group);
+                break;
+            };
+            if pairs.last().is_some_and(|last| !last.found.is_beside(&found)) {
+                compare(sheet, &mut pairs)?;
+                changed.extend(pairs.drain(..).filter(|pair| !pair.same).map(|pair| pair.group));
+            }
+            pairs.push(Pair { group, row: *row, found, same: true });
+        }
+    }
+    compare(sheet, &mut pairs)?;
+    changed.extend(pairs.iter().filter(|pair| !pair.same).map(|pair| pair.group));
+    changed.sort_unstable();
+    changed.dedup();
+    Ok(changed)
+}
+
+/// The segments that blocks have of the interaction of some rows. Of one that retention removed, blocks may have segments
+/// under an older number.
+fn found(chunk: &mut Chunk<'_>, sheet: &Sheet<'_>, rows: &[usize]) -> rusqlite::Result<Vec<Found>> {
+    let first = rows.first().copied().unwrap_or(0);
+    let account = sheet.accounts.get(first).copied().unwrap_or(0);
+    let key = sheet.segments.interaction_id.get(first);
+    let mut found = chunk.finder.of_interaction(chunk.tx, account, key)?;
     let mut newest = None;
     for one in &found {
         newest = newest.max(one.interaction_id()?);
@@ -41,36 +65,44 @@ fn interaction(
     Ok(found)
 }
 
-/// Whether a line says what is sealed, of its segment and of its interaction, and is not newer.
-fn is_same(sheet: &Sheet<'_>, row: usize, one: &Found) -> rusqlite::Result<bool> {
+/// Finds out which lines say what is sealed, of their segment and of its interaction, and are not newer.
+fn compare(sheet: &Sheet<'_>, pairs: &mut [Pair]) -> rusqlite::Result<()> {
+    let Some(block) = pairs.first().map(|pair| pair.found.block()) else { return Ok(()) };
     let segments = sheet.segments;
-    // An end that is said may be one that would follow from the segments: then it is not kept as said.
-    if segments.interaction_end.get(row).is_some() || one.version()? < segments.updated_at.get(row) {
-        return Ok(false);
-    }
     for (place, own) in sheet.own.iter().enumerate() {
-        if one.number(NUMBERS_AT + place)? != own.known(row) {
-            return Ok(false);
+        let stored = block.numbers(NUMBERS_AT + place)?;
+        if stored.is_empty() && own.is_empty() {
+            continue;
+        }
+        for pair in &mut *pairs {
+            pair.same &= own.get(pair.row) == pair.found.of(stored);
         }
     }
-    let focuses = focuses_text(segments.focuses.get(row));
-    let own = [None, segments.recording_file.get(row), segments.recording_url.get(row), focuses.as_deref()];
-    for (place, text) in own.into_iter().enumerate() {
-        if one.text(TEXTS_AT + place)? != text {
-            return Ok(false);
+    let said = sheet.facts.codes.iter().enumerate().filter(|(_, said): &(usize, &View<'_>)| !said.is_empty());
+    for (place, said) in said {
+        let stored = block.numbers(RESOLVED_AT + place)?;
+        for pair in &mut *pairs {
+            let said = said.get(pair.row);
+            pair.same &= said == NONE || said == pair.found.of(stored);
         }
     }
-    for (place, said) in sheet.facts.codes.iter().enumerate() {
-        let said = said.known(row);
-        if said.is_some() && one.number(RESOLVED_AT + place)? != said {
-            return Ok(false);
+    for (place, texts) in sheet.facts.texts.iter().enumerate().filter(|(_, texts)| !texts.is_empty()) {
+        for pair in &mut *pairs {
+            let said = texts.get(pair.row);
+            pair.same &= said.is_none() || pair.found.text(RESOLVED_TEXTS_AT + place)? == said;
         }
     }
-    for (place, texts) in sheet.facts.texts.iter().enumerate() {
-        let said = texts.get(row);
-        if said.is_some() && one.text(RESOLVED_TEXTS_AT + place)? != said {
-            return Ok(false);
+    for pair in pairs {
+        let (row, one) = (pair.row, &pair.found);
+        let focuses = focuses_text(segments.focuses.get(row));
+        let own =
+            [None, segments.recording_file.get(row), segments.recording_url.get(row), focuses.as_deref()];
+        for (place, text) in own.into_iter().enumerate() {
+            pair.same &= one.text(TEXTS_AT + place)? == text;
         }
+        // An end that is said may be one that would follow from the segments: then it is not kept as said.
+        pair.same &=
+            segments.interaction_end.get(row).is_none() && segments.updated_at.get(row) <= one.version()?;
     }
-    Ok(true)
+    Ok(())
 }

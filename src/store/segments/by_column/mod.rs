@@ -43,15 +43,12 @@ pub(super) fn write(chunk: &mut Chunk<'_>, gathered: &Gathered, until: Millis) -
     let own = own::columns(chunk, segments, &agents)?;
     let facts = Facts::of(chunk, segments)?;
     let sheet = Sheet { segments, accounts, agents, own, facts };
-    for group in grouped.all(Way::Known) {
-        let rows = grouped.rows(group);
-        if known::are_there(chunk, &sheet, rows)? {
-            chunk.tally.unchanged += u64::try_from(rows.len()).unwrap_or(0);
-            continue;
-        }
-        for row in rows {
-            sheet.take_as_record(chunk, *row)?;
-        }
+    let changed = known::changed(chunk, &sheet, &grouped)?;
+    let known: usize = grouped.all(Way::Known).map(|group| grouped.rows(group).len()).sum();
+    let changing: usize = changed.iter().map(|group| grouped.rows(*group).len()).sum();
+    chunk.tally.unchanged += u64::try_from(known - changing).unwrap_or(0);
+    for row in changed.iter().flat_map(|group| grouped.rows(*group)) {
+        sheet.take_as_record(chunk, *row)?;
     }
     chunk.settle()?;
     straight::write(chunk, &sheet, &grouped)

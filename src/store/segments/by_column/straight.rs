@@ -42,8 +42,7 @@ pub(super) fn write(chunk: &mut Chunk<'_>, sheet: &Sheet<'_>, grouped: &Grouped)
     }
     chunk.note_numbers()?;
     let arrived = chunk.arrived;
-    let hours = hours.into_iter().map(|(hour, resolved)| (hour, rows(sheet, resolved, arrived))).collect();
-    Ok(merge(chunk.tx, hours)?)
+    Ok(merge(chunk.tx, &hours, &|resolved, rows| fill(sheet, resolved, arrived, rows))?)
 }
 
 /// Resolves an interaction and deals its segments out to their hours.
@@ -112,15 +111,17 @@ fn portion<'c>(sheet: &Sheet<'c>, row: usize) -> Portion<'c, i64, i64> {
     }
 }
 
-/// The rows of an hour's blocks, in their order: then nothing is left to be sorted where the hour is new.
-fn rows(sheet: &Sheet<'_>, mut resolved: Vec<Resolved>, arrived: Millis) -> Rows {
+/// Adds the rows of an hour in their order: then nothing is left to be sorted where the hour is new.
+fn fill(sheet: &Sheet<'_>, resolved: &[Resolved], arrived: Millis, out: &mut Rows) {
     let segments = sheet.segments;
     let account = |row: usize| sheet.accounts.get(row).copied().unwrap_or(NONE);
-    let key = |row: usize| (row_start(segments, row), segments.id.get(row), account(row));
-    resolved.sort_by(|a, b| key(a.row).cmp(&key(b.row)));
-    let places: Vec<usize> = resolved.iter().map(|one| one.row).collect();
+    let key = |row: usize| (segments.id.get(row), account(row));
+    let mut ordered: Vec<(Millis, &Resolved)> =
+        resolved.iter().map(|one| (row_start(segments, one.row), one)).collect();
+    ordered.sort_by(|(start, a), (other, b)| start.cmp(other).then_with(|| key(a.row).cmp(&key(b.row))));
+    let resolved = || ordered.iter().map(|(_, one)| *one);
+    let places: Vec<usize> = resolved().map(|one| one.row).collect();
     let all = || places.iter().copied();
-    let mut out = Rows::new();
     out.add_texts(at::RECORD_ID, all().map(|row| Some(segments.id.get(row))));
     for (place, own) in sheet.own.iter().enumerate().filter(|(_, own)| !own.is_empty()) {
         out.add_numbers(NUMBERS_AT + place, |column| own.add_to(&places, column));
@@ -136,10 +137,10 @@ fn rows(sheet: &Sheet<'_>, mut resolved: Vec<Resolved>, arrived: Millis) -> Rows
     }
     for (place, texts) in sheet.facts.texts.iter().enumerate().filter(|(_, texts)| !texts.is_empty()) {
         let text = |one: &Resolved| one.texts.get(place).and_then(|row| texts.get(*row));
-        out.add_texts(RESOLVED_TEXTS_AT + place, resolved.iter().map(text));
+        out.add_texts(RESOLVED_TEXTS_AT + place, resolved().map(text));
     }
     let mut add = |column, number: &dyn Fn(&Resolved) -> i64| {
-        out.add_numbers(column, |numbers| numbers.extend(resolved.iter().map(number)));
+        out.add_numbers(column, |numbers| numbers.extend(resolved().map(number)));
     };
     for (place, _) in sheet.facts.codes.iter().enumerate().filter(|(_, codes)| !codes.is_empty()) {
         add(RESOLVED_AT + place, &|one| one.codes.get(place).copied().unwrap_or(NONE));
@@ -152,6 +153,5 @@ fn rows(sheet: &Sheet<'_>, mut resolved: Vec<Resolved>, arrived: Millis) -> Rows
     add(at::ACCOUNT, &|one| account(one.row));
     add(at::VERSION, &|one| segments.updated_at.get(one.row).unwrap_or(arrived));
     out.add_texts(at::INTERACTION_KEY, all().map(|row| Some(segments.interaction_id.get(row))));
-    out.end_rows(resolved.len());
-    out
+    out.end_rows(places.len());
 }

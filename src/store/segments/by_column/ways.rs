@@ -27,11 +27,13 @@ pub(super) fn choose(
 ) -> rusqlite::Result<()> {
     chunk.finder.load_keys(chunk.tx)?;
     let segments = &gathered.segments;
-    let ambiguous = ambiguous(segments, accounts, grouped);
+    let each = accounts.iter().enumerate();
+    let hashes: Vec<u32> = each.map(|(row, account)| key_hash(*account, segments.id.get(row))).collect();
+    let ambiguous = ambiguous(&hashes, grouped);
     let spoken_of = SpokenOf::by(&gathered.others);
     for group in grouped.groups() {
         if !ambiguous.contains(&group) && !spoken_of.has(segments, grouped.rows(group)) {
-            let way = way(chunk, segments, accounts, grouped.rows(group));
+            let way = way(chunk, segments, &hashes, (grouped, group));
             grouped.send(group, way);
         }
     }
@@ -47,12 +49,12 @@ pub(super) fn choose(
 }
 
 /// Groups in which, or between which, a key comes twice: the order of their lines matters.
-fn ambiguous(segments: &SegmentColumns, accounts: &[i64], grouped: &Grouped) -> HashSet<usize, RandomState> {
+fn ambiguous(hashes: &[u32], grouped: &Grouped) -> HashSet<usize, RandomState> {
     let mut seen: HashMap<u32, usize, RandomState> = HashMap::default();
-    seen.reserve(segments.rows());
+    seen.reserve(hashes.len());
     let mut ambiguous = HashSet::default();
-    for (row, account) in accounts.iter().enumerate() {
-        if let Some(before) = seen.insert(key_hash(*account, segments.id.get(row)), row) {
+    for (row, hash) in hashes.iter().enumerate() {
+        if let Some(before) = seen.insert(*hash, row) {
             ambiguous.extend([grouped.group(before), grouped.group(row)]);
         }
     }
@@ -99,14 +101,19 @@ impl<'r> SpokenOf<'r> {
 }
 
 /// The way of an interaction, by what its lines and the keys of the store say.
-fn way(chunk: &Chunk<'_>, segments: &SegmentColumns, accounts: &[i64], rows: &[usize]) -> Way {
+fn way(
+    chunk: &Chunk<'_>,
+    segments: &SegmentColumns,
+    hashes: &[u32],
+    (grouped, group): (&Grouped, usize),
+) -> Way {
+    let rows = grouped.rows(group);
     let Some(first) = rows.first() else { return Way::Records };
     let (keys, finder) = (&chunk.statements.keys, &chunk.finder);
-    let hash = |row: usize, key| key_hash(accounts.get(row).copied().unwrap_or(0), key);
-    let interaction = hash(*first, segments.interaction_id.get(*first));
+    let interaction = grouped.hash(*first);
     let known = finder.may_have_interaction(interaction);
     let fits = |row: &usize| {
-        let segment = hash(*row, segments.id.get(*row));
+        let segment = hashes.get(*row).copied().unwrap_or(0);
         can_be_folded(segments, *row)
             && !keys.may_have_segment(segment)
             && (known || !finder.may_have_segment(segment))

@@ -428,38 +428,48 @@ fn write(tx: &Transaction<'_>, piece: &Piece) -> rusqlite::Result<()> {
     note_change(tx, None)
 }
 
-/// Puts new segments into the blocks of their hours, which are packed anew; two at a time, for that is most of the work.
-pub(in crate::store::segments) fn merge(
+/// Puts new segments into the blocks of their hours, which are packed anew; `fill` makes rows of those of an hour. Two
+/// threads do it, for it is most of the work.
+pub(in crate::store::segments) fn merge<T: Sync>(
     tx: &Transaction<'_>,
-    mut hours: BTreeMap<Millis, Rows>,
+    hours: &BTreeMap<Millis, T>,
+    fill: &(dyn Fn(&T, &mut Rows) + Sync),
 ) -> Result<(), SealedError> {
-    for (hour, rows) in &mut hours {
+    let mut pieces: Vec<(&T, Vec<Block>)> = Vec::with_capacity(hours.len());
+    for (hour, new) in hours {
         let known: Vec<i64> = tx
             .prepare_cached(
                 "select block_id from segment_block where first_start >= ?1 and first_start < ?2 order by first_start",
             )?
             .query_map(params![hour, hour + HOUR_MS], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
+        let mut blocks = Vec::with_capacity(known.len());
         for block_id in known {
             if let Some(head) = head(tx, block_id)? {
-                rows.push_block(&head.open(tx)?)?;
+                blocks.push(head.open(tx)?);
             }
             remove(tx, block_id)?;
         }
+        pieces.push((new, blocks));
     }
-    let hours: Vec<Rows> = hours.into_values().collect();
-    let pack = |hours: &[Rows]| -> Vec<Packed> {
-        hours.iter().flat_map(|rows| cut(rows).into_iter().map(|places| rows.pack(&places))).collect()
+    let pack = |pieces: &[(&T, Vec<Block>)]| -> Result<Vec<Packed>, SealedError> {
+        let (mut rows, mut packed) = (Rows::new(), Vec::new());
+        for (new, blocks) in pieces {
+            rows.clear();
+            fill(new, &mut rows);
+            blocks.iter().try_for_each(|block| rows.push_block(block))?;
+            packed.extend(cut(&rows).iter().map(|places| rows.pack(places)));
+        }
+        Ok(packed)
     };
-    let (ours, theirs) = hours.split_at(hours.len() / 2);
+    let (ours, theirs) = pieces.split_at(pieces.len() / 2);
     std::thread::scope(|scope| {
         let beside = scope.spawn(move || pack(theirs));
-        pack(ours).iter().try_for_each(|block| block.write(tx))?;
+        pack(ours)?.iter().try_for_each(|block| block.write(tx))?;
         // A panic there is one here.
         let packed = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        packed.iter().try_for_each(|block| block.write(tx))
-    })?;
-    Ok(())
+        Ok(packed?.iter().try_for_each(|block| block.write(tx))?)
+    })
 }
 
 fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {

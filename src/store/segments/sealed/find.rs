@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::block::{Block, head, key_hash};
 use super::keys::Keys;
 use super::{SealedError, at};
+use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
 /// Blocks that stay unpacked: records come in the order of time, more or less.
@@ -28,6 +29,21 @@ pub(in crate::store::segments) struct Found {
 }
 
 impl Found {
+    /// The block that it is in.
+    pub(in crate::store::segments) fn block(&self) -> Arc<Block> {
+        self.block.clone()
+    }
+
+    /// Whether another one is in the same block.
+    pub(in crate::store::segments) fn is_beside(&self, other: &Self) -> bool {
+        self.at.block_id == other.at.block_id
+    }
+
+    /// Its own among the numbers of its block; [`NONE`] where it has none.
+    pub(in crate::store::segments) fn of(&self, numbers: &[i64]) -> i64 {
+        numbers.get(self.at.row).copied().unwrap_or(NONE)
+    }
+
     /// Whose it is.
     pub(in crate::store::segments) fn interaction_id(&self) -> Result<Option<i64>, SealedError> {
         self.number(at::INTERACTION)

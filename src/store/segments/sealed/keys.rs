@@ -2,6 +2,9 @@
 
 use rusqlite::Transaction;
 
+/// A slot without an entry. Not 0: memory of zeros that is read before it is written costs twice.
+const FREE: u64 = u64::MAX;
+
 /// Slots of the smallest table; their number is a power of two.
 const SLOTS_MIN: usize = 1 << 10;
 
@@ -10,8 +13,10 @@ const SLOTS_MIN: usize = 1 << 10;
 pub(super) struct Keys {
     /// Selects the blocks behind one with the hashes of each.
     sql: &'static str,
-    /// Hash above, block below, 0 where a slot is free: blocks are counted from 1. A hash stands in the slot that its
-    /// lower bits name, or behind it before the next free one.
+    /// Selects how many bytes those hashes have.
+    sql_bytes: &'static str,
+    /// Hash above, block below, or [`FREE`]. A hash stands in the slot that its lower bits name, or behind it before the
+    /// next free one.
     slots: Vec<u64>,
     used: usize,
     loaded: i64,
@@ -20,18 +25,22 @@ pub(super) struct Keys {
 impl Keys {
     /// Those of rows.
     pub(super) fn of_rows() -> Self {
-        Self::new("select block_id, keys from segment_block where block_id > ?1 order by block_id")
+        Self::new(
+            "select block_id, keys from segment_block where block_id > ?1 order by block_id",
+            "select coalesce(sum(length(keys)), 0) from segment_block where block_id > ?1",
+        )
     }
 
     /// Those of interactions.
     pub(super) fn of_interactions() -> Self {
         Self::new(
             "select block_id, hashes from segment_block_interactions where block_id > ?1 order by block_id",
+            "select coalesce(sum(length(hashes)), 0) from segment_block_interactions where block_id > ?1",
         )
     }
 
-    fn new(sql: &'static str) -> Self {
-        Self { sql, slots: Vec::new(), used: 0, loaded: 0 }
+    fn new(sql: &'static str, sql_bytes: &'static str) -> Self {
+        Self { sql, sql_bytes, slots: Vec::new(), used: 0, loaded: 0 }
     }
 
     /// Takes up the blocks up to `newest` that are new since.
@@ -39,6 +48,8 @@ impl Keys {
         if newest <= self.loaded {
             return Ok(());
         }
+        let bytes: i64 = tx.prepare_cached(self.sql_bytes)?.query_row([self.loaded], |row| row.get(0))?;
+        self.reserve(usize::try_from(bytes / 4).unwrap_or(0));
         let mut statement = tx.prepare_cached(self.sql)?;
         let mut rows = statement.query([self.loaded])?;
         while let Some(row) = rows.next()? {
@@ -53,14 +64,22 @@ impl Keys {
         Ok(())
     }
 
-    fn add(&mut self, hash: u32, block: u32) {
+    /// Makes room for more hashes.
+    fn reserve(&mut self, more: usize) {
         // At most three quarters full: what is not there is found out after a slot or two.
-        if self.slots.len() <= self.used + self.used / 3 {
-            let larger = vec![0; (self.slots.len() * 2).max(SLOTS_MIN)];
-            for slot in std::mem::replace(&mut self.slots, larger).into_iter().filter(|slot| *slot != 0) {
-                self.put(slot);
+        let all = self.used + more;
+        let wanted = (all + all / 3 + 1).next_power_of_two().max(SLOTS_MIN);
+        if self.slots.len() < wanted {
+            for slot in std::mem::replace(&mut self.slots, vec![FREE; wanted]) {
+                if slot != FREE {
+                    self.put(slot);
+                }
             }
         }
+    }
+
+    fn add(&mut self, hash: u32, block: u32) {
+        self.reserve(1);
         self.put(u64::from(hash) << 32 | u64::from(block));
         self.used += 1;
     }
@@ -68,7 +87,7 @@ impl Keys {
     fn put(&mut self, entry: u64) {
         let mask = self.slots.len() - 1;
         let mut at = home(entry) & mask;
-        while self.slots.get(at).is_some_and(|slot| *slot != 0) {
+        while self.slots.get(at).is_some_and(|slot| *slot != FREE) {
             at = (at + 1) & mask;
         }
         if let Some(slot) = self.slots.get_mut(at) {
@@ -90,7 +109,7 @@ impl Keys {
         let mask = self.slots.len().saturating_sub(1);
         let from = home(u64::from(hash) << 32);
         let slots =
-            (from..).map_while(move |at| self.slots.get(at & mask).copied().filter(|slot| *slot != 0));
+            (from..).map_while(move |at| self.slots.get(at & mask).copied().filter(|slot| *slot != FREE));
         slots
             .filter(move |slot| slot >> 32 == u64::from(hash))
             .map(|slot| i64::try_from(slot & 0xffff_ffff).unwrap_or(i64::MAX))

@@ -14,19 +14,22 @@ use crate::domain::record::Millis;
 #[derive(Debug, Default)]
 struct TextColumn {
     bytes: String,
-    /// Where each begins and ends; `None` where there is none.
-    spans: Vec<Option<(usize, usize)>>,
+    /// Where each begins and ends; [`NOWHERE`] where there is none.
+    spans: Vec<(usize, usize)>,
 }
+
+/// Where a text stands that there is not.
+const NOWHERE: (usize, usize) = (usize::MAX, 0);
 
 impl TextColumn {
     fn push(&mut self, text: &str) {
         let begin = self.bytes.len();
         self.bytes.push_str(text);
-        self.spans.push(Some((begin, self.bytes.len())));
+        self.spans.push((begin, self.bytes.len()));
     }
 
     fn get(&self, row: usize) -> Option<&str> {
-        let (begin, end) = self.spans.get(row).copied().flatten()?;
+        let (begin, end) = *self.spans.get(row)?;
         self.bytes.get(begin..end)
     }
 }
@@ -49,15 +52,25 @@ impl<'a> Places<'a> {
 /// Rows by column. A column is written only from its first value on: most are absent in most centres.
 #[derive(Debug)]
 pub(in crate::store::segments) struct Rows {
-    pub(in crate::store::segments) count: usize,
+    pub(super) count: usize,
     numbers: Vec<Vec<i64>>,
     texts: Vec<TextColumn>,
 }
 
 impl Rows {
-    pub(in crate::store::segments) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let texts = COLUMNS.iter().map(|_| TextColumn::default()).collect();
         Self { count: 0, numbers: vec![Vec::new(); COLUMNS.len()], texts }
+    }
+
+    /// Takes everything out and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+        self.numbers.iter_mut().for_each(Vec::clear);
+        for texts in &mut self.texts {
+            texts.bytes.clear();
+            texts.spans.clear();
+        }
     }
 
     fn number_at(&mut self, column: usize, number: i64) {
@@ -73,7 +86,7 @@ impl Rows {
     fn text_at(&mut self, column: usize, text: Option<&str>) {
         let Some(text) = text else { return };
         if let Some(texts) = self.texts.get_mut(column) {
-            texts.spans.resize(self.count, None);
+            texts.spans.resize(self.count, NOWHERE);
             texts.push(text);
         }
     }
@@ -93,11 +106,11 @@ impl Rows {
         texts: impl Iterator<Item = Option<&'t str>>,
     ) {
         let Some(known) = self.texts.get_mut(column) else { return };
-        known.spans.resize(self.count, None);
+        known.spans.resize(self.count, NOWHERE);
         for text in texts {
             match text {
                 Some(text) => known.push(text),
-                None => known.spans.push(None),
+                None => known.spans.push(NOWHERE),
             }
         }
     }
