@@ -34,8 +34,10 @@ const SEALED_MIN: usize = 4_096;
 const SEALED_HOLD: Duration = Duration::from_secs(2);
 /// A pause between transactions while a daemon runs.
 const PAUSE: Duration = Duration::from_millis(2);
-/// Transactions between two checkpoints.
+/// Transactions of rows between two checkpoints, each of which waits for the disk.
 const CHECKPOINT_EVERY: u64 = 64;
+/// The same of large ones.
+const CHECKPOINT_EVERY_LARGE: u64 = 4;
 /// Packs that wait between the threads: one, so that the next one is read meanwhile.
 const PACKS: usize = 1;
 /// What is read at once.
@@ -220,7 +222,10 @@ impl Import {
             // A daemon may have been started meanwhile, and waits.
             self.gather = (self.gather / 2).max(SEALED_MIN);
         }
-        self.writer.checkpoint()
+        if self.transactions.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
+            self.writer.checkpoint()?;
+        }
+        Ok(())
     }
 
     /// Transactions of rows; the next one's size follows from how long the last one took.
