@@ -1,5 +1,7 @@
 //! Which interactions blocks have already, with segments that are just as their lines say.
 
+use std::collections::VecDeque;
+
 use super::super::own::focuses_text;
 use super::super::row::{NUMBERS_AT, RESOLVED_AT, RESOLVED_TEXTS_AT, TEXTS_AT};
 use super::super::sealed::at;
@@ -9,6 +11,9 @@ use super::Sheet;
 use super::grouped::{Grouped, Way};
 use super::view::View;
 use crate::domain::batch::NONE;
+
+/// Blocks whose pairs are gathered: what comes more or less in the order of time lies in one of a few.
+const RUNS: usize = 6;
 
 /// A line and the sealed segment that has its key.
 struct Pair {
@@ -25,8 +30,8 @@ pub(super) fn changed(
     grouped: &Grouped,
 ) -> rusqlite::Result<Vec<usize>> {
     let mut changed = Vec::new();
-    // Those of one block, which are compared column by column: what comes in the order of time was sealed in it.
-    let mut pairs: Vec<Pair> = Vec::new();
+    // Those of one block together: they are compared column by column.
+    let mut runs: VecDeque<Vec<Pair>> = VecDeque::new();
     for group in grouped.all(Way::Known) {
         let found = found(chunk, sheet, grouped.rows(group))?;
         for row in grouped.rows(group) {
@@ -36,15 +41,21 @@ pub(super) fn changed(
                 changed.push(group);
                 break;
             };
-            if pairs.last().is_some_and(|last| !last.found.is_beside(&found)) {
-                compare(sheet, &mut pairs)?;
-                changed.extend(pairs.drain(..).filter(|pair| !pair.same).map(|pair| pair.group));
+            let is_its = |run: &&mut Vec<Pair>| run.first().is_some_and(|one| one.found.is_beside(&found));
+            let known = runs.iter_mut().find(is_its);
+            let pair = Pair { group, row: *row, found, same: true };
+            match known {
+                Some(run) => run.push(pair),
+                None => runs.push_back(vec![pair]),
             }
-            pairs.push(Pair { group, row: *row, found, same: true });
+            if RUNS < runs.len() {
+                compare(sheet, runs.pop_front(), &mut changed)?;
+            }
         }
     }
-    compare(sheet, &mut pairs)?;
-    changed.extend(pairs.iter().filter(|pair| !pair.same).map(|pair| pair.group));
+    for run in runs {
+        compare(sheet, Some(run), &mut changed)?;
+    }
     changed.sort_unstable();
     changed.dedup();
     Ok(changed)
@@ -65,8 +76,10 @@ fn found(chunk: &mut Chunk<'_>, sheet: &Sheet<'_>, rows: &[usize]) -> rusqlite::
     Ok(found)
 }
 
-/// Finds out which lines say what is sealed, of their segment and of its interaction, and are not newer.
-fn compare(sheet: &Sheet<'_>, pairs: &mut [Pair]) -> rusqlite::Result<()> {
+/// Finds out which lines of a block's pairs say something else than what is sealed, of their segment or of its interaction,
+/// or are newer.
+fn compare(sheet: &Sheet<'_>, run: Option<Vec<Pair>>, changed: &mut Vec<usize>) -> rusqlite::Result<()> {
+    let mut pairs = run.unwrap_or_default();
     let Some(block) = pairs.first().map(|pair| pair.found.block()) else { return Ok(()) };
     let segments = sheet.segments;
     for (place, own) in sheet.own.iter().enumerate() {
@@ -74,25 +87,25 @@ fn compare(sheet: &Sheet<'_>, pairs: &mut [Pair]) -> rusqlite::Result<()> {
         if stored.is_empty() && own.is_empty() {
             continue;
         }
-        for pair in &mut *pairs {
+        for pair in &mut pairs {
             pair.same &= own.get(pair.row) == pair.found.of(stored);
         }
     }
     let said = sheet.facts.codes.iter().enumerate().filter(|(_, said): &(usize, &View<'_>)| !said.is_empty());
     for (place, said) in said {
         let stored = block.numbers(RESOLVED_AT + place)?;
-        for pair in &mut *pairs {
+        for pair in &mut pairs {
             let said = said.get(pair.row);
             pair.same &= said == NONE || said == pair.found.of(stored);
         }
     }
     for (place, texts) in sheet.facts.texts.iter().enumerate().filter(|(_, texts)| !texts.is_empty()) {
-        for pair in &mut *pairs {
+        for pair in &mut pairs {
             let said = texts.get(pair.row);
             pair.same &= said.is_none() || pair.found.text(RESOLVED_TEXTS_AT + place)? == said;
         }
     }
-    for pair in pairs {
+    for pair in &mut pairs {
         let (row, one) = (pair.row, &pair.found);
         let focuses = focuses_text(segments.focuses.get(row));
         let own =
@@ -104,5 +117,6 @@ fn compare(sheet: &Sheet<'_>, pairs: &mut [Pair]) -> rusqlite::Result<()> {
         pair.same &=
             segments.interaction_end.get(row).is_none() && segments.updated_at.get(row) <= one.version()?;
     }
+    changed.extend(pairs.iter().filter(|pair| !pair.same).map(|pair| pair.group));
     Ok(())
 }
