@@ -67,7 +67,7 @@ pub enum ImportFailure {
 pub trait Heard {
     /// A line that is no record.
     fn bad(&mut self, line: &BadLine) -> std::io::Result<()>;
-    /// So many lines have been written.
+    /// So many lines have been read, and their records written.
     fn lines(&mut self, lines: u64);
 }
 
@@ -132,6 +132,8 @@ pub struct Import {
     /// Records of the next transaction of rows.
     rows: usize,
     transactions: u64,
+    /// Of them, those that went by column.
+    large: u64,
 }
 
 impl Import {
@@ -145,6 +147,7 @@ impl Import {
             gather: if served { GATHERED } else { SEALED },
             rows: ROWS.0,
             transactions: 0,
+            large: 0,
         })
     }
 
@@ -219,10 +222,12 @@ impl Import {
             Err(error) => return Err(error),
         }
         if SEALED_HOLD < watch.elapsed() {
-            // A daemon may have been started meanwhile, and waits.
-            self.gather = (self.gather / 2).max(SEALED_MIN);
+            // A daemon may have been started meanwhile, and waits. The next pack may be on its way already: what counts is
+            // how large this one was. Some lines of a pack may be none: what is left must still be enough.
+            self.gather = self.gather.min((records.len() / 2).max(2 * SEALED_MIN));
         }
-        if self.transactions.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
+        self.large += 1;
+        if self.large.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
             self.writer.checkpoint()?;
         }
         Ok(())

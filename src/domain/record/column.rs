@@ -181,7 +181,7 @@ impl<K: Number> Column for Numbers<K> {
     }
 }
 
-/// Words; what is not said is the first of them where a field cannot be absent.
+/// Words of a choice.
 #[derive(Debug)]
 pub struct Words<T>(Vec<Option<T>>);
 

@@ -35,6 +35,8 @@ macro_rules! segment_columns {
 
             /// How many there are.
             pub const COUNT: usize = Self::ALL.len();
+            /// How many of them are the interaction's.
+            pub const FACTS: usize = [$(stringify!($fact)),+].len();
         }
 
         impl SegmentColumns {

@@ -22,7 +22,7 @@ const STEP: i64 = 500;
 
 /// Whether an interaction's segments say everything of it, once all of them are sealed and if nobody wrote messages.
 pub(super) fn is_said(interaction: &Interaction) -> bool {
-    // In full: whoever adds a field says here whether segments have it.
+    // In full: whoever adds a field says here whether segments have it, and in `by_column/ways.rs`.
     let InteractionFields {
         direction: _,
         channel,

@@ -195,7 +195,7 @@ impl Names {
         role: u32,
     ) -> rusqlite::Result<Option<i64>> {
         let Some(text) = text else { return Ok(None) };
-        // A record and its interaction have it: no other one does.
+        // Only a record and its interaction have it.
         if Arc::strong_count(text) <= 2 {
             return self.term(tx, Some(text), role);
         }

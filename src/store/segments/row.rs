@@ -305,6 +305,7 @@ fn texts<const N: usize>(
 pub(super) struct Statements<'a> {
     pub(super) tx: &'a Transaction<'a>,
     pub(super) find: CachedStatement<'a>,
+    taken: CachedStatement<'a>,
     pub(super) add_interaction: CachedStatement<'a>,
     add_segment: CachedStatement<'a>,
     pub(super) keys: &'a mut RowKeys,
@@ -317,10 +318,29 @@ impl<'a> Statements<'a> {
             find: tx.prepare_cached(
                 "select interaction_id from interaction where record_id = ?1 and account_id = ?2",
             )?,
+            taken: tx.prepare_cached("select 1 from segment where record_id = ?1 and account_id = ?2")?,
             add_interaction: tx.prepare_cached(&interaction::ADD)?,
             add_segment: tx.prepare_cached(&ADD_SEGMENT)?,
             keys,
         })
+    }
+
+    /// Whether an interaction has a row, whose key has this hash.
+    pub(super) fn has_interaction(
+        &mut self,
+        hash: u32,
+        (account_id, key): (i64, &str),
+    ) -> rusqlite::Result<bool> {
+        Ok(self.keys.may_have_interaction(hash) && self.find.exists(params![key, account_id])?)
+    }
+
+    /// Whether a segment has a row, whose key has this hash.
+    pub(super) fn has_segment(
+        &mut self,
+        hash: u32,
+        (account_id, key): (i64, &str),
+    ) -> rusqlite::Result<bool> {
+        Ok(self.keys.may_have_segment(hash) && self.taken.exists(params![key, account_id])?)
     }
 
     /// Adds a segment's row; false when the key is taken, by a row of another interaction.

@@ -149,8 +149,8 @@ impl SegmentWriter {
         })
     }
 
-    /// The same, new segments of hours that end by `until` straight into blocks: fast for large chunks, which hold the
-    /// database the longer.
+    /// The same by column: new segments of hours that end by `until` go straight into blocks, and those that blocks have
+    /// are compared with them. Fast for large chunks, which hold the database the longer.
     pub fn write_sealed(
         &mut self,
         records: &Gathered,

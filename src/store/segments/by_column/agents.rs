@@ -14,18 +14,19 @@ pub(super) struct Agents<'c> {
     segments: &'c SegmentColumns,
     /// By which column and in which account agents are known just now.
     by: (usize, i64),
-    /// What was said last of each, by the code in that column.
-    last: Vec<Option<(Said, Millis, Option<i64>)>>,
+    /// What was said last of each, by the code in that column; valid in the generation that it names.
+    last: Vec<(u64, Said, Millis, Option<i64>)>,
+    generation: u64,
 }
 
 impl<'c> Agents<'c> {
     pub(super) fn new(segments: &'c SegmentColumns) -> Self {
-        Self { segments, by: (0, 0), last: Vec::new() }
+        Self { segments, by: (0, 0), last: Vec::new(), generation: 1 }
     }
 
     /// Something else may have been said of an agent.
     pub(super) fn forget(&mut self) {
-        self.last.clear();
+        self.generation += 1;
     }
 
     /// The agent or bot of a segment.
@@ -57,19 +58,18 @@ impl<'c> Agents<'c> {
             self.forget();
         }
         let place = usize::try_from(key.1).unwrap_or(usize::MAX);
-        if let Some((_, _, agent)) =
-            self.last.get(place).copied().flatten().filter(|known| (known.0, known.1) == (said, version))
-        {
-            return Ok(agent);
+        let known = self.last.get(place).copied().unwrap_or_default();
+        if (known.0, known.1, known.2) == (self.generation, said, version) {
+            return Ok(known.3);
         }
         let [id, name, custom_name, email] = columns.map(|column| text(column, row));
         let agent = SaidAgent::in_passing(id, [name, custom_name, email], version);
         let agent = chunk.names.agent(chunk.tx, account, &agent)?;
         if self.last.len() <= place {
-            self.last.resize(place + 1, None);
+            self.last.resize(place + 1, Default::default());
         }
         if let Some(slot) = self.last.get_mut(place) {
-            *slot = Some((said, version, agent));
+            *slot = (self.generation, said, version, agent);
         }
         Ok(agent)
     }

@@ -11,11 +11,11 @@ use crate::domain::record::{ChannelType, Millis, Text};
 
 /// Numbers of an interaction that its segments have, in the order of `row::RESOLVED`: direction, channel, channel type,
 /// support, status, reason, disconnecting event, integration source.
-const CODES: usize = 8;
+pub(super) const CODES: usize = 8;
 /// The place of the channel type among them.
 const CHANNEL_TYPE: usize = 2;
 /// Texts of an interaction that its segments have, in the order of `row::RESOLVED_TEXTS`.
-const TEXTS: usize = 5;
+pub(super) const TEXTS: usize = 5;
 
 /// What each line says.
 pub(super) struct Facts<'c> {
@@ -32,8 +32,16 @@ pub(super) struct Merged {
     pub(super) texts: [usize; TEXTS],
     /// The row that names the disconnecting event.
     event: usize,
-    /// When the interaction ended, where that was said.
-    pub(super) end: Option<Millis>,
+}
+
+/// When an interaction ended: as the lines say, and as follows from them where a disconnecting event was said. See
+/// `Interaction::ended_at`.
+pub(super) fn ends(segments: &SegmentColumns, rows: &[usize]) -> (Option<Millis>, Option<Millis>) {
+    let said = rows.iter().rev().find_map(|row| segments.interaction_end.get(*row));
+    let instants = [&segments.end, &segments.start, &segments.queue_exit, &segments.queue_entry];
+    let latest = |row: &usize| instants.into_iter().filter_map(|column| column.get(*row)).max();
+    let has_event = rows.iter().any(|row| segments.disconnecting_event.has(*row));
+    (said, if has_event { rows.iter().filter_map(latest).max() } else { None })
 }
 
 impl<'c> Facts<'c> {
@@ -68,7 +76,6 @@ impl<'c> Facts<'c> {
             codes: std::array::from_fn(|place| self.codes.get(place).map_or(NONE, code)),
             texts: self.texts.map(|column| last(&|row| column.has(row))),
             event: last(&|row| self.segments.disconnecting_event.has(row)),
-            end: self.segments.interaction_end.get(last(&|row| self.segments.interaction_end.has(row))),
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) enum Way {
     Records,
     /// Into new blocks.
     Straight,
-    /// It may be there already.
+    /// Compared with what blocks may have of it; then it is there already, or goes segment by segment.
     Known,
 }
 

@@ -2,8 +2,12 @@
 //!
 //! An interaction goes one of three ways, with all of its segments in the chunk. Where nobody has heard of it, its segments
 //! say everything of it and its hours are closed, they go straight into blocks: it is folded from the beginning. Where
-//! blocks have it and it may be there already, its segments are compared with those. Every other one goes as records, as
-//! in a small chunk. What comes of a record does not depend on its way.
+//! blocks may have it, its segments are compared with those, and are either there already or go as records. Every other
+//! one goes as records, as in a small chunk.
+//!
+//! What comes of a record does not depend on its way, but for two things: a text that a later line of the chunk overrides
+//! is a term all the same, as if some row had it; and what is there already is not resolved anew where retention has taken
+//! its neighbours.
 
 mod agents;
 mod facts;
@@ -40,6 +44,9 @@ pub(super) fn write(chunk: &mut Chunk<'_>, gathered: &Gathered, until: Millis) -
     let mut grouped = Grouped::of(segments, &accounts);
     ways::choose(chunk, gathered, (&accounts, &mut grouped), until)?;
     let agents = take_in_order(chunk, gathered, (&accounts, &grouped))?;
+    if grouped.all(Way::Straight).chain(grouped.all(Way::Known)).next().is_none() {
+        return chunk.settle();
+    }
     let own = own::columns(chunk, segments, &agents)?;
     let facts = Facts::of(chunk, segments)?;
     let sheet = Sheet { segments, accounts, agents, own, facts };

@@ -12,7 +12,7 @@ use super::super::sealed::rows::Rows;
 use super::super::sealed::{at, hour_of};
 use super::super::write::Chunk;
 use super::Sheet;
-use super::facts::{Facts, Merged};
+use super::facts::{CODES, Facts, Merged, TEXTS, ends};
 use super::grouped::{Grouped, Way};
 use super::own::row_start;
 use crate::domain::batch::NONE;
@@ -27,8 +27,8 @@ type Hours = BTreeMap<Millis, Vec<Resolved>>;
 struct Resolved {
     /// Its row there.
     row: usize,
-    codes: [i64; 8],
-    texts: [usize; 5],
+    codes: [i64; CODES],
+    texts: [usize; TEXTS],
     ended_at: i64,
     from_others: [i64; FROM_OTHERS],
     interaction_id: i64,
@@ -39,6 +39,9 @@ pub(super) fn write(chunk: &mut Chunk<'_>, sheet: &Sheet<'_>, grouped: &Grouped)
     let mut hours = Hours::new();
     for group in grouped.all(Way::Straight) {
         resolve(chunk, sheet, grouped.rows(group), &mut hours)?;
+    }
+    if hours.is_empty() {
+        return Ok(());
     }
     chunk.note_numbers()?;
     let arrived = chunk.arrived;
@@ -55,14 +58,9 @@ fn resolve(
     let segments = sheet.segments;
     let merged = sheet.facts.merged(rows);
     let event = sheet.facts.event(&merged);
-    let latest = |row: &usize| {
-        let instants = [&segments.end, &segments.start, &segments.queue_exit, &segments.queue_entry];
-        instants.into_iter().filter_map(|column| column.get(*row)).max()
-    };
-    // As `Interaction::ended_at`.
-    let end_of_segments = event.and_then(|_| rows.iter().filter_map(latest).max());
-    let Merged { codes, texts, end, .. } = merged;
-    let ended_at = end.or(end_of_segments);
+    let (said_end, end_of_segments) = ends(segments, rows);
+    let Merged { codes, texts, .. } = merged;
+    let ended_at = said_end.or(end_of_segments);
     let whole = Whole {
         ended: ended_at.is_some(),
         opened_by: None,

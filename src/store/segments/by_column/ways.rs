@@ -8,15 +8,19 @@ use rusqlite::params;
 use super::super::sealed::block::key_hash;
 use super::super::sealed::{HOUR_MS, hour_of};
 use super::super::write::Chunk;
+use super::facts::{CODES, TEXTS, ends};
 use super::grouped::{Grouped, Way};
 use super::own::row_start;
 use crate::domain::record::column::Column;
-use crate::domain::record::gathered::{Gathered, SegmentColumns};
+use crate::domain::record::gathered::{Field, Gathered, SegmentColumns};
 use crate::domain::record::{Millis, Record};
 
 /// Sealed rows of an hour that are packed again for each new one, at the most: files that are not in the order of time
 /// would have the whole store packed again for each chunk.
 const AGAIN_MAX: i64 = 4;
+
+// What blocks have of an interaction (codes, texts, its end), and what they have not: see `can_be_folded`.
+const _: () = assert!(Field::FACTS == CODES + TEXTS + 1 + 9, "say here whether blocks have the new field");
 
 /// Chooses the ways. Everything is a record until its way is known.
 pub(super) fn choose(
@@ -33,7 +37,7 @@ pub(super) fn choose(
     let spoken_of = SpokenOf::by(&gathered.others);
     for group in grouped.groups() {
         if !ambiguous.contains(&group) && !spoken_of.has(segments, grouped.rows(group)) {
-            let way = way(chunk, segments, &hashes, (grouped, group));
+            let way = way(chunk, segments, (accounts, &hashes), (grouped, group))?;
             grouped.send(group, way);
         }
     }
@@ -102,36 +106,40 @@ impl<'r> SpokenOf<'r> {
 
 /// The way of an interaction, by what its lines and the keys of the store say.
 fn way(
-    chunk: &Chunk<'_>,
+    chunk: &mut Chunk<'_>,
     segments: &SegmentColumns,
-    hashes: &[u32],
+    (accounts, hashes): (&[i64], &[u32]),
     (grouped, group): (&Grouped, usize),
-) -> Way {
+) -> rusqlite::Result<Way> {
     let rows = grouped.rows(group);
-    let Some(first) = rows.first() else { return Way::Records };
-    let (keys, finder) = (&chunk.statements.keys, &chunk.finder);
+    let Some(first) = rows.first() else { return Ok(Way::Records) };
+    let account = accounts.get(*first).copied().unwrap_or(0);
+    let (statements, finder) = (&mut chunk.statements, &chunk.finder);
     let interaction = grouped.hash(*first);
     let known = finder.may_have_interaction(interaction);
-    let fits = |row: &usize| {
-        let segment = hashes.get(*row).copied().unwrap_or(0);
-        can_be_folded(segments, *row)
-            && !keys.may_have_segment(segment)
-            && (known || !finder.may_have_segment(segment))
-    };
-    if keys.may_have_interaction(interaction) || !rows.iter().all(fits) {
-        return Way::Records;
+    if !rows.iter().all(|row| can_be_folded(segments, *row))
+        || statements.has_interaction(interaction, (account, segments.interaction_id.get(*first)))?
+    {
+        return Ok(Way::Records);
     }
-    if known {
+    for row in rows {
+        let hash = hashes.get(*row).copied().unwrap_or(0);
+        if (!known && finder.may_have_segment(hash))
+            || statements.has_segment(hash, (account, segments.id.get(*row)))?
+        {
+            return Ok(Way::Records);
+        }
+    }
+    Ok(if known {
         Way::Known
     } else if is_said(segments, rows, chunk.arrived) {
         Way::Straight
     } else {
         Way::Records
-    }
+    })
 }
 
-/// Whether blocks have room for all that a segment and its interaction say; see `fold::is_said`. Whoever adds a field says
-/// there whether they do.
+/// Whether blocks have room for all that a segment and its interaction say; see `fold::is_said`.
 fn can_be_folded(segments: &SegmentColumns, row: usize) -> bool {
     let SegmentColumns {
         agent_session_id,
@@ -153,8 +161,13 @@ fn can_be_folded(segments: &SegmentColumns, row: usize) -> bool {
         && !opened_by.has(row)
 }
 
-/// Whether the newest version of its segments is the version of what is said of the interaction, line for line.
+/// Whether segments say everything of their interaction, its version included; see `fold::is_said`.
 fn is_said(segments: &SegmentColumns, rows: &[usize], arrived: Millis) -> bool {
+    let (said_end, end_of_segments) = ends(segments, rows);
+    // An end that was said and is the one that follows would come back as not said.
+    if said_end.is_some() && said_end == end_of_segments {
+        return false;
+    }
     let version = |row: &usize| segments.updated_at.get(*row).unwrap_or(arrived);
     let newest = rows.iter().map(version).max();
     rows.is_sorted_by_key(version)

@@ -8,7 +8,6 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::block::{Block, head, key_hash};
 use super::keys::Keys;
 use super::{SealedError, at};
-use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
 /// Blocks that stay unpacked: records come in the order of time, more or less.
@@ -34,14 +33,14 @@ impl Found {
         self.block.clone()
     }
 
-    /// Whether another one is in the same block.
-    pub(in crate::store::segments) fn is_beside(&self, other: &Self) -> bool {
-        self.at.block_id == other.at.block_id
+    /// Its place there.
+    pub(in crate::store::segments) fn place(&self) -> usize {
+        self.at.row
     }
 
-    /// Its own among the numbers of its block; [`NONE`] where it has none.
-    pub(in crate::store::segments) fn of(&self, numbers: &[i64]) -> i64 {
-        numbers.get(self.at.row).copied().unwrap_or(NONE)
+    /// Whether it is in a block, which may have been read once more.
+    pub(in crate::store::segments) fn is_in(&self, block: &Block) -> bool {
+        self.at.block_id == block.head.block_id
     }
 
     /// Whose it is.
