@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Row<'_> {
         let (mut kind, mut seen) = (false, [false; Field::COUNT]);
         while let Some(name) = map.next_key_seed(Name)? {
             match name {
-                Key::Kind if !kind && map.next_value_seed(Kind)? => kind = true,
+                Key::Kind if !kind && map.next_value::<String>()? == "segment" => kind = true,
                 Key::Field((field, place)) if seen.get(place) == Some(&false) => {
                     seen.iter_mut().skip(place).take(1).for_each(|seen| *seen = true);
                     map.next_value_seed(Cell(self.0, field))?;
@@ -159,29 +159,6 @@ impl Visitor<'_> for Name {
             name => name,
         };
         Ok(Field::named(name).map_or(Key::Unknown, Key::Field))
-    }
-}
-
-/// Whether the kind is that of segments.
-struct Kind;
-
-impl<'de> DeserializeSeed<'de> for Kind {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Kind {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a kind")
-    }
-
-    fn visit_str<E: Error>(self, kind: &str) -> Result<bool, E> {
-        Ok(kind == "segment")
     }
 }
 

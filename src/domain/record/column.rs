@@ -68,11 +68,15 @@ pub trait Number {
     /// The number, if there can be such a one.
     fn check(number: i64) -> Option<i64>;
 
-    /// The number that a text is where JSON may have a text.
-    fn of_text(text: &str) -> Option<i64>;
-
     /// The number that a cell is.
-    fn of_cell(cell: &str) -> Option<i64>;
+    fn of_cell(cell: &str) -> Option<i64> {
+        cell.parse().ok().and_then(Self::check)
+    }
+
+    /// The number that a text of JSON is; only instants may be texts there.
+    fn of_text(_: &str) -> Option<i64> {
+        None
+    }
 }
 
 /// Instants in UTC milliseconds.
@@ -90,12 +94,12 @@ impl Number for Instant {
         in_range(number).ok()
     }
 
-    fn of_text(text: &str) -> Option<i64> {
-        parse_instant(text).ok()
-    }
-
     fn of_cell(cell: &str) -> Option<i64> {
         parse_instant(cell).ok()
+    }
+
+    fn of_text(text: &str) -> Option<i64> {
+        parse_instant(text).ok()
     }
 }
 
@@ -103,27 +107,11 @@ impl Number for Duration {
     fn check(number: i64) -> Option<i64> {
         (0 <= number).then_some(number)
     }
-
-    fn of_text(_: &str) -> Option<i64> {
-        None
-    }
-
-    fn of_cell(cell: &str) -> Option<i64> {
-        cell.parse().ok().and_then(Self::check)
-    }
 }
 
 impl Number for Ordinal {
     fn check(number: i64) -> Option<i64> {
         (1 <= number).then_some(number)
-    }
-
-    fn of_text(_: &str) -> Option<i64> {
-        None
-    }
-
-    fn of_cell(cell: &str) -> Option<i64> {
-        cell.parse().ok().and_then(Self::check)
     }
 }
 
@@ -286,6 +274,20 @@ impl Column for Flags {
     }
 }
 
+/// Takes a text, unless it is the empty one: a column would give that back as none.
+fn said(column: &mut impl Column, row: usize, text: &str) -> bool {
+    !text.is_empty() && column.cell(row, text)
+}
+
+/// Takes a text that may be absent, as JSON has it.
+fn json_text(column: &mut impl Column, row: usize, value: Json<'_>) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Text(text) => said(column, row, text),
+        Json::Number(_) | Json::Flag(_) | Json::Texts(_) => false,
+    }
+}
+
 /// Texts that rows share: each of them once, and their codes.
 #[derive(Debug, Default)]
 pub struct Shared {
@@ -342,15 +344,11 @@ impl Column for Shared {
     }
 
     fn json(&mut self, row: usize, value: Json<'_>) -> bool {
-        match value {
-            Json::Null => true,
-            Json::Text(text) => !text.is_empty() && self.cell(row, text),
-            Json::Number(_) | Json::Flag(_) | Json::Texts(_) => false,
-        }
+        json_text(self, row, value)
     }
 
     fn put(&mut self, row: usize, value: &Self::Value) -> bool {
-        value.as_ref().is_none_or(|text| !text.is_empty() && self.cell(row, text))
+        value.as_ref().is_none_or(|text| said(self, row, text))
     }
 
     fn has(&self, row: usize) -> bool {
@@ -453,15 +451,11 @@ impl Column for Own {
     }
 
     fn json(&mut self, row: usize, value: Json<'_>) -> bool {
-        match value {
-            Json::Null => true,
-            Json::Text(text) => !text.is_empty() && self.cell(row, text),
-            Json::Number(_) | Json::Flag(_) | Json::Texts(_) => false,
-        }
+        json_text(self, row, value)
     }
 
     fn put(&mut self, row: usize, value: &Self::Value) -> bool {
-        value.as_ref().is_none_or(|text| !text.is_empty() && self.cell(row, text))
+        value.as_ref().is_none_or(|text| said(self, row, text))
     }
 
     fn has(&self, row: usize) -> bool {
@@ -497,11 +491,11 @@ impl Column for Keys {
     }
 
     fn json(&mut self, row: usize, value: Json<'_>) -> bool {
-        if let Json::Text(text) = value { !text.is_empty() && self.cell(row, text) } else { false }
+        if let Json::Text(text) = value { said(self, row, text) } else { false }
     }
 
     fn put(&mut self, row: usize, value: &Text) -> bool {
-        !value.is_empty() && self.0.cell(row, value)
+        said(self, row, value)
     }
 
     fn has(&self, row: usize) -> bool {

@@ -56,8 +56,10 @@ pub(super) fn read(
     };
     let places = places(kind, &names)?;
     let (all, _) = columns(kind);
+    // Only segments go by column. Whatever name is left by now is one of theirs.
     let field = |name: &String| Some(Field::named(canonical(kind, name))?.0);
-    let fields: Vec<Option<Field>> = names.iter().map(field).collect();
+    let fields: Option<Vec<Field>> =
+        (kind == CsvKind::Segment).then(|| names.iter().filter_map(field).collect());
     let mut texts = Texts::default();
     let mut record = ByteRecord::new();
     let mut records = 0_u64;
@@ -79,9 +81,10 @@ pub(super) fn read(
             filling.bad(bad(&record, line, reason))
         } else {
             let whole = std::str::from_utf8(record.as_slice()).ok();
-            if kind == CsvKind::Segment
-                && whole.is_some_and(|whole| by_column(&record, whole, &fields, &mut filling.pack.records))
-            {
+            let by_column = |(whole, fields): (&str, &Vec<Field>)| {
+                by_column(&record, whole, fields, &mut filling.pack.records)
+            };
+            if whole.zip(fields.as_ref()).is_some_and(by_column) {
                 filling.line()
             } else {
                 let (places, columns) = (&places, &all);
@@ -100,12 +103,12 @@ pub(super) fn read(
 
 /// Takes a segment's cells straight into columns; false where something about it is odd: then it is read as a record,
 /// which knows the words for it.
-fn by_column(record: &ByteRecord, whole: &str, fields: &[Option<Field>], out: &mut Gathered) -> bool {
+fn by_column(record: &ByteRecord, whole: &str, fields: &[Field], out: &mut Gathered) -> bool {
     let segments = &mut out.segments;
     let fit = fields.iter().enumerate().all(|(place, field)| {
         // Where a letter reaches over two cells, neither is a text.
         let cell = record.range(place).and_then(|span| whole.get(span));
-        cell.zip(*field).is_some_and(|(cell, field)| cell.is_empty() || segments.put_cell(field, cell))
+        cell.is_some_and(|cell| cell.is_empty() || segments.put_cell(*field, cell))
     });
     let good = fit && segments.end_row();
     if !good {
@@ -258,8 +261,7 @@ mod tests {
         ) {
             let (all, _) = columns(CsvKind::Segment);
             prop_assert_eq!(all.len(), Field::COUNT);
-            let fields: Vec<_> = all.iter().map(|name| Field::named(name).map(|(field, _)| field)).collect();
-            prop_assert!(fields.iter().all(Option::is_some));
+            let fields: Vec<Field> = all.iter().map(|name| Field::named(name).unwrap().0).collect();
             let places: Vec<_> = (0..all.len()).map(Some).collect();
             let (mut gathered, mut expected) = (Gathered::default(), Vec::new());
             let mut texts = Texts::default();

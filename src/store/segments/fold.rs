@@ -11,9 +11,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::interaction::{Interaction, load_by_id};
 use super::names::Names;
 use super::row::{Segment, segment};
-use super::sealed::at;
 use super::sealed::block::{head, key_hash};
 use super::sealed::find::{Finder, Found};
+use super::sealed::{SealedError, at};
 use super::words::{CHANNEL_TYPES, DIRECTIONS, word_of};
 use crate::domain::record::{InteractionFields, Millis, Text};
 
@@ -62,6 +62,23 @@ pub(super) fn is_said(interaction: &Interaction) -> bool {
         && versions.max() == Some(interaction.version)
 }
 
+/// The segments that blocks have of an interaction. Of one that retention removed, blocks may have more under an older
+/// number.
+pub(super) fn sealed_segments(
+    tx: &Transaction<'_>,
+    finder: &mut Finder,
+    account_id: i64,
+    key: &str,
+) -> Result<Vec<Found>, SealedError> {
+    let mut found = finder.of_interaction(tx, account_id, key)?;
+    let mut newest = None;
+    for one in &found {
+        newest = newest.max(one.interaction_id()?);
+    }
+    found.retain(|one| one.interaction_id().is_ok_and(|id| id == newest));
+    Ok(found)
+}
+
 /// A folded interaction; `None` when no block has segments of this key.
 pub(super) fn unfold(
     tx: &Transaction<'_>,
@@ -69,18 +86,12 @@ pub(super) fn unfold(
     account_id: i64,
     key: &Text,
 ) -> rusqlite::Result<Option<Interaction>> {
-    let mut found = finder.of_interaction(tx, account_id, key)?;
-    // Of one that retention removed, blocks may have segments under an older number.
-    let mut interaction_id = None;
-    for one in &found {
-        interaction_id = interaction_id.max(one.interaction_id()?);
-    }
-    let Some(interaction_id) = interaction_id else { return Ok(None) };
-    found.retain(|one| one.interaction_id().is_ok_and(|id| id == Some(interaction_id)));
+    let found = sealed_segments(tx, finder, account_id, key)?;
+    let Some(first) = found.first() else { return Ok(None) };
+    let Some(interaction_id) = first.interaction_id()? else { return Ok(None) };
     let mut segments =
         found.iter().map(|one| segment(one, Some(one.at))).collect::<Result<Vec<Segment>, _>>()?;
     sort(&mut segments);
-    let Some(first) = found.first() else { return Ok(None) };
     let fields = fields(tx, names, first)?;
     let ended_at = first.number(at::ENDED)?;
     let version = segments.iter().map(|segment| segment.version).max().unwrap_or(Millis::MIN);

@@ -1,10 +1,12 @@
 //! A segment's own fields: from a record to codes.
 
-use super::names::role;
-use super::row::{self, Numbers, Own};
+use rusqlite::Transaction;
+
+use super::names::{Names, role};
+use super::row::Own;
 use super::words::{START_REASONS, USER_TYPES, code_of};
 use super::write::Chunk;
-use crate::domain::record::{Millis, SegmentRecord, Span, Text};
+use crate::domain::record::{Millis, SegmentRecord, Span, Text, Word};
 use crate::domain::resolve::union_ms;
 
 /// What a segment says of its time on hold, on mute and snoozed: spans, which win, and sums.
@@ -41,6 +43,87 @@ pub(super) fn focuses_text(focuses: &[Span]) -> Option<String> {
     (!spans.is_empty()).then(|| serde_json::to_string(&spans).unwrap_or_default())
 }
 
+/// The fields of `row::CARRIED` in its order, out of a record or out of columns, which call them alike: `$coder`, a
+/// `$Coder`, makes numbers of them; hold and mute together, hold, mute and snooze are in `$sums`.
+macro_rules! carried {
+    ($of:ident, $coder:ident: $Coder:ident, $sums:expr) => {{
+        let [hold_mute_ms, hold_ms, mute_ms, snooze_ms] = $sums;
+        [
+            $coder.term(&$of.queue_name, role::QUEUE)?,
+            $Coder::number(&$of.queue_exit),
+            $Coder::number(&$of.talk_ms),
+            hold_mute_ms,
+            hold_ms,
+            mute_ms,
+            snooze_ms,
+            $Coder::number(&$of.first_response_ms),
+            $coder.list(&$of.consultants, role::NONE)?,
+            $coder.list(&$of.joined_users, role::NONE)?,
+            $coder.list(&$of.skills, role::SKILLS)?,
+            $coder.term(&$of.transferred_in_by, role::NONE)?,
+            $coder.term(&$of.transferred_in_status, role::NONE)?,
+            $coder.term(&$of.transfer_reason, role::NONE)?,
+            $coder.term(&$of.disposition, role::DISPOSITION)?,
+            $Coder::number(&$of.leg),
+            $Coder::word(&USER_TYPES, &$of.user_type),
+            $coder.term(&$of.queue_id, role::QUEUE)?,
+            $coder.term(&$of.queue_group, role::QUEUE_GROUP)?,
+            $coder.term(&$of.campaign_id, role::CAMPAIGN)?,
+            $coder.term(&$of.campaign, role::CAMPAIGN)?,
+            $coder.term(&$of.dial_group, role::DIAL_GROUP)?,
+            $coder.term(&$of.agent_group, role::AGENT_GROUP)?,
+            $coder.term(&$of.agent_group_id, role::AGENT_GROUP)?,
+            $coder.term(&$of.skill_id, role::SKILL_ID)?,
+            $Coder::number(&$of.ring_start),
+            $Coder::number(&$of.ring_ms),
+            $Coder::number(&$of.wrap_ms),
+            $Coder::number(&$of.agent_wait_ms),
+            $coder.term(&$of.termination_party, role::NONE)?,
+            $coder.term(&$of.termination_reason, role::NONE)?,
+            $coder.flag(&$of.transferred_by_disposition),
+            $Coder::word(&START_REASONS, &$of.start_reason),
+            $Coder::number(&$of.handle_ms),
+        ]
+    }};
+}
+
+pub(super) use carried;
+
+/// Makes numbers of a record's fields.
+struct Coder<'a> {
+    tx: &'a Transaction<'a>,
+    names: &'a mut Names,
+}
+
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "called as the one of columns is, see `carried`"
+)]
+impl Coder<'_> {
+    fn term(&mut self, text: &Option<Text>, role: u32) -> rusqlite::Result<Option<i64>> {
+        self.names.shared(self.tx, text.as_ref(), role)
+    }
+
+    fn list(&mut self, list: &[Text], role: u32) -> rusqlite::Result<Option<i64>> {
+        self.names.list(self.tx, list, role)
+    }
+
+    fn number(number: &Option<i64>) -> Option<i64> {
+        *number
+    }
+
+    fn word<T: Word>(codes: &[T], word: &Option<T>) -> Option<i64> {
+        code_of(codes, *word)
+    }
+
+    fn flag(&self, flag: &bool) -> Option<i64> {
+        Some(i64::from(*flag))
+    }
+}
+
 impl Chunk<'_> {
     /// A segment's own fields as codes.
     pub(super) fn own(&mut self, record: &SegmentRecord, agent_id: Option<i64>) -> rusqlite::Result<Own> {
@@ -51,6 +134,7 @@ impl Chunk<'_> {
             from: record.start.unwrap_or(row_start),
             to: record.end,
         };
+        let mut coder = Coder { tx: self.tx, names: self.names };
         Ok(Own {
             row_start,
             participant: record.participant(),
@@ -59,7 +143,7 @@ impl Chunk<'_> {
             start: record.start,
             end: record.end,
             end_reason: record.end_reason,
-            carried: self.carried(record, spans.resolved())?,
+            carried: carried!(record, coder: Coder, spans.resolved()).into(),
             texts: [
                 record.agent_session_id.clone(),
                 record.recording_file.clone(),
@@ -67,67 +151,5 @@ impl Chunk<'_> {
                 focuses_text(&record.focuses).map(Into::into),
             ],
         })
-    }
-
-    /// The fields of [`row::CARRIED`], in its order.
-    fn carried(
-        &mut self,
-        record: &SegmentRecord,
-        [hold_mute_ms, hold_ms, mute_ms, snooze_ms]: [Option<Millis>; 4],
-    ) -> rusqlite::Result<Numbers<{ row::CARRIED.len() }>> {
-        let (tx, names) = (self.tx, &mut self.names);
-        let mut term = |text: &Option<Text>, role| names.shared(tx, text.as_ref(), role);
-        let queue = term(&record.queue_name, role::QUEUE)?;
-        let in_by = term(&record.transferred_in_by, role::NONE)?;
-        let in_status = term(&record.transferred_in_status, role::NONE)?;
-        let transfer_reason = term(&record.transfer_reason, role::NONE)?;
-        let disposition = term(&record.disposition, role::DISPOSITION)?;
-        let queue_id = term(&record.queue_id, role::QUEUE)?;
-        let queue_group = term(&record.queue_group, role::QUEUE_GROUP)?;
-        let campaign_id = term(&record.campaign_id, role::CAMPAIGN)?;
-        let campaign = term(&record.campaign, role::CAMPAIGN)?;
-        let dial_group = term(&record.dial_group, role::DIAL_GROUP)?;
-        let agent_group = term(&record.agent_group, role::AGENT_GROUP)?;
-        let agent_group_id = term(&record.agent_group_id, role::AGENT_GROUP)?;
-        let skill_id = term(&record.skill_id, role::SKILL_ID)?;
-        let termination_party = term(&record.termination_party, role::NONE)?;
-        let termination_reason = term(&record.termination_reason, role::NONE)?;
-        Ok([
-            queue,
-            record.queue_exit,
-            record.talk_ms,
-            hold_mute_ms,
-            hold_ms,
-            mute_ms,
-            snooze_ms,
-            record.first_response_ms,
-            names.list(tx, &record.consultants, role::NONE)?,
-            names.list(tx, &record.joined_users, role::NONE)?,
-            names.list(tx, &record.skills, role::SKILLS)?,
-            in_by,
-            in_status,
-            transfer_reason,
-            disposition,
-            record.leg,
-            code_of(&USER_TYPES, record.user_type),
-            queue_id,
-            queue_group,
-            campaign_id,
-            campaign,
-            dial_group,
-            agent_group,
-            agent_group_id,
-            skill_id,
-            record.ring_start,
-            record.ring_ms,
-            record.wrap_ms,
-            record.agent_wait_ms,
-            termination_party,
-            termination_reason,
-            Some(i64::from(record.transferred_by_disposition)),
-            code_of(&START_REASONS, record.start_reason),
-            record.handle_ms,
-        ]
-        .into())
     }
 }

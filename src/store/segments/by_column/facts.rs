@@ -3,7 +3,7 @@
 use super::super::names::role;
 use super::super::words::{CHANNEL_TYPES, DIRECTIONS, word_of};
 use super::super::write::Chunk;
-use super::view::{View, terms, words};
+use super::view::{Coder, View};
 use crate::domain::batch::NONE;
 use crate::domain::record::column::{Column, Own};
 use crate::domain::record::gathered::SegmentColumns;
@@ -46,17 +46,16 @@ pub(super) fn ends(segments: &SegmentColumns, rows: &[usize]) -> (Option<Millis>
 
 impl<'c> Facts<'c> {
     pub(super) fn of(chunk: &mut Chunk<'_>, segments: &'c SegmentColumns) -> rusqlite::Result<Self> {
-        let (tx, names) = (chunk.tx, &mut *chunk.names);
-        let mut term = |column, role| terms((tx, names), column, role);
+        let mut coder = Coder { tx: chunk.tx, names: chunk.names, rows: segments.rows() };
         let codes = [
-            words(&DIRECTIONS, &segments.direction),
-            term(&segments.channel, role::CHANNEL)?,
-            words(&CHANNEL_TYPES, &segments.channel_type),
-            term(&segments.support, role::NONE)?,
-            term(&segments.status, role::STATUS)?,
-            term(&segments.reason, role::NONE)?,
-            term(&segments.disconnecting_event, role::NONE)?,
-            term(&segments.integration_source, role::INTEGRATION_SOURCE)?,
+            Coder::word(&DIRECTIONS, &segments.direction),
+            coder.term(&segments.channel, role::CHANNEL)?,
+            Coder::word(&CHANNEL_TYPES, &segments.channel_type),
+            coder.term(&segments.support, role::NONE)?,
+            coder.term(&segments.status, role::STATUS)?,
+            coder.term(&segments.reason, role::NONE)?,
+            coder.term(&segments.disconnecting_event, role::NONE)?,
+            coder.term(&segments.integration_source, role::INTEGRATION_SOURCE)?,
         ];
         let texts =
             [&segments.customer, &segments.uii, &segments.ani, &segments.dnis, &segments.email_subject];

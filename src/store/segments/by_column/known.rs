@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::super::fold::sealed_segments;
 use super::super::own::focuses_text;
 use super::super::row::{NUMBERS_AT, RESOLVED_AT, RESOLVED_TEXTS_AT, TEXTS_AT};
 use super::super::sealed::at;
 use super::super::sealed::block::Block;
-use super::super::sealed::find::Found;
 use super::super::write::Chunk;
 use super::Sheet;
 use super::grouped::{Grouped, Way};
@@ -39,11 +39,16 @@ pub(super) fn changed(
     let mut changed = Vec::new();
     let mut runs: VecDeque<Run> = VecDeque::new();
     for group in grouped.all(Way::Known) {
-        let found = found(chunk, sheet, grouped.rows(group))?;
-        for row in grouped.rows(group) {
+        let rows = grouped.rows(group);
+        let first = rows.first().copied().unwrap_or(0);
+        let account = sheet.accounts.get(first).copied().unwrap_or(0);
+        let key = sheet.segments.interaction_id.get(first);
+        let sealed = sealed_segments(chunk.tx, chunk.finder, account, key)?;
+        for row in rows {
             let id = Some(sheet.segments.id.get(*row));
-            let one = found.iter().find(|one| one.text(at::RECORD_ID).is_ok_and(|known| known == id));
-            let Some(found) = one else {
+            // What cannot be read is no match: as a record it fails with its damage.
+            let found = sealed.iter().find(|one| one.text(at::RECORD_ID).is_ok_and(|known| known == id));
+            let Some(found) = found else {
                 changed.push(group);
                 break;
             };
@@ -63,21 +68,6 @@ pub(super) fn changed(
     changed.sort_unstable();
     changed.dedup();
     Ok(changed)
-}
-
-/// The segments that blocks have of the interaction of some rows. Of one that retention removed, blocks may have segments
-/// under an older number.
-fn found(chunk: &mut Chunk<'_>, sheet: &Sheet<'_>, rows: &[usize]) -> rusqlite::Result<Vec<Found>> {
-    let first = rows.first().copied().unwrap_or(0);
-    let account = sheet.accounts.get(first).copied().unwrap_or(0);
-    let key = sheet.segments.interaction_id.get(first);
-    let mut found = chunk.finder.of_interaction(chunk.tx, account, key)?;
-    let mut newest = None;
-    for one in &found {
-        newest = newest.max(one.interaction_id()?);
-    }
-    found.retain(|one| one.interaction_id().is_ok_and(|id| id == newest));
-    Ok(found)
 }
 
 impl Run {

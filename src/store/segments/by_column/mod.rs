@@ -33,7 +33,7 @@ struct Sheet<'c> {
     accounts: Vec<i64>,
     agents: Vec<Option<i64>>,
     /// The columns from [`super::row::NUMBERS_AT`] on.
-    own: [View<'c>; NUMBERS],
+    own: Vec<View<'c>>,
     facts: Facts<'c>,
 }
 

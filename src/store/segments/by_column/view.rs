@@ -6,7 +6,7 @@ use super::super::names::Names;
 use super::super::words::code_of;
 use crate::domain::batch::NONE;
 use crate::domain::record::Word;
-use crate::domain::record::column::{Lists, Numbers, Shared, Words};
+use crate::domain::record::column::{Flags, Lists, Numbers, Shared, Words};
 
 /// A column of numbers and codes; [`NONE`] where one is absent.
 #[derive(Debug)]
@@ -58,33 +58,40 @@ fn code(codes: &[u32], known: &[i64], row: usize) -> i64 {
     code.and_then(|code| known.get(code)).copied().unwrap_or(NONE)
 }
 
-pub(super) fn numbers<K>(column: &Numbers<K>) -> View<'_> {
-    View::Numbers(column.all())
+/// Makes views of columns.
+pub(super) struct Coder<'a> {
+    pub(super) tx: &'a Transaction<'a>,
+    pub(super) names: &'a mut Names,
+    /// How many rows there are.
+    pub(super) rows: usize,
 }
 
-pub(super) fn words<T: Word>(codes: &[T], column: &Words<T>) -> View<'static> {
-    View::Made(column.all().iter().map(|word| code_of(codes, *word).unwrap_or(NONE)).collect())
-}
+impl Coder<'_> {
+    /// Texts by their codes in the database.
+    pub(super) fn term<'c>(&mut self, column: &'c Shared, role: u32) -> rusqlite::Result<View<'c>> {
+        coded(column, |text| self.names.term(self.tx, Some(text), role))
+    }
 
-/// Texts by their codes in the database.
-pub(super) fn terms<'c>(
-    (tx, names): (&Transaction<'_>, &mut Names),
-    column: &'c Shared,
-    role: u32,
-) -> rusqlite::Result<View<'c>> {
-    coded(column, |text| names.term(tx, Some(text), role))
-}
+    /// Lists of texts by theirs.
+    pub(super) fn list<'c>(&mut self, column: &'c Lists, role: u32) -> rusqlite::Result<View<'c>> {
+        coded(&column.0, |list| {
+            let values: Vec<&str> = Lists::values(list).collect();
+            self.names.list(self.tx, &values, role)
+        })
+    }
 
-/// The same for lists of texts.
-pub(super) fn lists<'c>(
-    (tx, names): (&Transaction<'_>, &mut Names),
-    column: &'c Lists,
-    role: u32,
-) -> rusqlite::Result<View<'c>> {
-    coded(&column.0, |list| {
-        let values: Vec<&str> = Lists::values(list).collect();
-        names.list(tx, &values, role)
-    })
+    pub(super) fn number<K>(column: &Numbers<K>) -> View<'_> {
+        View::Numbers(column.all())
+    }
+
+    pub(super) fn word<T: Word>(codes: &[T], column: &Words<T>) -> View<'static> {
+        View::Made(column.all().iter().map(|word| code_of(codes, *word).unwrap_or(NONE)).collect())
+    }
+
+    /// Yes or no, of every row.
+    pub(super) fn flag(&self, column: &Flags) -> View<'static> {
+        View::Made((0..self.rows).map(|row| i64::from(column.get(row))).collect())
+    }
 }
 
 fn coded(
