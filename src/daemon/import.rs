@@ -16,6 +16,7 @@ use crate::domain::pace::next_size;
 use crate::domain::record::CoverageRecord;
 use crate::domain::record::gathered::Gathered;
 use crate::import::{self, BadLine, CsvKind, ImportError, Pack};
+use crate::store::checkpoint::Beside;
 use crate::store::segments::sealed::compact::QUIET;
 use crate::store::segments::write::{SegmentWriter, Tally};
 use crate::store::{Store, StoreError};
@@ -26,8 +27,9 @@ const HOLD: Duration = Duration::from_millis(20);
 const ROWS: (usize, usize, usize) = (500, 50, 8_000);
 /// Records that are gathered where somebody waits.
 const GATHERED: usize = 8_000;
-/// Records of a transaction where nobody waits: their segments go straight into blocks, the better the more they are.
-const SEALED: usize = 32_768;
+/// Records of a transaction where nobody waits: the first one's, for which all else waits, and how many they become. Their
+/// segments go straight into blocks: the more, the fewer hours begin in one and are packed again for the next.
+const SEALED: (usize, usize) = (16_384, 131_072);
 /// Fewer of them become rows, and compaction seals them with what else comes: their blocks would be small.
 const SEALED_MIN: usize = 4_096;
 /// A longer one is made shorter the next time: a daemon that is started beside it would not wait for ever.
@@ -36,8 +38,10 @@ const SEALED_HOLD: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(2);
 /// Transactions of rows between two checkpoints, each of which waits for the disk.
 const CHECKPOINT_EVERY: u64 = 64;
-/// The same of large ones.
-const CHECKPOINT_EVERY_LARGE: u64 = 4;
+/// The same of large ones, beside which the log is copied back.
+const CHECKPOINT_EVERY_LARGE: u64 = 2;
+/// After so many of them nothing is written until all of the log is copied back: then it begins anew.
+const LOG_ANEW_EVERY: u64 = 16;
 /// Packs that wait between the threads: one, so that the next one is read meanwhile.
 const PACKS: usize = 1;
 /// What is read at once.
@@ -122,6 +126,8 @@ pub fn inspect(
 /// An import of one or more texts.
 #[derive(Debug)]
 pub struct Import {
+    /// Ends before the writer does.
+    beside: Beside,
     writer: SegmentWriter,
     /// Where a daemon works beside it, pauses; else closed hours are sealed at once.
     served: bool,
@@ -129,6 +135,8 @@ pub struct Import {
     imported: Imported,
     /// Records that are gathered before they are written.
     gather: usize,
+    /// How many they may become.
+    gather_most: usize,
     /// Records of the next transaction of rows.
     rows: usize,
     transactions: u64,
@@ -140,11 +148,13 @@ impl Import {
     /// Begins one; `served` when a daemon works beside it.
     pub fn begin(store: &Store, now: Timestamp, served: bool) -> Result<Self, StoreError> {
         Ok(Self {
+            beside: Beside::of(store),
             writer: SegmentWriter::open(store)?,
             served,
             arrived: now.as_millisecond(),
             imported: Imported::default(),
-            gather: if served { GATHERED } else { SEALED },
+            gather: if served { GATHERED } else { SEALED.0 },
+            gather_most: if served { GATHERED } else { SEALED.1 },
             rows: ROWS.0,
             transactions: 0,
             large: 0,
@@ -179,7 +189,9 @@ impl Import {
     }
 
     /// Ends it: from here on it outlasts a power cut.
-    pub fn finish(self) -> Result<Imported, StoreError> {
+    pub fn finish(mut self) -> Result<Imported, StoreError> {
+        self.beside.end()?;
+        drop(self.beside);
         self.writer.finish()?;
         Ok(self.imported)
     }
@@ -198,6 +210,7 @@ impl Import {
             }
             if !pack.records.is_empty() {
                 self.write(&mut pack.records)?;
+                self.gather = self.gather_most.min(self.gather * 2);
                 most.store(self.gather, Ordering::Relaxed);
             }
             heard.lines(self.imported.lines);
@@ -224,11 +237,14 @@ impl Import {
         if SEALED_HOLD < watch.elapsed() {
             // A daemon may have been started meanwhile, and waits. The next pack may be on its way already: what counts is
             // how large this one was. Some lines of a pack may be none: what is left must still be enough.
-            self.gather = self.gather.min((records.len() / 2).max(2 * SEALED_MIN));
+            self.gather_most = self.gather_most.min((records.len() / 2).max(2 * SEALED_MIN));
         }
         self.large += 1;
-        if self.large.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
+        if self.large.is_multiple_of(LOG_ANEW_EVERY) {
+            self.beside.end()?;
             self.writer.checkpoint()?;
+        } else if self.large.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
+            self.beside.begin()?;
         }
         Ok(())
     }

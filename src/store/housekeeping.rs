@@ -55,11 +55,6 @@ pub fn all(connection: &Connection) -> rusqlite::Result<Vec<Housekept>> {
     kept.collect()
 }
 
-/// Copies the write-ahead log back into the database as far as readers allow.
-pub fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))
-}
-
 /// Removes up to `most` segments that start before `before_ms`, and cuts coverage back to it. Returns how many.
 pub fn expire_segments(tx: &Transaction<'_>, before_ms: i64, most: u32) -> rusqlite::Result<usize> {
     let removed = tx.execute(

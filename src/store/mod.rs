@@ -8,6 +8,7 @@ pub mod access;
 pub mod alerts;
 pub mod answers;
 pub mod backfill;
+pub mod checkpoint;
 pub mod definitions;
 pub mod deliveries;
 pub mod files;
@@ -392,14 +393,4 @@ fn instant(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Timestamp
         "instant".to_owned(),
         rusqlite::types::Type::Null,
     ))
-}
-
-impl Store {
-    /// Copies the write-ahead log back into the database as far as readers allow. Blocks.
-    pub fn checkpoint(&self) -> Result<(), StoreError> {
-        let open = |source| StoreError::Open { path: self.shared.path.clone(), source };
-        let mut connection = Connection::open(&self.shared.path).map_err(open)?;
-        migrate::settle(&mut connection).map_err(open)?;
-        housekeeping::checkpoint(&connection).map_err(|source| StoreError::sql("checkpoint", source))
-    }
 }

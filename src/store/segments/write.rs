@@ -23,6 +23,7 @@ use crate::domain::record::{
     SegmentRecord, Sender, Text,
 };
 use crate::store::StoreError;
+use crate::store::checkpoint::checkpoint;
 use crate::store::housekeeping::expire_interactions;
 
 /// What an import did with its records.
@@ -190,8 +191,7 @@ impl SegmentWriter {
     /// Copies the write-ahead log back into the database as far as readers allow. Holds no lock that another writer
     /// waits for; so it is a step of its own and not the tail of a transaction.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        let checkpoint = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
-        checkpoint.map_err(|source| StoreError::sql("checkpoint the import", source))
+        checkpoint(&self.connection)
     }
 
     /// Declares a span as whole, by hand.

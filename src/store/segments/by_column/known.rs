@@ -1,103 +1,110 @@
 //! Which interactions blocks have already, with segments that are just as their lines say.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use super::super::fold::sealed_segments;
 use super::super::own::focuses_text;
 use super::super::row::{NUMBERS_AT, RESOLVED_AT, RESOLVED_TEXTS_AT, TEXTS_AT};
 use super::super::sealed::at;
-use super::super::sealed::block::Block;
+use super::super::sealed::block::{Block, Rooms, head};
 use super::super::write::Chunk;
 use super::Sheet;
 use super::grouped::{Grouped, Way};
 use crate::domain::batch::NONE;
 
-/// Blocks whose pairs are gathered: what comes more or less in the order of time lies in one of a few.
-const RUNS: usize = 6;
-
 /// A line, and the place of the sealed segment in its block that has its key.
 struct Pair {
-    group: usize,
     row: usize,
     place: usize,
     same: bool,
 }
 
-/// The pairs of a block.
-struct Run {
-    block: Arc<Block>,
-    pairs: Vec<Pair>,
-}
-
-/// The interactions that may be there and are not, or are otherwise: writing their segments would change something.
+/// The interactions that may be there and are not, or are otherwise: writing their segments would change something. Each
+/// block is looked at once, whatever the order of the lines.
 pub(super) fn changed(
     chunk: &mut Chunk<'_>,
     sheet: &Sheet<'_>,
     grouped: &Grouped,
 ) -> rusqlite::Result<Vec<usize>> {
-    let mut changed = Vec::new();
-    let mut runs: VecDeque<Run> = VecDeque::new();
+    let mut in_block: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for group in grouped.all(Way::Known) {
-        let rows = grouped.rows(group);
-        let first = rows.first().copied().unwrap_or(0);
-        let account = sheet.accounts.get(first).copied().unwrap_or(0);
-        let key = sheet.segments.interaction_id.get(first);
-        let sealed = sealed_segments(chunk.tx, chunk.finder, account, key)?;
-        for row in rows {
-            let id = Some(sheet.segments.id.get(*row));
-            // What cannot be read is no match: as a record it fails with its damage.
-            let found = sealed.iter().find(|one| one.text(at::RECORD_ID).is_ok_and(|known| known == id));
-            let Some(found) = found else {
-                changed.push(group);
-                break;
-            };
-            let pair = Pair { group, row: *row, place: found.place(), same: true };
-            match runs.iter_mut().find(|run| found.is_in(&run.block)) {
-                Some(run) => run.pairs.push(pair),
-                None => runs.push_back(Run { block: found.block(), pairs: vec![pair] }),
+        let first = grouped.rows(group).first().copied().unwrap_or(0);
+        for block_id in chunk.finder.may_have_of_interaction(grouped.hash(first)) {
+            in_block.entry(block_id).or_default().push(group);
+        }
+    }
+    // Of an interaction that retention removed, blocks may have more under an older number.
+    let mut newest = vec![None; grouped.groups().end];
+    // The number of the interaction in which a line's segment is just as it says.
+    let mut same_in = vec![None; sheet.segments.rows()];
+    let rooms = Rooms::default();
+    for (block_id, groups) in in_block {
+        // A block that was replaced has its rows under another number.
+        let Some(head) = head(chunk.tx, block_id)? else { continue };
+        let block = head.open_in(chunk.tx, &rooms)?;
+        let mut pairs = Vec::new();
+        for group in groups {
+            let rows = grouped.rows(group);
+            for place in sheet.places_in(&block, rows)? {
+                let number = block.number(at::INTERACTION, place)?;
+                if let Some(newest) = newest.get_mut(group) {
+                    *newest = number.max(*newest);
+                }
+                let key = block.text(at::RECORD_ID, place)?;
+                let row = rows.iter().find(|row| key == Some(sheet.segments.id.get(**row)));
+                pairs.extend(row.map(|row| Pair { row: *row, place, same: true }));
             }
-            if RUNS < runs.len()
-                && let Some(run) = runs.pop_front()
-            {
-                run.compare(sheet, &mut changed)?;
+        }
+        sheet.compare(&block, &mut pairs)?;
+        for pair in pairs.into_iter().filter(|pair| pair.same) {
+            if let Some(same_in) = same_in.get_mut(pair.row) {
+                *same_in = block.number(at::INTERACTION, pair.place)?.max(*same_in);
             }
         }
     }
-    runs.into_iter().try_for_each(|run| run.compare(sheet, &mut changed))?;
-    changed.sort_unstable();
-    changed.dedup();
-    Ok(changed)
+    let is_same = |group: usize| {
+        let newest = newest.get(group).copied().flatten();
+        newest.is_some() && grouped.rows(group).iter().all(|row| same_in.get(*row) == Some(&newest))
+    };
+    Ok(grouped.all(Way::Known).filter(|group| !is_same(*group)).collect())
 }
 
-impl Run {
+impl Sheet<'_> {
+    /// The places in a block of the segments that it still has of an interaction's.
+    fn places_in(&self, block: &Block, rows: &[usize]) -> rusqlite::Result<Vec<usize>> {
+        let first = rows.first().copied().unwrap_or(0);
+        let account = self.accounts.get(first).copied().unwrap_or(0);
+        let mut places = block.of_interaction(account, self.segments.interaction_id.get(first))?;
+        places.retain(|place| block.has(*place));
+        Ok(places)
+    }
+
     /// Finds out which lines say something else than what is sealed, of their segment or of its interaction, or are newer.
-    fn compare(mut self, sheet: &Sheet<'_>, changed: &mut Vec<usize>) -> rusqlite::Result<()> {
-        let (block, segments) = (&self.block, sheet.segments);
+    fn compare(&self, block: &Block, pairs: &mut [Pair]) -> rusqlite::Result<()> {
+        let segments = self.segments;
         let of = |stored: &[i64], place: usize| stored.get(place).copied().unwrap_or(NONE);
-        for (place, own) in sheet.own.iter().enumerate() {
+        for (place, own) in self.own.iter().enumerate() {
             let stored = block.numbers(NUMBERS_AT + place)?;
             if stored.is_empty() && own.is_empty() {
                 continue;
             }
-            for pair in &mut self.pairs {
+            for pair in pairs.iter_mut() {
                 pair.same &= own.get(pair.row) == of(stored, pair.place);
             }
         }
-        for (place, said) in sheet.facts.codes.iter().enumerate().filter(|(_, said)| !said.is_empty()) {
+        for (place, said) in self.facts.codes.iter().enumerate().filter(|(_, said)| !said.is_empty()) {
             let stored = block.numbers(RESOLVED_AT + place)?;
-            for pair in &mut self.pairs {
+            for pair in pairs.iter_mut() {
                 let said = said.get(pair.row);
                 pair.same &= said == NONE || said == of(stored, pair.place);
             }
         }
-        for (place, texts) in sheet.facts.texts.iter().enumerate().filter(|(_, texts)| !texts.is_empty()) {
-            for pair in &mut self.pairs {
+        for (place, texts) in self.facts.texts.iter().enumerate().filter(|(_, texts)| !texts.is_empty()) {
+            for pair in pairs.iter_mut() {
                 let said = texts.get(pair.row);
                 pair.same &= said.is_none() || block.text(RESOLVED_TEXTS_AT + place, pair.place)? == said;
             }
         }
-        for pair in &mut self.pairs {
+        for pair in pairs.iter_mut() {
             let row = pair.row;
             let focuses = focuses_text(segments.focuses.get(row));
             let recordings = [segments.recording_file.get(row), segments.recording_url.get(row)];
@@ -109,7 +116,6 @@ impl Run {
             pair.same &= segments.interaction_end.get(row).is_none()
                 && segments.updated_at.get(row) <= block.number(at::VERSION, pair.place)?;
         }
-        changed.extend(self.pairs.iter().filter(|pair| !pair.same).map(|pair| pair.group));
         Ok(())
     }
 }

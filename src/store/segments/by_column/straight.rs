@@ -7,7 +7,7 @@ use super::super::resolved::{Others, Said, from_others};
 use super::super::row::{
     self, FROM_OTHERS, FROM_OTHERS_AT, NUMBERS_AT, RESOLVED_AT, RESOLVED_TEXTS_AT, TEXTS_AT,
 };
-use super::super::sealed::compact::merge;
+use super::super::sealed::merge::merge;
 use super::super::sealed::rows::Rows;
 use super::super::sealed::{at, hour_of};
 use super::super::write::Chunk;

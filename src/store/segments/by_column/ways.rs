@@ -15,9 +15,9 @@ use crate::domain::record::column::Column;
 use crate::domain::record::gathered::{Field, Gathered, SegmentColumns};
 use crate::domain::record::{Millis, Record};
 
-/// Sealed rows of an hour that are packed again for each new one, at the most: files that are not in the order of time
-/// would have the whole store packed again for each chunk.
-const AGAIN_MAX: i64 = 4;
+/// Sealed rows of an hour that are packed again for each new one, at the most: more of them cost as much as the new one
+/// does as a record, and files that are not in the order of time would have the whole store packed again for each chunk.
+const AGAIN_MAX: i64 = 16;
 
 // What blocks have of an interaction (codes, texts, its end), and what they have not: see `can_be_folded`.
 const _: () = assert!(Field::FACTS == CODES + TEXTS + 1 + 9, "say here whether blocks have the new field");
@@ -114,20 +114,30 @@ fn way(
     let rows = grouped.rows(group);
     let Some(first) = rows.first() else { return Ok(Way::Records) };
     let account = accounts.get(*first).copied().unwrap_or(0);
-    let (statements, finder) = (&mut chunk.statements, &chunk.finder);
-    let interaction = grouped.hash(*first);
-    let known = finder.may_have_interaction(interaction);
+    let (interaction, key) = (grouped.hash(*first), segments.interaction_id.get(*first));
     if !rows.iter().all(|row| can_be_folded(segments, *row))
-        || statements.has_interaction(interaction, (account, segments.interaction_id.get(*first)))?
+        || chunk.statements.has_interaction(interaction, (account, key))?
     {
         return Ok(Way::Records);
     }
+    let mut may_be_sealed = Vec::new();
     for row in rows {
-        let hash = hashes.get(*row).copied().unwrap_or(0);
-        if (!known && finder.may_have_segment(hash))
-            || statements.has_segment(hash, (account, segments.id.get(*row)))?
-        {
+        let (hash, id) = (hashes.get(*row).copied().unwrap_or(0), segments.id.get(*row));
+        if chunk.statements.has_segment(hash, (account, id))? {
             return Ok(Way::Records);
+        }
+        if chunk.finder.may_have_segment(hash) {
+            may_be_sealed.push(id);
+        }
+    }
+    // Among millions of keys some thousand have the hash of another one: only where both are known, that is no chance.
+    let known = chunk.finder.may_have_interaction(interaction)
+        && (!may_be_sealed.is_empty() || !chunk.finder.of_interaction(chunk.tx, account, key)?.is_empty());
+    if !known {
+        for id in may_be_sealed {
+            if chunk.finder.by_key(chunk.tx, id, account)?.is_some() {
+                return Ok(Way::Records);
+            }
         }
     }
     Ok(if known {

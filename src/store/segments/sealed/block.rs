@@ -53,7 +53,11 @@ impl Head {
     }
 
     /// The same in memory that blocks before it have left.
-    pub(super) fn open_in(self, connection: &Connection, rooms: &Rooms) -> Result<Block, SealedError> {
+    pub(in crate::store::segments) fn open_in(
+        self,
+        connection: &Connection,
+        rooms: &Rooms,
+    ) -> Result<Block, SealedError> {
         if !(1..=FORMAT).contains(&self.format) {
             return Err(self.damaged("its format is none that this program knows"));
         }
@@ -82,7 +86,7 @@ pub(in crate::store::segments) fn head(
 }
 
 /// Memory that blocks one after the other are unpacked into.
-pub(super) type Rooms = Arc<Mutex<Room>>;
+pub(in crate::store::segments) type Rooms = Arc<Mutex<Room>>;
 
 fn lock(rooms: &Rooms) -> MutexGuard<'_, Room> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)

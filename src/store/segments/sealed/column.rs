@@ -69,7 +69,7 @@ impl Base<'_> {
 /// Memory that columns are unpacked into, to be used again for the next block: what is given back to the system and taken
 /// anew costs more than the unpacking.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(in crate::store::segments) struct Room {
     raw: Vec<u8>,
     pub(super) numbers: Vec<Vec<i64>>,
     pub(super) texts: Vec<Texts>,
@@ -345,9 +345,14 @@ fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
 }
 
 /// Adds the lower bytes of codes.
-fn push_codes<const N: usize>(raw: &mut Vec<u8>, codes: impl Iterator<Item = u64>) {
-    for code in codes {
-        raw.extend_from_slice(code.to_le_bytes().first_chunk::<N>().map_or(&[], |bytes| &bytes[..]));
+fn push_codes<const N: usize>(raw: &mut Vec<u8>, codes: impl ExactSizeIterator<Item = u64>) {
+    let before = raw.len();
+    raw.resize(before + N * codes.len(), 0);
+    let slots = raw.get_mut(before..).unwrap_or_default().as_chunks_mut::<N>().0;
+    for (slot, code) in slots.iter_mut().zip(codes) {
+        if let Some(lower) = code.to_le_bytes().first_chunk() {
+            *slot = *lower;
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Closed hours into blocks, a piece at a time: what is packed is read beside the writer, and only writing it and taking
 //! the rows away holds the database.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -12,6 +11,7 @@ use super::rows::{Packed, Rows};
 use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError, hour_of};
 use crate::domain::pace::next_size;
 use crate::domain::record::Millis;
+use crate::store::checkpoint::checkpoint;
 use crate::store::segments::fold;
 use crate::store::segments::names::Names;
 use crate::store::{Store, StoreError};
@@ -186,8 +186,7 @@ impl Compactor {
 
     /// Copies the write-ahead log back as far as readers allow.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        let checkpoint = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
-        checkpoint.map_err(|source| StoreError::sql("checkpoint sealed segments", source))
+        checkpoint(&self.connection)
     }
 
     fn piece(&mut self) -> Result<bool, SealedError> {
@@ -352,18 +351,33 @@ fn pack(
     {
         all.push_block(&head.open(connection)?)?;
     }
-    let sealed = all.count;
+    let rows = push_unsealed(connection, (first, last), &mut all)?;
+    let blocks = cut(&all).iter().map(|rows| all.pack(rows)).collect();
+    Ok(Some(Piece { changes: left(connection)?.0, replaces, blocks, first, last, rows }))
+}
+
+/// Adds the rows of a span that can be sealed, its last instant included; returns how many.
+pub(super) fn push_unsealed(
+    connection: &Connection,
+    (first, last): (Millis, Millis),
+    all: &mut Rows,
+) -> rusqlite::Result<usize> {
+    let before = all.count;
     let mut statement = connection.prepare_cached(&format!(
         "select {} from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null",
         COLUMNS.join(", ")
     ))?;
-    let mut found = statement.query(params![first, last])?;
+    let mut found = statement.query([first, last])?;
     while let Some(row) = found.next()? {
         all.push_row(row)?;
     }
-    let rows = all.count - sealed;
-    let blocks = cut(&all).iter().map(|rows| all.pack(rows)).collect();
-    Ok(Some(Piece { changes: left(connection)?.0, replaces, blocks, first, last, rows }))
+    Ok(all.count - before)
+}
+
+/// Removes what [`push_unsealed`] has added.
+pub(super) fn remove_unsealed(tx: &Transaction<'_>, (first, last): (Millis, Millis)) -> rusqlite::Result<()> {
+    let sql = "delete from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null";
+    tx.prepare_cached(sql)?.execute([first, last]).map(drop)
 }
 
 /// The last instant of what one step takes, and how many rows that are: all that begin in one millisecond stay together.
@@ -395,7 +409,7 @@ fn number(rows: usize) -> i64 {
 }
 
 /// Rows in order, cut into blocks of about one length where a new millisecond begins.
-fn cut(rows: &Rows) -> Vec<Vec<usize>> {
+pub(super) fn cut(rows: &Rows) -> Vec<Vec<usize>> {
     let ordered = rows.ordered();
     let pieces = ordered.len().div_ceil(BLOCK_ROWS).max(1);
     let each = ordered.len().div_ceil(pieces);
@@ -421,58 +435,11 @@ fn write(tx: &Transaction<'_>, piece: &Piece) -> rusqlite::Result<()> {
     for block in &piece.blocks {
         block.write(tx)?;
     }
-    tx.prepare_cached(
-        "delete from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null",
-    )?
-    .execute(params![piece.first, piece.last])?;
+    remove_unsealed(tx, (piece.first, piece.last))?;
     note_change(tx, None)
 }
 
-/// Puts new segments into the blocks of their hours, which are packed anew; `fill` makes rows of those of an hour. Two
-/// threads do it, for it is most of the work.
-pub(in crate::store::segments) fn merge<T: Sync>(
-    tx: &Transaction<'_>,
-    hours: &BTreeMap<Millis, T>,
-    fill: &(dyn Fn(&T, &mut Rows) + Sync),
-) -> Result<(), SealedError> {
-    let mut pieces: Vec<(&T, Vec<Block>)> = Vec::with_capacity(hours.len());
-    for (hour, new) in hours {
-        let known: Vec<i64> = tx
-            .prepare_cached(
-                "select block_id from segment_block where first_start >= ?1 and first_start < ?2 order by first_start",
-            )?
-            .query_map(params![hour, hour + HOUR_MS], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        let mut blocks = Vec::with_capacity(known.len());
-        for block_id in known {
-            if let Some(head) = head(tx, block_id)? {
-                blocks.push(head.open(tx)?);
-            }
-            remove(tx, block_id)?;
-        }
-        pieces.push((new, blocks));
-    }
-    let pack = |pieces: &[(&T, Vec<Block>)]| -> Result<Vec<Packed>, SealedError> {
-        let (mut rows, mut packed) = (Rows::new(), Vec::new());
-        for (new, blocks) in pieces {
-            rows.clear();
-            fill(new, &mut rows);
-            blocks.iter().try_for_each(|block| rows.push_block(block))?;
-            packed.extend(cut(&rows).iter().map(|places| rows.pack(places)));
-        }
-        Ok(packed)
-    };
-    let (ours, theirs) = pieces.split_at(pieces.len() / 2);
-    std::thread::scope(|scope| {
-        let beside = scope.spawn(move || pack(theirs));
-        pack(ours)?.iter().try_for_each(|block| block.write(tx))?;
-        // A panic there is one here.
-        let packed = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok(packed?.iter().try_for_each(|block| block.write(tx))?)
-    })
-}
-
-fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
+pub(super) fn remove(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("delete from segment_gone where block_id = ?1")?.execute([block_id])?;
     tx.prepare_cached("delete from segment_block_interactions where block_id = ?1")?.execute([block_id])?;
     tx.prepare_cached("delete from segment_block where block_id = ?1")?.execute([block_id])?;

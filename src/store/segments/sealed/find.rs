@@ -28,21 +28,6 @@ pub(in crate::store::segments) struct Found {
 }
 
 impl Found {
-    /// The block that it is in.
-    pub(in crate::store::segments) fn block(&self) -> Arc<Block> {
-        self.block.clone()
-    }
-
-    /// Its place there.
-    pub(in crate::store::segments) fn place(&self) -> usize {
-        self.at.row
-    }
-
-    /// Whether it is in a block, which may have been read once more.
-    pub(in crate::store::segments) fn is_in(&self, block: &Block) -> bool {
-        self.at.block_id == block.head.block_id
-    }
-
     /// Whose it is.
     pub(in crate::store::segments) fn interaction_id(&self) -> Result<Option<i64>, SealedError> {
         self.number(at::INTERACTION)
@@ -195,6 +180,11 @@ impl Finder {
     /// Whether a block may have segments of an interaction whose key has this hash.
     pub(in crate::store::segments) fn may_have_interaction(&self, hash: u32) -> bool {
         self.interactions.has(hash)
+    }
+
+    /// The blocks that may have segments of such an interaction.
+    pub(in crate::store::segments) fn may_have_of_interaction(&self, hash: u32) -> Vec<i64> {
+        self.interactions.blocks(hash)
     }
 
     /// Whether a block may have a segment whose key has this hash.

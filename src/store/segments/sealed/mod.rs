@@ -17,6 +17,7 @@ mod column;
 pub mod compact;
 pub(super) mod find;
 mod keys;
+pub(super) mod merge;
 pub(super) mod rows;
 pub(super) mod scan;
 

@@ -1,0 +1,75 @@
+//! The write-ahead log's way back into the database.
+
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::{Store, StoreError, migrate};
+
+/// Copies the log back as far as readers allow. Holds no lock that another writer waits for; so it is a step of its own and
+/// not the tail of a transaction.
+pub(in crate::store) fn checkpoint(connection: &Connection) -> Result<(), StoreError> {
+    let done = connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+    done.map_err(|source| StoreError::sql("checkpoint", source))
+}
+
+impl Store {
+    /// Copies the write-ahead log back into the database as far as readers allow. Blocks.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        checkpoint(&open(self.path().to_owned())?)
+    }
+}
+
+fn open(path: PathBuf) -> Result<Connection, StoreError> {
+    let opened = Connection::open(&path).and_then(|mut connection| {
+        migrate::settle(&mut connection)?;
+        Ok(connection)
+    });
+    opened.map_err(|source| StoreError::Open { path, source })
+}
+
+/// Copies the log back beside a writer that goes on meanwhile: most of it is waiting for the disk. The log begins anew only
+/// when somebody has copied all of it, so a writer that never pauses does so itself now and then.
+#[derive(Debug)]
+pub struct Beside {
+    path: PathBuf,
+    idle: Option<Connection>,
+    busy: Option<JoinHandle<(Connection, Result<(), StoreError>)>>,
+}
+
+impl Beside {
+    /// Of a store; nothing is opened before it is needed.
+    pub fn of(store: &Store) -> Self {
+        Self { path: store.path().to_owned(), idle: None, busy: None }
+    }
+
+    /// Begins to copy back what is in the log now, when the copy before has ended.
+    pub fn begin(&mut self) -> Result<(), StoreError> {
+        self.end()?;
+        let connection = self.idle.take().map_or_else(|| open(self.path.clone()), Ok)?;
+        self.busy = Some(std::thread::spawn(move || {
+            let done = checkpoint(&connection);
+            (connection, done)
+        }));
+        Ok(())
+    }
+
+    /// Waits for the end of a copy, if one is under way.
+    pub fn end(&mut self) -> Result<(), StoreError> {
+        let Some(thread) = self.busy.take() else { return Ok(()) };
+        // A panic there is one here.
+        let (connection, done) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        self.idle = Some(connection);
+        done
+    }
+}
+
+impl Drop for Beside {
+    /// Its connection is closed before the writer's, so that the last one takes the log away.
+    fn drop(&mut self) {
+        if let Some(thread) = self.busy.take() {
+            drop(thread.join());
+        }
+    }
+}

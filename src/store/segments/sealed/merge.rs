@@ -1,0 +1,72 @@
+//! New segments into the blocks of their hours.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Transaction;
+
+use super::block::{Block, head};
+use super::compact::{cut, push_unsealed, remove, remove_unsealed};
+use super::rows::{Packed, Rows};
+use super::{HOUR_MS, SealedError};
+use crate::domain::record::Millis;
+
+/// Puts new segments into the blocks of their hours, which are packed anew with what of them were rows; `fill` makes rows
+/// of the new ones of an hour. Two threads do it, for it is most of the work.
+pub(in crate::store::segments) fn merge<T: Sync>(
+    tx: &Transaction<'_>,
+    hours: &BTreeMap<Millis, T>,
+    fill: &(dyn Fn(&T, &mut Rows) + Sync),
+) -> Result<(), SealedError> {
+    let mut pieces =
+        hours.iter().map(|(hour, new)| taken_out(tx, *hour, new)).collect::<Result<Vec<_>, _>>()?;
+    let pack = |pieces: Vec<Hour<'_, T>>| -> Result<Vec<Packed>, SealedError> {
+        let (mut room, mut packed) = (Rows::new(), Vec::new());
+        for mut hour in pieces {
+            let rows = hour.rows.as_mut().unwrap_or(&mut room);
+            fill(hour.new, rows);
+            hour.blocks.iter().try_for_each(|block| rows.push_block(block))?;
+            packed.extend(cut(rows).iter().map(|places| rows.pack(places)));
+            room.clear();
+        }
+        Ok(packed)
+    };
+    let theirs = pieces.split_off(pieces.len() / 2);
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(move || pack(theirs));
+        pack(pieces)?.iter().try_for_each(|block| block.write(tx))?;
+        // A panic there is one here.
+        let packed = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(packed?.iter().try_for_each(|block| block.write(tx))?)
+    })
+}
+
+/// What becomes the blocks of an hour.
+struct Hour<'n, T> {
+    new: &'n T,
+    blocks: Vec<Block>,
+    /// What were rows, if any.
+    rows: Option<Rows>,
+}
+
+/// Takes out what there is of an hour.
+fn taken_out<'n, T>(tx: &Transaction<'_>, hour: Millis, new: &'n T) -> Result<Hour<'n, T>, SealedError> {
+    let known: Vec<i64> = tx
+        .prepare_cached(
+            "select block_id from segment_block where first_start >= ?1 and first_start < ?2 order by first_start",
+        )?
+        .query_map([hour, hour + HOUR_MS], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut blocks = Vec::with_capacity(known.len());
+    for block_id in known {
+        if let Some(head) = head(tx, block_id)? {
+            blocks.push(head.open(tx)?);
+        }
+        remove(tx, block_id)?;
+    }
+    let (span, mut rows) = ((hour, hour + HOUR_MS - 1), Rows::new());
+    let some = 0 < push_unsealed(tx, span, &mut rows)?;
+    if some {
+        remove_unsealed(tx, span)?;
+    }
+    Ok(Hour { new, blocks, rows: some.then_some(rows) })
+}
