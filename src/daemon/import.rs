@@ -1,4 +1,4 @@
-//! Records out of a text into the segment store: one thread parses while another writes.
+//! Records out of a text into the segment store: it is parsed while what was parsed before is written.
 //!
 //! Where a daemon works beside it, transactions are short, with a pause between them: it finds the database free. Else they
 //! are large, and segments of closed hours go straight into blocks.
@@ -172,7 +172,7 @@ impl Import {
         std::thread::scope(|scope| {
             let (sender, packs) = sync_channel::<Pack>(PACKS);
             // Packs go back to the thread that filled them: their memory is used again.
-            let (spent, returned) = sync_channel::<Pack>(PACKS + 1);
+            let (spent, returned) = sync_channel::<Pack>(PACKS + 2);
             let most = &most;
             let parsing = scope.spawn(move || parse((text, kind), most, &sender, &returned));
             let written = self.write_all(&packs, (&spent, most), heard);

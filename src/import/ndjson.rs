@@ -2,50 +2,117 @@
 
 use std::fmt;
 use std::io::{BufRead, Read};
+use std::thread::ScopedJoinHandle;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::{BadLine, Filling, ImportError, LINE_BYTES_MAX, clip};
+use super::{BadLine, Filling, ImportError, LINE_BYTES_MAX, Pack, clip};
 use crate::domain::record::Record;
 use crate::domain::record::column::Json;
 use crate::domain::record::gathered::{Field, Gathered, SegmentColumns};
 
+/// Text that is cut off at once, in bytes.
+const PIECE: usize = 32 << 20;
+
+/// Reads packs, two at a time: to parse a line takes longer than to store what it says.
 pub(super) fn read(input: &mut dyn BufRead, filling: &mut Filling<'_, '_>) -> Result<(), ImportError> {
-    let mut line = Vec::new();
-    let mut number = 0;
+    let (mut ours, mut theirs) = (Piece::default(), Piece::default());
+    let mut beside = Pack::of(filling.pack.most);
     loop {
-        line.clear();
-        let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
-        let read = (&mut *input).take(limit).read_until(b'\n', &mut line).map_err(ImportError::Read)?;
-        if read == 0 {
+        let mut more = ours.cut(input, theirs.last_line(), filling.pack.most);
+        theirs.begin(ours.last_line());
+        if let Ok(true) = more {
+            more = theirs.cut(input, ours.last_line(), beside.most);
+        }
+        std::thread::scope(|scope| {
+            let thread = (!theirs.ends.is_empty()).then(|| scope.spawn(|| theirs.fill(&mut beside)));
+            ours.fill(&mut filling.pack);
+            // A panic there is one here.
+            if let Some(Err(panic)) = thread.map(ScopedJoinHandle::join) {
+                std::panic::resume_unwind(panic);
+            }
+        });
+        for pack in [&mut filling.pack, &mut beside] {
+            if 0 < pack.lines {
+                let Some(next) = (filling.sink)(std::mem::take(pack)) else { return Ok(()) };
+                *pack = next;
+            }
+        }
+        if !more? {
             return Ok(());
         }
-        number += 1;
-        let whole = line.ends_with(b"\n") || line.len() < LINE_BYTES_MAX;
-        let item = if whole {
-            let text = line.trim_ascii();
-            if text.is_empty() {
+    }
+}
+
+/// Whole lines of a text.
+#[derive(Debug, Default)]
+struct Piece {
+    /// The number of its first line, less one.
+    before: u64,
+    text: Vec<u8>,
+    /// Where each line ends.
+    ends: Vec<usize>,
+    /// Lines that are too long, of which nothing is kept.
+    long: Vec<BadLine>,
+}
+
+impl Piece {
+    /// Takes everything out; lines are counted from behind this one on.
+    fn begin(&mut self, before: u64) {
+        self.before = before;
+        self.text.clear();
+        self.ends.clear();
+        self.long.clear();
+    }
+
+    /// The number of its last line.
+    fn last_line(&self) -> u64 {
+        self.before + u64::try_from(self.ends.len()).unwrap_or(0)
+    }
+
+    /// Cuts off up to so many lines; false at the end of the text. What stands before an error is here.
+    fn cut(&mut self, input: &mut dyn BufRead, before: u64, most: usize) -> Result<bool, ImportError> {
+        self.begin(before);
+        let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
+        while self.ends.len() < most && self.text.len() < PIECE {
+            let begin = self.text.len();
+            let read = (&mut *input).take(limit).read_until(b'\n', &mut self.text);
+            if read.map_err(ImportError::Read)? == 0 {
+                return Ok(false);
+            }
+            let line = self.text.get(begin..).unwrap_or_default();
+            let long = !line.ends_with(b"\n") && LINE_BYTES_MAX <= line.len();
+            if long {
+                let reason = format!("the line is longer than {} MiB", LINE_BYTES_MAX >> 20);
+                let text = clip(&String::from_utf8_lossy(line));
+                self.long.push(BadLine { line: self.last_line() + 1, reason, text });
+                self.text.truncate(begin);
+            }
+            self.ends.push(self.text.len());
+            if long {
+                skip_line(input).map_err(ImportError::Read)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads its lines into a pack.
+    fn fill(&self, pack: &mut Pack) {
+        let mut long = self.long.iter().peekable();
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        for (line, (begin, end)) in (self.before + 1..).zip(begins.zip(&self.ends)) {
+            let text = self.text.get(begin..*end).unwrap_or_default().trim_ascii();
+            if let Some(bad) = long.next_if(|bad| bad.line == line) {
+                pack.bad.push(bad.clone());
+            } else if text.is_empty() {
                 continue;
-            }
-            if by_column(text, &mut filling.pack.records) {
-                if filling.line() {
-                    continue;
+            } else if !by_column(text, &mut pack.records) {
+                match parse(text, line) {
+                    Ok(record) => pack.records.push(record),
+                    Err(bad) => pack.bad.push(bad),
                 }
-                return Ok(());
             }
-            parse(text, number)
-        } else {
-            let reason = format!("the line is longer than {} MiB", LINE_BYTES_MAX >> 20);
-            let bad = BadLine { line: number, reason, text: clip(&String::from_utf8_lossy(&line)) };
-            skip_line(input).map_err(ImportError::Read)?;
-            Err(bad)
-        };
-        let more = match item {
-            Ok(record) => filling.good(record),
-            Err(bad) => filling.bad(bad),
-        };
-        if !more {
-            return Ok(());
+            pack.lines += 1;
         }
     }
 }
@@ -223,8 +290,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{by_column, parse};
+    use crate::domain::record::Record;
     use crate::domain::record::gathered::Gathered;
     use crate::import::csv::{CsvKind, columns};
+    use crate::import::{LINE_BYTES_MAX, Pack};
 
     /// Values of all sorts, most of which are right in one field or another.
     fn value() -> impl Strategy<Value = Value> {
@@ -251,6 +320,70 @@ mod tests {
             json!([{"start": 1, "end": 2}]),
             json!({"a": 1}),
         ])
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_nothing_is_kept() {
+        let line = |id: &str| format!(r#"{{"kind":"segment","id":"{id}","interaction_id":"c","start":1}}"#);
+        let text = format!("{}\n{}\n{}\n", line("a"), line(&"x".repeat(LINE_BYTES_MAX)), line("b"));
+        let mut packs = Vec::new();
+        let mut sink = |pack| {
+            packs.push(pack);
+            Some(Pack::of(9))
+        };
+        crate::import::read(&mut text.as_bytes(), None, Pack::of(9), &mut sink).unwrap();
+        let [pack] = &packs[..] else { panic!("one is enough") };
+        assert_eq!((pack.lines, pack.records.len()), (3, 2));
+        assert_eq!(pack.bad.iter().map(|bad| (bad.line, bad.text.len())).collect::<Vec<_>>(), [(2, 200)]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever the size of packs, lines keep their order and their numbers.
+        #[test]
+        fn packs_are_filled_in_the_order_of_lines(
+            lines in prop::collection::vec(0..5_u8, 1..60),
+            most in 1..9_usize,
+            ended in any::<bool>(),
+        ) {
+            let (mut text, mut good, mut bad) = (String::new(), Vec::new(), Vec::new());
+            for (line, kind) in (1..).zip(&lines) {
+                match kind {
+                    0 => text.push_str("  "),
+                    1 => {
+                        text.push_str("{\"kind\":\"x\"}");
+                        bad.push(line);
+                    }
+                    kind => {
+                        // By column, and as a record.
+                        let more = if *kind == 2 { r#","holds":[{"start":1,"end":2}]"# } else { "" };
+                        write!(text, r#"{{"kind":"segment","id":"{line}","interaction_id":"c","start":1{more}}}"#).unwrap();
+                        good.push(line.to_string());
+                    }
+                }
+                text.push('\n');
+            }
+            if !ended {
+                text.pop();
+            }
+            let text = format!("{{}}\n{text}");
+            let (mut records, mut refused, mut counted) = (Vec::new(), Vec::new(), 0);
+            crate::import::read(&mut text.as_bytes(), None, Pack::of(most), &mut |pack| {
+                assert!(pack.records.len() + pack.bad.len() <= most);
+                counted += pack.lines;
+                refused.extend(pack.bad.iter().map(|bad| bad.line));
+                let segments = pack.records.into_records().filter_map(|record| {
+                    if let Record::Segment(segment) = record { Some(segment.id.to_string()) } else { None }
+                });
+                records.extend(segments);
+                Some(Pack::of(most))
+            }).unwrap();
+            let expected: Vec<u64> = std::iter::once(1).chain(bad.iter().map(|line: &u64| line + 1)).collect();
+            prop_assert_eq!(counted, u64::try_from(records.len() + refused.len()).unwrap());
+            prop_assert_eq!(records, good);
+            prop_assert_eq!(refused, expected);
+        }
     }
 
     proptest! {
