@@ -40,8 +40,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const CHECKPOINT_EVERY: u64 = 64;
 /// The same of large ones, beside which the log is copied back.
 const CHECKPOINT_EVERY_LARGE: u64 = 2;
-/// After so many of them nothing is written until all of the log is copied back: then it begins anew.
-const LOG_ANEW_EVERY: u64 = 16;
+/// A log of more pages is copied back while nothing is written: then it begins anew, unless somebody reads it.
+const LOG_PAGES_MAX: i64 = 32_768;
 /// Packs that wait between the threads: one, so that the next one is read meanwhile.
 const PACKS: usize = 1;
 /// What is read at once.
@@ -135,8 +135,6 @@ pub struct Import {
     imported: Imported,
     /// Records that are gathered before they are written.
     gather: usize,
-    /// How many they may become.
-    gather_most: usize,
     /// Records of the next transaction of rows.
     rows: usize,
     transactions: u64,
@@ -154,7 +152,6 @@ impl Import {
             arrived: now.as_millisecond(),
             imported: Imported::default(),
             gather: if served { GATHERED } else { SEALED.0 },
-            gather_most: if served { GATHERED } else { SEALED.1 },
             rows: ROWS.0,
             transactions: 0,
             large: 0,
@@ -190,9 +187,10 @@ impl Import {
 
     /// Ends it: from here on it outlasts a power cut.
     pub fn finish(mut self) -> Result<Imported, StoreError> {
-        self.beside.end()?;
+        let copied = self.beside.end();
         drop(self.beside);
         self.writer.finish()?;
+        copied?;
         Ok(self.imported)
     }
 
@@ -210,7 +208,6 @@ impl Import {
             }
             if !pack.records.is_empty() {
                 self.write(&mut pack.records)?;
-                self.gather = self.gather_most.min(self.gather * 2);
                 most.store(self.gather, Ordering::Relaxed);
             }
             heard.lines(self.imported.lines);
@@ -234,19 +231,28 @@ impl Import {
             Err(error) if error.is_damage() => return self.write_rows(std::mem::take(records)),
             Err(error) => return Err(error),
         }
-        if SEALED_HOLD < watch.elapsed() {
-            // A daemon may have been started meanwhile, and waits. The next pack may be on its way already: what counts is
-            // how large this one was. Some lines of a pack may be none: what is left must still be enough.
-            self.gather_most = self.gather_most.min((records.len() / 2).max(2 * SEALED_MIN));
-        }
+        self.keep_pace(records.len(), watch.elapsed());
         self.large += 1;
-        if self.large.is_multiple_of(LOG_ANEW_EVERY) {
-            self.beside.end()?;
-            self.writer.checkpoint()?;
-        } else if self.large.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
-            self.beside.begin()?;
+        if self.large.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
+            if LOG_PAGES_MAX < self.beside.end()? {
+                self.writer.checkpoint()?;
+            } else {
+                self.beside.begin()?;
+            }
         }
         Ok(())
+    }
+
+    /// How large the next packs are, by how long a large transaction of so many records took.
+    fn keep_pace(&mut self, records: usize, took: Duration) {
+        // The first one takes up what is in the store, too.
+        if SEALED_HOLD < took && 0 < self.large {
+            // A daemon may have been started meanwhile, and waits. The next pack may be on its way already: what counts is
+            // how large this one was. Some lines of a pack may be none: what is left must still be enough.
+            self.gather = self.gather.min((records / 2).max(2 * SEALED_MIN));
+        } else if took < SEALED_HOLD / 4 {
+            self.gather = SEALED.1.min(self.gather * 2);
+        }
     }
 
     /// Transactions of rows; the next one's size follows from how long the last one took.

@@ -7,17 +7,17 @@ use rusqlite::Connection;
 
 use super::{Store, StoreError, migrate};
 
-/// Copies the log back as far as readers allow. Holds no lock that another writer waits for; so it is a step of its own and
-/// not the tail of a transaction.
-pub(in crate::store) fn checkpoint(connection: &Connection) -> Result<(), StoreError> {
-    let done = connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+/// Copies the log back as far as readers allow; returns how many pages are in it. Holds no lock that another writer waits
+/// for; so it is a step of its own and not the tail of a transaction.
+pub(in crate::store) fn checkpoint(connection: &Connection) -> Result<i64, StoreError> {
+    let done = connection.query_row("pragma wal_checkpoint(passive)", [], |row| row.get(1));
     done.map_err(|source| StoreError::sql("checkpoint", source))
 }
 
 impl Store {
     /// Copies the write-ahead log back into the database as far as readers allow. Blocks.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        checkpoint(&open(self.path().to_owned())?)
+        checkpoint(&open(self.path().to_owned())?).map(drop)
     }
 }
 
@@ -30,12 +30,12 @@ fn open(path: PathBuf) -> Result<Connection, StoreError> {
 }
 
 /// Copies the log back beside a writer that goes on meanwhile: most of it is waiting for the disk. The log begins anew only
-/// when somebody has copied all of it, so a writer that never pauses does so itself now and then.
+/// when somebody has copied all of it, so a writer that never pauses does so itself when the log has become long.
 #[derive(Debug)]
 pub struct Beside {
     path: PathBuf,
     idle: Option<Connection>,
-    busy: Option<JoinHandle<(Connection, Result<(), StoreError>)>>,
+    busy: Option<JoinHandle<(Connection, Result<i64, StoreError>)>>,
 }
 
 impl Beside {
@@ -46,7 +46,7 @@ impl Beside {
 
     /// Begins to copy back what is in the log now, when the copy before has ended.
     pub fn begin(&mut self) -> Result<(), StoreError> {
-        self.end()?;
+        self.end().map(drop)?;
         let connection = self.idle.take().map_or_else(|| open(self.path.clone()), Ok)?;
         self.busy = Some(std::thread::spawn(move || {
             let done = checkpoint(&connection);
@@ -55,9 +55,9 @@ impl Beside {
         Ok(())
     }
 
-    /// Waits for the end of a copy, if one is under way.
-    pub fn end(&mut self) -> Result<(), StoreError> {
-        let Some(thread) = self.busy.take() else { return Ok(()) };
+    /// Waits for the end of a copy; returns how many pages the log had then, none where no copy was under way.
+    pub fn end(&mut self) -> Result<i64, StoreError> {
+        let Some(thread) = self.busy.take() else { return Ok(0) };
         // A panic there is one here.
         let (connection, done) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         self.idle = Some(connection);

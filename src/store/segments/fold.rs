@@ -64,7 +64,7 @@ pub(super) fn is_said(interaction: &Interaction) -> bool {
 
 /// The segments that blocks have of an interaction. Of one that retention removed, blocks may have more under an older
 /// number.
-pub(super) fn sealed_segments(
+fn sealed_segments(
     tx: &Transaction<'_>,
     finder: &mut Finder,
     account_id: i64,

@@ -188,10 +188,9 @@ impl SegmentWriter {
         result.map_err(|source| StoreError::sql("import records", source))
     }
 
-    /// Copies the write-ahead log back into the database as far as readers allow. Holds no lock that another writer
-    /// waits for; so it is a step of its own and not the tail of a transaction.
+    /// Copies the write-ahead log back into the database as far as readers allow.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        checkpoint(&self.connection)
+        checkpoint(&self.connection).map(drop)
     }
 
     /// Declares a span as whole, by hand.

@@ -28,7 +28,7 @@ pub(super) fn changed(
     let mut in_block: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for group in grouped.all(Way::Known) {
         let first = grouped.rows(group).first().copied().unwrap_or(0);
-        for block_id in chunk.finder.may_have_of_interaction(grouped.hash(first)) {
+        for block_id in chunk.finder.blocks_of_interaction(grouped.hash(first)) {
             in_block.entry(block_id).or_default().push(group);
         }
     }

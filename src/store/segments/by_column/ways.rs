@@ -15,7 +15,8 @@ use crate::domain::record::column::Column;
 use crate::domain::record::gathered::{Field, Gathered, SegmentColumns};
 use crate::domain::record::{Millis, Record};
 
-/// Sealed rows of an hour that are packed again for each new one, at the most: more of them cost as much as the new one
+/// Sealed rows of an hour that are packed again for each new one, at the most (what stands as rows has a bound of its own,
+/// see `sealed/merge.rs`): more of them cost as much as the new one
 /// does as a record, and files that are not in the order of time would have the whole store packed again for each chunk.
 const AGAIN_MAX: i64 = 16;
 
@@ -130,23 +131,21 @@ fn way(
             may_be_sealed.push(id);
         }
     }
-    // Among millions of keys some thousand have the hash of another one: only where both are known, that is no chance.
-    let known = chunk.finder.may_have_interaction(interaction)
-        && (!may_be_sealed.is_empty() || !chunk.finder.of_interaction(chunk.tx, account, key)?.is_empty());
-    if !known {
-        for id in may_be_sealed {
-            if chunk.finder.by_key(chunk.tx, id, account)?.is_some() {
-                return Ok(Way::Records);
-            }
+    // Among millions of keys some thousand have the hash of another one: only where all are known, that is no chance.
+    if chunk.finder.may_have_interaction(interaction) {
+        if may_be_sealed.len() == rows.len() {
+            return Ok(Way::Known);
+        }
+        if !chunk.finder.of_interaction(chunk.tx, account, key)?.is_empty() {
+            return Ok(Way::Records);
         }
     }
-    Ok(if known {
-        Way::Known
-    } else if is_said(segments, rows, chunk.arrived) {
-        Way::Straight
-    } else {
-        Way::Records
-    })
+    for id in may_be_sealed {
+        if chunk.finder.by_key(chunk.tx, id, account)?.is_some() {
+            return Ok(Way::Records);
+        }
+    }
+    Ok(if is_said(segments, rows, chunk.arrived) { Way::Straight } else { Way::Records })
 }
 
 /// Whether blocks have room for all that a segment and its interaction say; see `fold::is_said`.

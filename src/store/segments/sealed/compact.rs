@@ -186,7 +186,7 @@ impl Compactor {
 
     /// Copies the write-ahead log back as far as readers allow.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        checkpoint(&self.connection)
+        checkpoint(&self.connection).map(drop)
     }
 
     fn piece(&mut self) -> Result<bool, SealedError> {
@@ -354,6 +354,20 @@ fn pack(
     let rows = push_unsealed(connection, (first, last), &mut all)?;
     let blocks = cut(&all).iter().map(|rows| all.pack(rows)).collect();
     Ok(Some(Piece { changes: left(connection)?.0, replaces, blocks, first, last, rows }))
+}
+
+/// How many rows of a span can be sealed, its last instant included; counted to one above `most`.
+pub(super) fn unsealed(
+    connection: &Connection,
+    (first, last): (Millis, Millis),
+    most: i64,
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "select count(*) from (select 1 from segment where row_start >= ?1 and row_start <= ?2
+                                   and agent_session_key is null limit ?3 + 1)",
+        )?
+        .query_row([first, last, most], |row| row.get(0))
 }
 
 /// Adds the rows of a span that can be sealed, its last instant included; returns how many.

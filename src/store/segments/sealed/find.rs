@@ -171,7 +171,8 @@ impl Finder {
         Ok(all)
     }
 
-    /// Takes up the keys of all blocks, to ask [`Self::may_have_interaction`] and [`Self::may_have_segment`].
+    /// Takes up the keys of all blocks, to ask [`Self::may_have_interaction`], [`Self::may_have_segment`] and
+    /// [`Self::blocks_of_interaction`].
     pub(in crate::store::segments) fn load_keys(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         self.keys.load(tx, self.newest)?;
         self.interactions.load(tx, self.newest)
@@ -183,7 +184,7 @@ impl Finder {
     }
 
     /// The blocks that may have segments of such an interaction.
-    pub(in crate::store::segments) fn may_have_of_interaction(&self, hash: u32) -> Vec<i64> {
+    pub(in crate::store::segments) fn blocks_of_interaction(&self, hash: u32) -> Vec<i64> {
         self.interactions.blocks(hash)
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Keys {
     slots: Vec<u64>,
     used: usize,
     loaded: i64,
+    /// How many hashes there were in blocks when that was last asked for.
+    there: usize,
 }
 
 impl Keys {
@@ -40,7 +42,7 @@ impl Keys {
     }
 
     fn new(sql: &'static str, sql_bytes: &'static str) -> Self {
-        Self { sql, sql_bytes, slots: Vec::new(), used: 0, loaded: 0 }
+        Self { sql, sql_bytes, slots: Vec::new(), used: 0, loaded: 0, there: 0 }
     }
 
     /// Takes up the blocks up to `newest` that are new since.
@@ -48,8 +50,9 @@ impl Keys {
         if newest <= self.loaded {
             return Ok(());
         }
-        let bytes: i64 = tx.prepare_cached(self.sql_bytes)?.query_row([self.loaded], |row| row.get(0))?;
-        self.reserve(usize::try_from(bytes / 4).unwrap_or(0));
+        self.forget_replaced(tx)?;
+        let more = self.behind(tx, self.loaded)?;
+        self.reserve(more);
         let mut statement = tx.prepare_cached(self.sql)?;
         let mut rows = statement.query([self.loaded])?;
         while let Some(row) = rows.next()? {
@@ -61,6 +64,23 @@ impl Keys {
             }
         }
         self.loaded = newest;
+        Ok(())
+    }
+
+    /// How many hashes are in the blocks behind one.
+    fn behind(&self, tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<usize> {
+        let bytes: i64 = tx.prepare_cached(self.sql_bytes)?.query_row([block_id], |row| row.get(0))?;
+        Ok(usize::try_from(bytes / 4).unwrap_or(0))
+    }
+
+    /// Begins anew when most of what is here is of blocks that were replaced.
+    fn forget_replaced(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        if 2 * self.there < self.used {
+            self.there = self.behind(tx, 0)?;
+            if 2 * self.there < self.used {
+                *self = Self { there: self.there, ..Self::new(self.sql, self.sql_bytes) };
+            }
+        }
         Ok(())
     }
 

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use rusqlite::Transaction;
 
 use super::block::{Block, head};
-use super::compact::{cut, push_unsealed, remove, remove_unsealed};
+use super::compact::{cut, push_unsealed, remove, remove_unsealed, unsealed};
 use super::rows::{Packed, Rows};
 use super::{HOUR_MS, SealedError};
 use crate::domain::record::Millis;
+
+/// Rows that are packed along with new segments, at the most: they are held in memory, and the database meanwhile.
+const ABSORBED_MAX: i64 = 65_536;
 
 /// Puts new segments into the blocks of their hours, which are packed anew with what of them were rows; `fill` makes rows
 /// of the new ones of an hour. Two threads do it, for it is most of the work.
@@ -17,8 +20,9 @@ pub(in crate::store::segments) fn merge<T: Sync>(
     hours: &BTreeMap<Millis, T>,
     fill: &(dyn Fn(&T, &mut Rows) + Sync),
 ) -> Result<(), SealedError> {
-    let mut pieces =
-        hours.iter().map(|(hour, new)| taken_out(tx, *hour, new)).collect::<Result<Vec<_>, _>>()?;
+    let mut room = ABSORBED_MAX;
+    let taken_out = |(hour, new): (&Millis, _)| taken_out(tx, &mut room, *hour, new);
+    let mut pieces = hours.iter().map(taken_out).collect::<Result<Vec<_>, _>>()?;
     let pack = |pieces: Vec<Hour<'_, T>>| -> Result<Vec<Packed>, SealedError> {
         let (mut room, mut packed) = (Rows::new(), Vec::new());
         for mut hour in pieces {
@@ -48,8 +52,13 @@ struct Hour<'n, T> {
     rows: Option<Rows>,
 }
 
-/// Takes out what there is of an hour.
-fn taken_out<'n, T>(tx: &Transaction<'_>, hour: Millis, new: &'n T) -> Result<Hour<'n, T>, SealedError> {
+/// Takes out what there is of an hour, its rows only if there is room for them: what is left is a row until compaction.
+fn taken_out<'n, T>(
+    tx: &Transaction<'_>,
+    room: &mut i64,
+    hour: Millis,
+    new: &'n T,
+) -> Result<Hour<'n, T>, SealedError> {
     let known: Vec<i64> = tx
         .prepare_cached(
             "select block_id from segment_block where first_start >= ?1 and first_start < ?2 order by first_start",
@@ -63,10 +72,14 @@ fn taken_out<'n, T>(tx: &Transaction<'_>, hour: Millis, new: &'n T) -> Result<Ho
         }
         remove(tx, block_id)?;
     }
-    let (span, mut rows) = ((hour, hour + HOUR_MS - 1), Rows::new());
-    let some = 0 < push_unsealed(tx, span, &mut rows)?;
-    if some {
-        remove_unsealed(tx, span)?;
+    let span = (hour, hour + HOUR_MS - 1);
+    let unsealed = unsealed(tx, span, *room)?;
+    if !(1..=*room).contains(&unsealed) {
+        return Ok(Hour { new, blocks, rows: None });
     }
-    Ok(Hour { new, blocks, rows: some.then_some(rows) })
+    *room -= unsealed;
+    let mut rows = Rows::new();
+    push_unsealed(tx, span, &mut rows)?;
+    remove_unsealed(tx, span)?;
+    Ok(Hour { new, blocks, rows: Some(rows) })
 }
