@@ -2,11 +2,12 @@
 //!
 //! `cargo bench --bench reports -- [SEGMENTS] [PYTHON]` (5,000,000 unless said) makes a contact centre of 30 days, puts it
 //! into Legwork and into each peer, and runs the same reports in pairs A B A B: one local day of 20 queues, 30 days of 20
-//! queues, 30 days of all; and segments and average durations by half-hour, skill and agent, of that day and of all. PYTHON is an interpreter with duckdb, polars, chdb and datafusion; without it only
-//! Legwork runs. All outputs are compared after normalising quotes and line ends. `dd` writes the same bytes as the yardstick
-//! of the disk. Figures are medians: wall seconds, CPU seconds (user + sys), peak heap (the highest `RssAnon`, sampled every
-//! 2 ms). Every output is synced; Legwork's has its SHA-256 and its place in the ledger on top. What the digest alone takes
-//! is printed, too, and the ratio of CPU once more without it.
+//! queues, 30 days of all; and segments and average durations by half-hour, skill and agent, of that day and of all. PYTHON
+//! is an interpreter with duckdb, polars, chdb and datafusion; without it only Legwork runs. All outputs are compared after
+//! normalising quotes and line ends. `dd` writes the same bytes as the yardstick of the disk. Figures are medians: wall
+//! seconds, CPU seconds (user + sys), peak heap (the highest `RssAnon`, sampled every 2 ms). Every output is synced;
+//! Legwork's has its SHA-256 and its place in the ledger on top. What the digest alone takes is printed, too, and the ratio
+//! of CPU once more without it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
