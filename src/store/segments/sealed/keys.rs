@@ -142,7 +142,10 @@ fn home(entry: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
+    use rusqlite::{Connection, params};
 
     use super::Keys;
 
@@ -164,6 +167,34 @@ mod tests {
                     pairs.iter().filter(|(known, _)| known == hash).map(|(_, block)| i64::from(*block)).collect();
                 there.sort_unstable();
                 prop_assert_eq!(found, there);
+            }
+        }
+
+        /// What is there is found however often blocks were replaced, and those that were replaced do not pile up.
+        #[test]
+        fn blocks_that_were_replaced_are_forgotten(
+            steps in prop::collection::vec((prop::collection::vec(0..40_u32, 1..9), 0..4_usize), 1..40),
+        ) {
+            let mut connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch("create table segment_block (block_id integer primary key, keys blob)").unwrap();
+            let tx = connection.transaction().unwrap();
+            let (mut keys, mut there) = (Keys::of_rows(), BTreeMap::<i64, Vec<u32>>::new());
+            let mut most = 0;
+            for (block, (hashes, replaced)) in (1..).zip(steps) {
+                // Some of the newest blocks; the oldest stay.
+                for old in there.keys().rev().take(replaced).copied().collect::<Vec<_>>() {
+                    tx.execute("delete from segment_block where block_id = ?1", [old]).unwrap();
+                    there.remove(&old);
+                }
+                let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+                tx.execute("insert into segment_block values (?1, ?2)", params![block, bytes]).unwrap();
+                there.insert(block, hashes);
+                keys.load(&tx, block).unwrap();
+                most = most.max(there.values().map(Vec::len).sum());
+                prop_assert!(keys.used <= 2 * most + 8, "{} of {most}", keys.used);
+                for (block, hashes) in &there {
+                    prop_assert!(hashes.iter().all(|hash| keys.blocks(*hash).contains(block)));
+                }
             }
         }
     }
