@@ -16,7 +16,7 @@ use crate::domain::pace::next_size;
 use crate::domain::record::CoverageRecord;
 use crate::domain::record::gathered::Gathered;
 use crate::import::{self, BadLine, CsvKind, ImportError, Pack};
-use crate::store::checkpoint::Beside;
+use crate::store::checkpoint::Checkpointer;
 use crate::store::segments::sealed::compact::QUIET;
 use crate::store::segments::write::{SegmentWriter, Tally};
 use crate::store::{Store, StoreError};
@@ -32,7 +32,8 @@ const GATHERED: usize = 8_000;
 const SEALED: (usize, usize) = (16_384, 131_072);
 /// Fewer of them become rows, and compaction seals them with what else comes: their blocks would be small.
 const SEALED_MIN: usize = 4_096;
-/// A longer one is made shorter the next time: a daemon that is started beside it would not wait for ever.
+/// A longer one is made shorter the next time: a daemon that is started beside it would not wait for ever. They grow while
+/// they take less than a quarter of it.
 const SEALED_HOLD: Duration = Duration::from_secs(2);
 /// A pause between transactions while a daemon runs.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -40,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 const CHECKPOINT_EVERY: u64 = 64;
 /// The same of large ones, beside which the log is copied back.
 const CHECKPOINT_EVERY_LARGE: u64 = 2;
-/// A log of more pages is copied back while nothing is written: then it begins anew, unless somebody reads it.
+/// A log of more pages (8 KiB each) is copied back while nothing is written: it begins anew then, unless somebody reads it.
 const LOG_PAGES_MAX: i64 = 32_768;
 /// Packs that wait between the threads: one, so that the next one is read meanwhile.
 const PACKS: usize = 1;
@@ -127,7 +128,7 @@ pub fn inspect(
 #[derive(Debug)]
 pub struct Import {
     /// Ends before the writer does.
-    beside: Beside,
+    checkpointer: Checkpointer,
     writer: SegmentWriter,
     /// Where a daemon works beside it, pauses; else closed hours are sealed at once.
     served: bool,
@@ -146,7 +147,7 @@ impl Import {
     /// Begins one; `served` when a daemon works beside it.
     pub fn begin(store: &Store, now: Timestamp, served: bool) -> Result<Self, StoreError> {
         Ok(Self {
-            beside: Beside::of(store),
+            checkpointer: Checkpointer::of(store),
             writer: SegmentWriter::open(store)?,
             served,
             arrived: now.as_millisecond(),
@@ -168,7 +169,7 @@ impl Import {
         let most = AtomicUsize::new(self.gather);
         std::thread::scope(|scope| {
             let (sender, packs) = sync_channel::<Pack>(PACKS);
-            // Packs go back to the thread that filled them: their memory is used again.
+            // Packs go back to those who filled them, two at once: their memory is used again.
             let (spent, returned) = sync_channel::<Pack>(PACKS + 2);
             let most = &most;
             let parsing = scope.spawn(move || parse((text, kind), most, &sender, &returned));
@@ -187,8 +188,8 @@ impl Import {
 
     /// Ends it: from here on it outlasts a power cut.
     pub fn finish(mut self) -> Result<Imported, StoreError> {
-        let copied = self.beside.end();
-        drop(self.beside);
+        let copied = self.checkpointer.end();
+        drop(self.checkpointer);
         self.writer.finish()?;
         copied?;
         Ok(self.imported)
@@ -234,10 +235,10 @@ impl Import {
         self.keep_pace(records.len(), watch.elapsed());
         self.large += 1;
         if self.large.is_multiple_of(CHECKPOINT_EVERY_LARGE) {
-            if LOG_PAGES_MAX < self.beside.end()? {
+            if LOG_PAGES_MAX < self.checkpointer.end()? {
                 self.writer.checkpoint()?;
             } else {
-                self.beside.begin()?;
+                self.checkpointer.begin()?;
             }
         }
         Ok(())

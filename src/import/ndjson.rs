@@ -19,10 +19,11 @@ pub(super) fn read(input: &mut dyn BufRead, filling: &mut Filling<'_, '_>) -> Re
     let (mut ours, mut theirs) = (Piece::default(), Piece::default());
     let mut beside = Pack::of(filling.pack.most);
     loop {
-        let mut more = ours.cut(input, theirs.last_line(), filling.pack.most);
+        ours.begin(theirs.last_line());
+        let mut more = ours.cut(input, filling.pack.most);
         theirs.begin(ours.last_line());
         if let Ok(true) = more {
-            more = theirs.cut(input, ours.last_line(), beside.most);
+            more = theirs.cut(input, beside.most);
         }
         std::thread::scope(|scope| {
             let thread = (!theirs.ends.is_empty()).then(|| scope.spawn(|| theirs.fill(&mut beside)));
@@ -57,7 +58,7 @@ struct Piece {
 }
 
 impl Piece {
-    /// Takes everything out; lines are counted from behind this one on.
+    /// Begins anew behind a line.
     fn begin(&mut self, before: u64) {
         self.before = before;
         self.text.clear();
@@ -71,8 +72,7 @@ impl Piece {
     }
 
     /// Cuts off up to so many lines; false at the end of the text. What stands before an error is here.
-    fn cut(&mut self, input: &mut dyn BufRead, before: u64, most: usize) -> Result<bool, ImportError> {
-        self.begin(before);
+    fn cut(&mut self, input: &mut dyn BufRead, most: usize) -> Result<bool, ImportError> {
         let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
         while self.ends.len() < most && self.text.len() < PIECE {
             let begin = self.text.len();

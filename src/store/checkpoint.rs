@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
-use super::{Store, StoreError, migrate};
+use super::{Store, StoreError, open_beside};
 
 /// Copies the log back as far as readers allow; returns how many pages are in it. Holds no lock that another writer waits
 /// for; so it is a step of its own and not the tail of a transaction.
@@ -17,28 +17,20 @@ pub(in crate::store) fn checkpoint(connection: &Connection) -> Result<i64, Store
 impl Store {
     /// Copies the write-ahead log back into the database as far as readers allow. Blocks.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        checkpoint(&open(self.path().to_owned())?).map(drop)
+        checkpoint(&open_beside(self.path())?).map(drop)
     }
-}
-
-fn open(path: PathBuf) -> Result<Connection, StoreError> {
-    let opened = Connection::open(&path).and_then(|mut connection| {
-        migrate::settle(&mut connection)?;
-        Ok(connection)
-    });
-    opened.map_err(|source| StoreError::Open { path, source })
 }
 
 /// Copies the log back beside a writer that goes on meanwhile: most of it is waiting for the disk. The log begins anew only
 /// when somebody has copied all of it, so a writer that never pauses does so itself when the log has become long.
 #[derive(Debug)]
-pub struct Beside {
+pub struct Checkpointer {
     path: PathBuf,
     idle: Option<Connection>,
     busy: Option<JoinHandle<(Connection, Result<i64, StoreError>)>>,
 }
 
-impl Beside {
+impl Checkpointer {
     /// Of a store; nothing is opened before it is needed.
     pub fn of(store: &Store) -> Self {
         Self { path: store.path().to_owned(), idle: None, busy: None }
@@ -46,8 +38,8 @@ impl Beside {
 
     /// Begins to copy back what is in the log now, when the copy before has ended.
     pub fn begin(&mut self) -> Result<(), StoreError> {
-        self.end().map(drop)?;
-        let connection = self.idle.take().map_or_else(|| open(self.path.clone()), Ok)?;
+        self.end()?;
+        let connection = self.idle.take().map_or_else(|| open_beside(&self.path), Ok)?;
         self.busy = Some(std::thread::spawn(move || {
             let done = checkpoint(&connection);
             (connection, done)
@@ -65,7 +57,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for Checkpointer {
     /// Its connection is closed before the writer's, so that the last one takes the log away.
     fn drop(&mut self) {
         if let Some(thread) = self.busy.take() {

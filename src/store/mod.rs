@@ -353,6 +353,14 @@ fn copy_result(result: &Result<(), StoreError>) -> Result<(), StoreError> {
     }
 }
 
+/// A further connection to a store that is open.
+fn open_beside(path: &Path) -> Result<Connection, StoreError> {
+    let open = |source| StoreError::Open { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(open)?;
+    migrate::settle(&mut connection).map_err(open)?;
+    Ok(connection)
+}
+
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let open = |source| StoreError::Open { path: path.to_owned(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -365,10 +373,7 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 impl Store {
     /// Writes a whole copy of the database, readable by its owner only. Blocks; writers go on meanwhile.
     pub fn backup(&self, target: &Path) -> Result<(), StoreError> {
-        let open = |source| StoreError::Open { path: self.shared.path.clone(), source };
-        let mut connection = Connection::open(&self.shared.path).map_err(open)?;
-        migrate::settle(&mut connection).map_err(open)?;
-        backup_to(&connection, target)
+        backup_to(&open_beside(&self.shared.path)?, target)
     }
 
     /// A read-only connection of its own, for a long read such as a report.

@@ -56,10 +56,10 @@ pub(super) fn read(
     };
     let places = places(kind, &names)?;
     let (all, _) = columns(kind);
-    // Only segments go by column. Whatever name is left by now is one of theirs.
+    // Only segments go by column.
     let field = |name: &String| Some(Field::named(canonical(kind, name))?.0);
     let fields: Option<Vec<Field>> =
-        (kind == CsvKind::Segment).then(|| names.iter().filter_map(field).collect());
+        if kind == CsvKind::Segment { names.iter().map(field).collect() } else { None };
     let mut texts = Texts::default();
     let mut record = ByteRecord::new();
     let mut records = 0_u64;

@@ -22,9 +22,9 @@ use crate::domain::record::{
     Audience, CoverageRecord, Dialog, InteractionFields, MessageRecord, Millis, Participant, Record,
     SegmentRecord, Sender, Text,
 };
-use crate::store::StoreError;
 use crate::store::checkpoint::checkpoint;
 use crate::store::housekeeping::expire_interactions;
+use crate::store::{StoreError, open_beside};
 
 /// What an import did with its records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -68,8 +68,7 @@ impl SegmentWriter {
     /// A writer beside the store's own: `SQLite` lets one of them write at a time.
     pub fn open(store: &crate::store::Store) -> Result<Self, StoreError> {
         let fail = |source| StoreError::Open { path: store.path().to_owned(), source };
-        let mut connection = Connection::open(store.path()).map_err(fail)?;
-        crate::store::migrate::settle(&mut connection).map_err(fail)?;
+        let connection = open_beside(store.path())?;
         // An import is durable at its end (see `finish`); a power cut before that is repaired by importing again.
         connection
             .execute_batch(

@@ -9,13 +9,24 @@ use crate::domain::record::{Millis, Participant};
 /// What a line says of an agent, in codes: id, name, the name that customers see, mail address.
 type Said = [u32; 4];
 
+/// What was said last of an agent.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    /// In which it was said.
+    generation: u64,
+    said: Said,
+    version: Millis,
+    agent: Option<i64>,
+}
+
 /// Looks agents up. An agent of whom the last line said the same is not looked at again.
 pub(super) struct Agents<'c> {
     segments: &'c SegmentColumns,
     /// By which column and in which account agents are known just now.
     by: (usize, i64),
-    /// What was said last of each, by the code in that column; valid in the generation that it names.
-    last: Vec<(u64, Said, Millis, Option<i64>)>,
+    /// What was said last of each, by the code in that column.
+    last: Vec<Last>,
+    /// What was said in one before counts no more.
     generation: u64,
 }
 
@@ -59,17 +70,17 @@ impl<'c> Agents<'c> {
         }
         let place = usize::try_from(key.1).unwrap_or(usize::MAX);
         let known = self.last.get(place).copied().unwrap_or_default();
-        if (known.0, known.1, known.2) == (self.generation, said, version) {
-            return Ok(known.3);
+        if (known.generation, known.said, known.version) == (self.generation, said, version) {
+            return Ok(known.agent);
         }
         let [id, name, custom_name, email] = columns.map(|column| text(column, row));
         let agent = SaidAgent::in_passing(id, [name, custom_name, email], version);
         let agent = chunk.names.agent(chunk.tx, account, &agent)?;
         if self.last.len() <= place {
-            self.last.resize(place + 1, Default::default());
+            self.last.resize(place + 1, Last::default());
         }
         if let Some(slot) = self.last.get_mut(place) {
-            *slot = (self.generation, said, version, agent);
+            *slot = Last { generation: self.generation, said, version, agent };
         }
         Ok(agent)
     }

@@ -15,9 +15,9 @@ use crate::domain::record::column::Column;
 use crate::domain::record::gathered::{Field, Gathered, SegmentColumns};
 use crate::domain::record::{Millis, Record};
 
-/// Sealed rows of an hour that are packed again for each new one, at the most (what stands as rows has a bound of its own,
-/// see `sealed/merge.rs`): more of them cost as much as the new one
-/// does as a record, and files that are not in the order of time would have the whole store packed again for each chunk.
+/// Sealed rows of an hour that are packed again for each new one, at the most (for what stands as rows, `sealed/merge.rs`
+/// has a bound of its own): more of them cost as much as the new one does as a record, and files that are not in the order
+/// of time would have the whole store packed again for each chunk.
 const AGAIN_MAX: i64 = 16;
 
 // What blocks have of an interaction (codes, texts, its end), and what they have not: see `can_be_folded`.

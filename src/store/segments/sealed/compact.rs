@@ -14,7 +14,7 @@ use crate::domain::record::Millis;
 use crate::store::checkpoint::checkpoint;
 use crate::store::segments::fold;
 use crate::store::segments::names::Names;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, open_beside};
 
 /// How long after its end an hour is left alone, in milliseconds: most of what comes late has come then.
 pub const QUIET: Millis = 2 * HOUR_MS;
@@ -97,8 +97,7 @@ impl Compactor {
         elapsed: impl Fn() -> Duration + Send + 'static,
     ) -> Result<Self, StoreError> {
         let fail = |source| StoreError::Open { path: store.path().to_owned(), source };
-        let mut connection = Connection::open(store.path()).map_err(fail)?;
-        crate::store::migrate::settle(&mut connection).map_err(fail)?;
+        let connection = open_beside(store.path())?;
         connection
             .execute_batch(
                 "pragma synchronous = normal; pragma foreign_keys = off; pragma wal_autocheckpoint = 0",
@@ -356,6 +355,9 @@ fn pack(
     Ok(Some(Piece { changes: left(connection)?.0, replaces, blocks, first, last, rows }))
 }
 
+/// The rows of a span that can be sealed, its last instant included.
+const UNSEALED: &str = "segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null";
+
 /// How many rows of a span can be sealed, its last instant included; counted to one above `most`.
 pub(super) fn unsealed(
     connection: &Connection,
@@ -363,10 +365,7 @@ pub(super) fn unsealed(
     most: i64,
 ) -> rusqlite::Result<i64> {
     connection
-        .prepare_cached(
-            "select count(*) from (select 1 from segment where row_start >= ?1 and row_start <= ?2
-                                   and agent_session_key is null limit ?3 + 1)",
-        )?
+        .prepare_cached(&format!("select count(*) from (select 1 from {UNSEALED} limit ?3 + 1)"))?
         .query_row([first, last, most], |row| row.get(0))
 }
 
@@ -377,10 +376,8 @@ pub(super) fn push_unsealed(
     all: &mut Rows,
 ) -> rusqlite::Result<usize> {
     let before = all.count;
-    let mut statement = connection.prepare_cached(&format!(
-        "select {} from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null",
-        COLUMNS.join(", ")
-    ))?;
+    let sql = format!("select {} from {UNSEALED}", COLUMNS.join(", "));
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query([first, last])?;
     while let Some(row) = found.next()? {
         all.push_row(row)?;
@@ -390,8 +387,7 @@ pub(super) fn push_unsealed(
 
 /// Removes what [`push_unsealed`] has added.
 pub(super) fn remove_unsealed(tx: &Transaction<'_>, (first, last): (Millis, Millis)) -> rusqlite::Result<()> {
-    let sql = "delete from segment where row_start >= ?1 and row_start <= ?2 and agent_session_key is null";
-    tx.prepare_cached(sql)?.execute([first, last]).map(drop)
+    tx.prepare_cached(&format!("delete from {UNSEALED}"))?.execute([first, last]).map(drop)
 }
 
 /// The last instant of what one step takes, and how many rows that are: all that begin in one millisecond stay together.

@@ -20,8 +20,8 @@ pub(in crate::store::segments) fn merge<T: Sync>(
     hours: &BTreeMap<Millis, T>,
     fill: &(dyn Fn(&T, &mut Rows) + Sync),
 ) -> Result<(), SealedError> {
-    let mut room = ABSORBED_MAX;
-    let taken_out = |(hour, new): (&Millis, _)| taken_out(tx, &mut room, *hour, new);
+    let mut left = ABSORBED_MAX;
+    let taken_out = |(hour, new): (&Millis, _)| taken_out(tx, &mut left, *hour, new);
     let mut pieces = hours.iter().map(taken_out).collect::<Result<Vec<_>, _>>()?;
     let pack = |pieces: Vec<Hour<'_, T>>| -> Result<Vec<Packed>, SealedError> {
         let (mut room, mut packed) = (Rows::new(), Vec::new());
@@ -52,10 +52,10 @@ struct Hour<'n, T> {
     rows: Option<Rows>,
 }
 
-/// Takes out what there is of an hour, its rows only if there is room for them: what is left is a row until compaction.
+/// Takes out what there is of an hour, its rows only if no more than `left` are: others stay until compaction.
 fn taken_out<'n, T>(
     tx: &Transaction<'_>,
-    room: &mut i64,
+    left: &mut i64,
     hour: Millis,
     new: &'n T,
 ) -> Result<Hour<'n, T>, SealedError> {
@@ -73,11 +73,11 @@ fn taken_out<'n, T>(
         remove(tx, block_id)?;
     }
     let span = (hour, hour + HOUR_MS - 1);
-    let unsealed = unsealed(tx, span, *room)?;
-    if !(1..=*room).contains(&unsealed) {
+    let unsealed = unsealed(tx, span, *left)?;
+    if !(1..=*left).contains(&unsealed) {
         return Ok(Hour { new, blocks, rows: None });
     }
-    *room -= unsealed;
+    *left -= unsealed;
     let mut rows = Rows::new();
     push_unsealed(tx, span, &mut rows)?;
     remove_unsealed(tx, span)?;
