@@ -6,8 +6,8 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 /// Text is handed over in pieces of at least this size: what makes the text keeps its tables in the processor's cache.
 const PIECE: usize = 64 << 10;
-/// Pieces between the threads.
-const QUEUED: usize = 8;
+/// Pieces between the threads: more than a block that is on its way to the disk (`disk.rs`), for which the other end waits.
+const QUEUED: usize = 32;
 
 /// Takes text for a file that another thread writes.
 #[derive(Debug)]

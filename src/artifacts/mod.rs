@@ -3,6 +3,7 @@
 pub mod behind;
 mod cells;
 mod delimited;
+mod disk;
 pub mod encode;
 pub mod examine;
 pub mod first_rows;
@@ -17,15 +18,12 @@ pub mod xml;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::num::NonZero;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Advice;
 use sha2::{Digest, Sha256};
 
-/// Bytes that are sent on their way to the disk together while a file is still being written.
-const SENT: u64 = 1 << 20;
+use self::disk::OnDisk;
 
 /// Behind the name of a file that is not whole.
 pub const PART: &str = ".part";
@@ -57,19 +55,26 @@ pub struct Finished {
 /// A file while it is written: under a temporary name, gone unless it is finished.
 #[derive(Debug)]
 pub struct PartFile {
-    file: File,
+    file: OnDisk,
     part: PathBuf,
     target: PathBuf,
     digest: Sha256,
     bytes: u64,
-    /// How much of it has been asked to be on its way to the disk.
-    sent: u64,
     named: bool,
 }
 
 impl PartFile {
     /// Begins a file that nobody else can read; folders that are missing are made.
     pub fn create(target: &Path) -> Result<Self, ArtifactError> {
+        Self::begin(target, true)
+    }
+
+    /// The same for one of hundreds that are written at once: it takes less memory and more of the kernel's time.
+    pub fn one_of_many(target: &Path) -> Result<Self, ArtifactError> {
+        Self::begin(target, false)
+    }
+
+    fn begin(target: &Path, past_cache: bool) -> Result<Self, ArtifactError> {
         if let Some(folder) = target.parent() {
             DirBuilder::new()
                 .recursive(true)
@@ -82,22 +87,13 @@ impl PartFile {
         // A leftover of a crash is overwritten: nobody else writes below the artifacts folder.
         options.write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&part).map_err(failed("create", &part))?;
-        let target = target.to_owned();
-        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, sent: 0, named: false })
-    }
-
-    /// Sends what was written on its way to the disk: the sync at the end then waits for the rest only.
-    fn send(&mut self) {
-        let length = NonZero::new(self.bytes - self.sent);
-        // That the cache is not needed is advice on which Linux begins to write what is in it; that alone is wanted. Where
-        // it is not taken, the sync does all of it.
-        rustix::fs::fadvise(&self.file, self.sent, length, Advice::DontNeed).unwrap_or_default();
-        self.sent = self.bytes;
+        let (file, target) = (OnDisk::new(file, past_cache), target.to_owned());
+        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, named: false })
     }
 
     /// Syncs the file, gives it its name, and syncs the name.
     pub fn finish(mut self) -> Result<Finished, ArtifactError> {
-        self.file.sync_all().map_err(failed("sync", &self.part))?;
+        self.file.finish().map_err(failed("write", &self.part))?;
         std::fs::rename(&self.part, &self.target).map_err(failed("rename", &self.part))?;
         self.named = true;
         if let Some(folder) = self.target.parent() {
@@ -115,9 +111,6 @@ impl Write for PartFile {
         let written = self.file.write(bytes)?;
         self.digest.update(bytes.get(..written).unwrap_or_default());
         self.bytes += u64::try_from(written).unwrap_or(0);
-        if SENT <= self.bytes - self.sent {
-            self.send();
-        }
         Ok(written)
     }
 

@@ -158,17 +158,18 @@ pub fn write_to<W: Write + Send>(
 
 /// Begins an order's file, packed as its job says.
 pub(super) fn begin<'a>(order: &Order<'_>, progress: &'a Progress) -> Result<Out<'a>, GenerateError> {
-    begin_file(order.target, order.definition.output.compress, order.nominal, progress)
+    let part = PartFile::create(order.target)?;
+    begin_file(part, order.target, order.definition.output.compress, order.nominal, progress)
 }
 
-/// Begins a file.
+/// Begins to write into a file that is to have this name.
 pub(super) fn begin_file<'a>(
+    part: PartFile,
     target: &Path,
     compress: Compress,
     nominal: Timestamp,
     progress: &'a Progress,
 ) -> Result<Out<'a>, GenerateError> {
-    let part = PartFile::create(target)?;
     let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Inside an archive the file has its own name.
     let inner = name.strip_suffix(compress.suffix()).unwrap_or(&name);

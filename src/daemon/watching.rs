@@ -9,11 +9,11 @@ use std::rc::Rc;
 
 use super::generate::{GenerateError, Order, Out, begin_file, end};
 use super::progress::Progress;
-use crate::artifacts::Finished;
 use crate::artifacts::encode::{FileSpec, Witness};
 use crate::artifacts::examine::Examine;
 use crate::artifacts::first_rows::FirstRows;
 use crate::artifacts::split::Split;
+use crate::artifacts::{Finished, PartFile};
 use crate::domain::checks::Seen;
 use crate::domain::definition::Destination;
 use crate::domain::output::Output;
@@ -73,7 +73,8 @@ impl<'a> Watching<'a> {
                 let mut names = names.borrow_mut();
                 let name = part_name(target, file.output, value, &names.values().collect::<Vec<_>>());
                 let target = target.with_file_name(&name);
-                let out = begin_file(&target, file.output.compress, nominal, progress);
+                let part = PartFile::one_of_many(&target).map_err(io::Error::other)?;
+                let out = begin_file(part, &target, file.output.compress, nominal, progress);
                 let out = out.map_err(io::Error::other)?;
                 names.insert((column, value.to_owned()), name);
                 Ok(out)
