@@ -4,18 +4,18 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
-/// Text is handed over in pieces of at least this size: what makes the text keeps its tables in the processor's cache.
-const PIECE: usize = 64 << 10;
-/// Pieces between the threads: more than a block that is on its way to the disk (`disk.rs`), for which the other end waits.
-const QUEUED: usize = 32;
+use super::disk::Block;
+
+/// Blocks between the threads: while one is on its way to the disk, whoever makes the text goes on.
+const QUEUED: usize = 2;
 
 /// Takes text for a file that another thread writes.
 #[derive(Debug)]
 pub struct Behind {
-    pieces: SyncSender<Vec<u8>>,
-    /// Pieces that are written, to be filled again.
-    spent: Receiver<Vec<u8>>,
-    piece: Vec<u8>,
+    blocks: SyncSender<Block>,
+    /// Blocks that are written, to be filled again.
+    spent: Receiver<Block>,
+    block: Block,
 }
 
 /// The thread; its end gives the file back.
@@ -27,38 +27,38 @@ impl Behind {
         scope: &'scope Scope<'scope, '_>,
         mut out: W,
     ) -> (Self, Writing<'scope, W>) {
-        let (pieces, queue) = sync_channel::<Vec<u8>>(QUEUED);
+        let (blocks, queue) = sync_channel::<Block>(QUEUED);
         let (back, spent) = sync_channel(QUEUED + 2);
         let writing = scope.spawn(move || {
-            for piece in queue {
-                out.write_all(&piece)?;
-                // Full or gone, the other end does not matter: then the piece is let go.
-                drop(back.try_send(piece));
+            for block in queue {
+                out.write_all(block.bytes())?;
+                // Full or gone, the other end does not matter: then the block is let go.
+                drop(back.try_send(block));
             }
             Ok(out)
         });
-        (Self { pieces, spent, piece: Vec::with_capacity(PIECE) }, writing)
+        (Self { blocks, spent, block: Block::new() }, writing)
     }
 
     fn hand_over(&mut self) -> io::Result<()> {
-        let mut next = self.spent.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE));
+        let mut next = self.spent.try_recv().unwrap_or_else(|_| Block::new());
         next.clear();
-        let piece = std::mem::replace(&mut self.piece, next);
+        let block = std::mem::replace(&mut self.block, next);
         let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the file is not written any more");
-        self.pieces.send(piece).map_err(gone)
+        self.blocks.send(block).map_err(gone)
     }
 }
 
 impl Write for Behind {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.piece.extend_from_slice(bytes);
-        if PIECE <= self.piece.len() {
+        let taken = self.block.take(bytes);
+        if self.block.is_full() {
             self.hand_over()?;
         }
-        Ok(bytes.len())
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.piece.is_empty() { Ok(()) } else { self.hand_over() }
+        if self.block.bytes().is_empty() { Ok(()) } else { self.hand_over() }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem;
 use std::num::NonZero;
 
 use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl};
@@ -12,7 +13,7 @@ use rustix::io::Errno;
 
 /// Written past the cache at once. What is less goes through it: it is sent from there in a moment.
 const BLOCK: usize = 1 << 20;
-/// Direct writes begin and end at multiples of this, in memory and in the file: every disk's own sector divides it.
+/// Where blocks begin, in memory and in the file: at multiples of this. Every disk's own sector divides it.
 const ALIGNED: usize = 4_096;
 /// Bytes in the cache that are sent on their way to the disk together while a file is still being written.
 const SENT: u64 = 1 << 20;
@@ -21,68 +22,73 @@ const SENT: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct OnDisk {
     file: File,
-    /// What comes next past the cache; none where the file is written through it.
-    block: Option<Block>,
+    /// Whether whole blocks may go past the cache.
+    past_cache: bool,
+    /// Whether what is written now would.
+    direct: bool,
+    /// What came and is not a whole block yet.
+    block: Block,
     written: u64,
     /// How much of what is in the cache has been asked to be on its way.
     sent: u64,
 }
 
-/// Aligned bytes.
-#[derive(Debug)]
-struct Block {
-    room: Vec<u8>,
-    /// Where in the room it begins.
-    begin: usize,
-    /// Up to where it is filled, and up to where it is written.
-    end: usize,
-    done: usize,
-}
-
 impl OnDisk {
     /// Of an empty file. One `past_cache` takes the memory of a block.
     pub(super) fn new(file: File, past_cache: bool) -> Self {
-        Self { file, block: past_cache.then(Block::new), written: 0, sent: 0 }
+        let block = if past_cache { Block::new() } else { Block::default() };
+        Self { file, past_cache, direct: false, block, written: 0, sent: 0 }
     }
 
     /// Writes what is left and syncs it.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.go_through_cache()?;
+        self.write_block()?;
         self.file.sync_all()
     }
 
-    /// From here on everything goes through the cache: the last bytes are no multiple of anything, and some file systems
-    /// know no other way.
-    fn go_through_cache(&mut self) -> io::Result<()> {
-        let Some(block) = self.block.take() else { return Ok(()) };
-        set_direct(&self.file, false)?;
-        self.sent = self.written;
-        self.write_all(block.left())
-    }
-
-    fn write_past_cache(&mut self) -> io::Result<()> {
-        while let Some(block) = &mut self.block
-            && !block.left().is_empty()
-        {
-            match self.file.write(block.left()) {
+    fn write_block(&mut self) -> io::Result<()> {
+        let mut block = mem::take(&mut self.block);
+        let mut left = block.bytes();
+        while !left.is_empty() {
+            match self.put(left) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    block.done += written;
-                    self.written += u64::try_from(written).unwrap_or(0);
-                    if !written.is_multiple_of(ALIGNED) {
-                        self.go_through_cache()?;
-                    }
-                }
+                Ok(written) => left = left.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Promised, and not done after all.
-                Err(error) if is_invalid(&error) => self.go_through_cache()?,
                 Err(error) => return Err(error),
             }
         }
-        if let Some(block) = &mut self.block {
-            block.clear();
-        }
+        block.clear();
+        self.block = block;
         Ok(())
+    }
+
+    /// Writes bytes, a whole block past the cache: the last ones are no multiple of anything, and some file systems know one
+    /// way only, or say that they know both.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let direct = self.past_cache && bytes.len() == BLOCK;
+        if direct != self.direct {
+            match set_direct(&self.file, direct) {
+                Ok(()) => self.direct = direct,
+                Err(_) if direct => self.past_cache = false,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match self.file.write(bytes) {
+            Err(error) if self.direct && is_invalid(&error) => {
+                self.past_cache = false;
+                self.put(bytes)
+            }
+            Err(error) => Err(error),
+            Ok(written) => {
+                self.written += u64::try_from(written).unwrap_or(0);
+                if self.direct {
+                    self.sent = self.written;
+                } else if SENT <= self.written - self.sent {
+                    self.send();
+                }
+                Ok(written)
+            }
+        }
     }
 
     /// Sends what is in the cache on its way to the disk: the sync at the end then waits for the rest only.
@@ -97,21 +103,17 @@ impl OnDisk {
 
 impl Write for OnDisk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(block) = &mut self.block else {
-            let written = self.file.write(bytes)?;
-            self.written += u64::try_from(written).unwrap_or(0);
-            if SENT <= self.written - self.sent {
-                self.send();
+        if self.block.bytes().is_empty() {
+            match bytes.get(..BLOCK) {
+                _ if !self.past_cache => return self.put(bytes),
+                // It need not be put together here.
+                Some(block) if block.as_ptr().align_offset(ALIGNED) == 0 => return self.put(block),
+                _ => {}
             }
-            return Ok(written);
-        };
-        let taken = block.take(bytes);
-        if block.is_full() {
-            if self.written == 0 && set_direct(&self.file, true).is_err() {
-                self.go_through_cache()?;
-            } else {
-                self.write_past_cache()?;
-            }
+        }
+        let taken = self.block.take(bytes);
+        if self.block.is_full() {
+            self.write_block()?;
         }
         Ok(taken)
     }
@@ -122,36 +124,47 @@ impl Write for OnDisk {
     }
 }
 
+/// Bytes that can be written past the cache once there are enough of them. The default has no room for any.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    room: Vec<u8>,
+    /// Where in the room they begin.
+    begin: usize,
+    length: usize,
+}
+
 impl Block {
-    fn new() -> Self {
+    /// An empty one.
+    pub(super) fn new() -> Self {
         let room = vec![0; BLOCK + ALIGNED];
         let begin = room.as_ptr().align_offset(ALIGNED);
-        Self { room, begin, end: begin, done: begin }
+        Self { room, begin, length: 0 }
     }
 
     /// Takes bytes as far as there is room; returns how many.
-    fn take(&mut self, bytes: &[u8]) -> usize {
-        let free = self.room.get_mut(self.end..self.begin + BLOCK).unwrap_or_default();
+    pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+        let free = self.room.get_mut(self.begin + self.length..self.begin + BLOCK).unwrap_or_default();
         let taken = free.len().min(bytes.len());
         if let (Some(to), Some(from)) = (free.get_mut(..taken), bytes.get(..taken)) {
             to.copy_from_slice(from);
         }
-        self.end += taken;
+        self.length += taken;
         taken
     }
 
-    fn is_full(&self) -> bool {
-        self.end == self.begin + BLOCK
+    /// Whether it takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        self.length == BLOCK
     }
 
-    /// What is not written yet.
-    fn left(&self) -> &[u8] {
-        self.room.get(self.done..self.end).unwrap_or_default()
+    /// What it has taken.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.room.get(self.begin..self.begin + self.length).unwrap_or_default()
     }
 
-    fn clear(&mut self) {
-        self.end = self.begin;
-        self.done = self.begin;
+    /// Forgets it.
+    pub(super) fn clear(&mut self) {
+        self.length = 0;
     }
 }
 
@@ -207,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn blocks_that_are_put_together_elsewhere_arrive_between_other_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let text = text(4 * BLOCK);
+        let mut whole = Block::new();
+        assert_eq!((whole.take(&text), whole.is_full()), (BLOCK, true));
+        let mut on_disk = OnDisk::new(File::create(&path).unwrap(), true);
+        let pieces = [whole.bytes(), whole.bytes(), b"between", whole.bytes(), b"behind"];
+        for piece in pieces {
+            on_disk.write_all(piece).unwrap();
+        }
+        on_disk.finish().unwrap();
+        assert!(fs::read(&path).unwrap() == pieces.concat());
+    }
+
+    #[test]
     fn so_it_does_in_memory() {
         in_folder(tempfile::tempdir_in("/dev/shm").unwrap().path());
     }
@@ -228,11 +257,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let mut on_disk = OnDisk::new(File::create(&path).unwrap(), true);
-        let block = on_disk.block.as_mut().unwrap();
-        (block.begin, block.end, block.done) = (block.begin + 1, block.end + 1, block.done + 1);
+        on_disk.block.begin += 1;
         let text = text(3 * BLOCK + 5);
         on_disk.write_all(&text).unwrap();
-        assert!(on_disk.block.is_none());
+        assert!(!on_disk.past_cache);
         on_disk.finish().unwrap();
         assert!(fs::read(&path).unwrap() == text);
     }
