@@ -4,10 +4,10 @@
 //! into Legwork and into each peer, and runs the same reports in pairs A B A B: one local day of 20 queues, 30 days of 20
 //! queues, 30 days of all; and segments and average durations by half-hour, skill and agent, of that day and of all. PYTHON
 //! is an interpreter with duckdb, polars, chdb and datafusion; without it only Legwork runs. All outputs are compared after
-//! normalising quotes and line ends. `dd` writes the same bytes as the yardstick of the disk. Figures are medians: wall
-//! seconds, CPU seconds (user + sys), peak heap (the highest `RssAnon`, sampled every 2 ms). Every output is synced;
-//! Legwork's has its SHA-256 and its place in the ledger on top. What the digest alone takes is printed, too, and the ratio
-//! of CPU once more without it.
+//! normalising quotes and line ends. `dd` writes the same bytes as the yardstick of the disk, once like everybody and once
+//! past the page cache, as Legwork does. Figures are medians: wall seconds, CPU seconds (user + sys), peak heap (the highest
+//! `RssAnon`, sampled every 2 ms). Every output is synced; Legwork's has its SHA-256 and its place in the ledger on top. What
+//! the digest alone takes is printed, too, and the ratio of CPU once more without it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -201,13 +201,20 @@ impl Bench {
         line("legwork", alone);
         let (from, to) =
             (format!("if={}", artifact.display()), format!("of={}", self.folder.join("dd.out").display()));
-        let copy = || measure(Command::new("dd").args([&from, &to, "bs=1M", "conv=fsync", "status=none"]));
-        let copied = median((0..3).map(|_| copy()).collect());
+        let copied = |flag: &str| {
+            let copy =
+                || measure(Command::new("dd").args([&from, &to, "bs=1M", "conv=fsync", "status=none", flag]));
+            median((0..3).map(|_| copy()).collect())
+        };
+        let (cached, direct) = (copied("oflag=nofollow"), copied("oflag=direct"));
         println!(
-            "  {:.1} MB; {:.2} times the wall of dd, synced alike ({:.2} s); of the CPU, {digest:.2} s are the digest",
+            "  {:.1} MB; {:.2} times the wall of dd, synced alike ({:.2} s), {:.2} times that of dd past the page cache \
+             ({:.2} s); of the CPU, {digest:.2} s are the digest",
             fs::metadata(&artifact).unwrap().len() as f64 / 1e6,
-            alone.wall / copied.wall,
-            copied.wall
+            alone.wall / cached.wall,
+            cached.wall,
+            alone.wall / direct.wall,
+            direct.wall
         );
         let engines: &[&str] =
             if self.python.is_some() { &["duckdb", "polars", "chdb", "datafusion"] } else { &[] };
