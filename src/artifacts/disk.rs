@@ -11,9 +11,10 @@ use std::num::NonZero;
 use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
-/// Written past the cache at once. What is less goes through it: it is sent from there in a moment.
-const BLOCK: usize = 1 << 20;
-/// Where blocks begin, in memory and in the file: at multiples of this. Every disk's own sector divides it.
+/// Written past the cache at once; what is less goes through it.
+pub const BLOCK: usize = 1 << 20;
+/// Blocks begin at multiples of this in memory, and so they do in the file unless the disk took less than was given. Every
+/// disk's own sector divides it.
 const ALIGNED: usize = 4_096;
 /// Bytes in the cache that are sent on their way to the disk together while a file is still being written.
 const SENT: u64 = 1 << 20;
@@ -24,10 +25,12 @@ pub(super) struct OnDisk {
     file: File,
     /// Whether whole blocks may go past the cache.
     past_cache: bool,
-    /// Whether what is written now would.
+    /// Whether the file is set to that now.
     direct: bool,
     /// What came and is not a whole block yet.
     block: Block,
+    /// Whether some of it could not be written.
+    torn: bool,
     written: u64,
     /// How much of what is in the cache has been asked to be on its way.
     sent: u64,
@@ -36,17 +39,25 @@ pub(super) struct OnDisk {
 impl OnDisk {
     /// Of an empty file. One `past_cache` takes the memory of a block.
     pub(super) fn new(file: File, past_cache: bool) -> Self {
-        let block = if past_cache { Block::new() } else { Block::default() };
-        Self { file, past_cache, direct: false, block, written: 0, sent: 0 }
+        let block = if past_cache { Block::new(BLOCK) } else { Block::default() };
+        Self { file, past_cache, direct: false, block, torn: false, written: 0, sent: 0 }
     }
 
-    /// Writes what is left and syncs it.
+    /// Writes what is left. Nothing mends a file of which something could not be written.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.write_block()?;
+        if self.torn {
+            return Err(io::Error::other("some of it could not be written"));
+        }
+        self.write_block()
+    }
+
+    /// Has the disk keep what is written.
+    pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
     fn write_block(&mut self) -> io::Result<()> {
+        self.torn = true;
         let mut block = mem::take(&mut self.block);
         let mut left = block.bytes();
         while !left.is_empty() {
@@ -59,6 +70,7 @@ impl OnDisk {
         }
         block.clear();
         self.block = block;
+        self.torn = false;
         Ok(())
     }
 
@@ -81,9 +93,8 @@ impl OnDisk {
             Err(error) => Err(error),
             Ok(written) => {
                 self.written += u64::try_from(written).unwrap_or(0);
-                if self.direct {
-                    self.sent = self.written;
-                } else if SENT <= self.written - self.sent {
+                // Some file systems take what is direct into their cache and say nothing.
+                if SENT <= self.written - self.sent {
                     self.send();
                 }
                 Ok(written)
@@ -124,26 +135,36 @@ impl Write for OnDisk {
     }
 }
 
-/// Bytes that can be written past the cache once there are enough of them. The default has no room for any.
-#[derive(Debug, Default)]
+/// So many bytes that can be written past the cache. The default has no room for any.
+#[derive(Default)]
 pub(super) struct Block {
     room: Vec<u8>,
     /// Where in the room they begin.
     begin: usize,
     length: usize,
+    most: usize,
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block")
+            .field("length", &self.length)
+            .field("most", &self.most)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Block {
-    /// An empty one.
-    pub(super) fn new() -> Self {
-        let room = vec![0; BLOCK + ALIGNED];
+    /// An empty one for so many bytes.
+    pub(super) fn new(most: usize) -> Self {
+        let room = vec![0; most + ALIGNED];
         let begin = room.as_ptr().align_offset(ALIGNED);
-        Self { room, begin, length: 0 }
+        Self { room, begin, length: 0, most }
     }
 
     /// Takes bytes as far as there is room; returns how many.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
-        let free = self.room.get_mut(self.begin + self.length..self.begin + BLOCK).unwrap_or_default();
+        let free = self.room.get_mut(self.begin + self.length..self.begin + self.most).unwrap_or_default();
         let taken = free.len().min(bytes.len());
         if let (Some(to), Some(from)) = (free.get_mut(..taken), bytes.get(..taken)) {
             to.copy_from_slice(from);
@@ -154,7 +175,7 @@ impl Block {
 
     /// Whether it takes no more.
     pub(super) fn is_full(&self) -> bool {
-        self.length == BLOCK
+        self.length == self.most
     }
 
     /// What it has taken.
@@ -169,10 +190,9 @@ impl Block {
 }
 
 fn set_direct(file: &File, direct: bool) -> rustix::io::Result<()> {
-    let now = fcntl_getfl(file)?;
-    let mut wanted = now;
-    wanted.set(OFlags::DIRECT, direct);
-    if wanted == now { Ok(()) } else { fcntl_setfl(file, wanted) }
+    let mut flags = fcntl_getfl(file)?;
+    flags.set(OFlags::DIRECT, direct);
+    fcntl_setfl(file, flags)
 }
 
 fn is_invalid(error: &io::Error) -> bool {
@@ -201,6 +221,15 @@ mod tests {
         on_disk
     }
 
+    /// Whether a block can be written past the cache here, from an address that is so much beside.
+    fn takes(path: &Path, beside: usize) -> bool {
+        let mut block = Block::new(BLOCK);
+        block.begin += beside;
+        block.take(&text(BLOCK));
+        let mut file = File::create(path).unwrap();
+        set_direct(&file, true).is_ok() && file.write(block.bytes()).is_ok()
+    }
+
     fn in_folder(folder: &Path) {
         let path = folder.join("file");
         for past_cache in [true, false] {
@@ -224,19 +253,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let text = text(4 * BLOCK);
-        let mut whole = Block::new();
+        let mut whole = Block::new(BLOCK);
         assert_eq!((whole.take(&text), whole.is_full()), (BLOCK, true));
+        assert_eq!(whole.bytes().as_ptr().align_offset(ALIGNED), 0);
         let mut on_disk = OnDisk::new(File::create(&path).unwrap(), true);
         let pieces = [whole.bytes(), whole.bytes(), b"between", whole.bytes(), b"behind"];
         for piece in pieces {
             on_disk.write_all(piece).unwrap();
         }
+        assert_eq!(on_disk.direct, takes(&folder.path().join("other"), 0));
         on_disk.finish().unwrap();
         assert!(fs::read(&path).unwrap() == pieces.concat());
     }
 
     #[test]
-    fn so_it_does_in_memory() {
+    fn so_it_does_where_there_is_no_disk() {
         in_folder(tempfile::tempdir_in("/dev/shm").unwrap().path());
     }
 
@@ -251,7 +282,7 @@ mod tests {
         assert!(fs::read(&path).unwrap() == text);
     }
 
-    /// As on a file system that takes the flag and then refuses: memory at an odd address is refused by every disk.
+    /// As on a file system that takes the flag and then refuses: most disks refuse memory at an odd address.
     #[test]
     fn what_is_refused_past_the_cache_goes_through_it() {
         let folder = tempfile::tempdir().unwrap();
@@ -260,15 +291,18 @@ mod tests {
         on_disk.block.begin += 1;
         let text = text(3 * BLOCK + 5);
         on_disk.write_all(&text).unwrap();
-        assert!(!on_disk.past_cache);
+        assert_eq!(on_disk.past_cache, takes(&folder.path().join("other"), 1));
         on_disk.finish().unwrap();
         assert!(fs::read(&path).unwrap() == text);
     }
 
     #[test]
-    fn a_disk_that_is_full_is_an_error() {
-        let mut on_disk = OnDisk::new(File::options().write(true).open("/dev/full").unwrap(), true);
-        let error = on_disk.write_all(&text(2 * BLOCK)).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    fn a_disk_that_is_full_is_an_error_and_stays_one() {
+        for length in [10, 2 * BLOCK] {
+            let mut on_disk = OnDisk::new(File::options().write(true).open("/dev/full").unwrap(), true);
+            let written = on_disk.write_all(&text(length)).and_then(|()| on_disk.finish());
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::StorageFull);
+            assert!(on_disk.finish().is_err());
+        }
     }
 }

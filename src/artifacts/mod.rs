@@ -3,7 +3,7 @@
 pub mod behind;
 mod cells;
 mod delimited;
-mod disk;
+pub mod disk;
 pub mod encode;
 pub mod examine;
 pub mod first_rows;
@@ -91,9 +91,15 @@ impl PartFile {
         Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, named: false })
     }
 
+    /// The name that it is to have.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Syncs the file, gives it its name, and syncs the name.
     pub fn finish(mut self) -> Result<Finished, ArtifactError> {
         self.file.finish().map_err(failed("write", &self.part))?;
+        self.file.sync().map_err(failed("sync", &self.part))?;
         std::fs::rename(&self.part, &self.target).map_err(failed("rename", &self.part))?;
         self.named = true;
         if let Some(folder) = self.target.parent() {

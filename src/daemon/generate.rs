@@ -13,7 +13,8 @@ use rusqlite::Connection;
 
 use super::progress::Progress;
 use super::watching::{Sights, Watching};
-use crate::artifacts::behind::Behind;
+use crate::artifacts::behind::{Behind, PIECE};
+use crate::artifacts::disk::BLOCK;
 use crate::artifacts::encode::{FileSpec, ReportWriter, Witness, Written};
 use crate::artifacts::pack::Packed;
 use crate::artifacts::{ArtifactError, Finished, PartFile};
@@ -91,17 +92,19 @@ pub fn generate(
     progress: &Progress,
 ) -> Result<Generated, GenerateError> {
     let out = begin(&order, progress)?;
-    let (Written { out, rows, clamped }, counts, seen) = write_to(connection, order, progress, out)?;
+    // What is packed changes its size.
+    let piece = if order.definition.output.compress == Compress::None { BLOCK } else { PIECE };
+    let (Written { out, rows, clamped }, counts, seen) = write_to(connection, order, progress, (out, piece))?;
     Ok(Generated { file: end(out)?, rows, clamped, counts, seen })
 }
 
-/// Writes the report of a definition for a period to wherever it is wanted, unpacked. The order's target is only the
+/// Writes the report of a definition for a period to wherever it is wanted, in pieces of a size, unpacked. The order's target is only the
 /// place beside which files for some recipients stand, and where a format puts something aside. Blocks.
 pub fn write_to<W: Write + Send>(
     connection: Connection,
     order: Order<'_>,
     progress: &Progress,
-    out: W,
+    (out, piece): (W, usize),
 ) -> Result<Wrote<W>, GenerateError> {
     let (report, output) = (&order.definition.report, &order.definition.output);
     let columns = (report.kind.pick)(report, output.format);
@@ -113,7 +116,7 @@ pub fn write_to<W: Write + Send>(
     let made = match report.kind.reads {
         Reads::Segments(rows) => {
             let query = segment_query(&order, rows, &fields);
-            stream(out, file, &order, progress, move |sink| read::read(&connection, &query, sink))
+            stream((out, piece), file, &order, progress, move |sink| read::read(&connection, &query, sink))
         }
         Reads::Sessions => {
             let query = SessionQuery {
@@ -124,7 +127,9 @@ pub fn write_to<W: Write + Send>(
                 filters: &report.filters,
                 fields: &fields,
             };
-            stream(out, file, &order, progress, move |sink| sessions::read(&connection, &query, sink))
+            stream((out, piece), file, &order, progress, move |sink| {
+                sessions::read(&connection, &query, sink)
+            })
         }
         Reads::Vendor(_) => {
             let words = format!("only its vendor makes {}", report.kind.name);
@@ -139,7 +144,7 @@ pub fn write_to<W: Write + Send>(
                 written.map(|(written, counts)| (written, counts, Sights::default()))
             } else {
                 let mut flat = Flat::begin(order.period, choice, &fields);
-                stream(out, file, &order, progress, move |sink| {
+                stream((out, piece), file, &order, progress, move |sink| {
                     let read =
                         move |sink: &mut dyn FnMut(Batch) -> bool| read::read(&connection, &query, sink);
                     let counts = beside(read, progress, |batch| flat.count(batch, sink))?;
@@ -159,18 +164,17 @@ pub fn write_to<W: Write + Send>(
 /// Begins an order's file, packed as its job says.
 pub(super) fn begin<'a>(order: &Order<'_>, progress: &'a Progress) -> Result<Out<'a>, GenerateError> {
     let part = PartFile::create(order.target)?;
-    begin_file(part, order.target, order.definition.output.compress, order.nominal, progress)
+    begin_file(part, order.definition.output.compress, order.nominal, progress)
 }
 
-/// Begins to write into a file that is to have this name.
-pub(super) fn begin_file<'a>(
+/// Begins to write into a file.
+pub(super) fn begin_file(
     part: PartFile,
-    target: &Path,
     compress: Compress,
     nominal: Timestamp,
-    progress: &'a Progress,
-) -> Result<Out<'a>, GenerateError> {
-    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    progress: &Progress,
+) -> Result<Out<'_>, GenerateError> {
+    let name = part.target().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Inside an archive the file has its own name.
     let inner = name.strip_suffix(compress.suffix()).unwrap_or(&name);
     let part = Stoppable { out: part, stop: &progress.stop };
@@ -227,7 +231,7 @@ pub type Wrote<W> = (Written<W>, ReadCounts, Sights);
 
 /// One thread reads, this one makes the text, one writes it.
 fn stream<'a, W: Write + Send + 'a>(
-    out: W,
+    (out, piece): (W, usize),
     file: FileSpec<'a>,
     order: &Order<'a>,
     progress: &'a Progress,
@@ -236,7 +240,7 @@ fn stream<'a, W: Write + Send + 'a>(
     let mut watching = Watching::new(order, file, progress);
     let (written, counts) = std::thread::scope(|scope| {
         let (sender, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
-        let (behind, writing) = Behind::begin(scope, out);
+        let (behind, writing) = Behind::begin(scope, out, piece);
         let reader = scope.spawn(move || read(&mut handing(sender, progress)));
         let encoded = encode(behind, file, batches, &mut watching.witnesses(), progress, || {
             Ok(reader.join().map_err(|_| GenerateError::Panicked)??)

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Core;
 use super::generate::{GenerateError, Order, write_to};
 use super::progress::Progress;
+use crate::artifacts::behind::PIECE;
 use crate::domain::definition::Definition;
 use crate::domain::output::{Compress, CsvDialect, Delimiter, Format};
 use crate::domain::period::Period;
@@ -85,7 +86,7 @@ pub fn preview(
     let reader = core.store.reader().map_err(|error| GenerateError::Write(io::Error::other(error)))?;
     let order = Order { definition: &shown, period, nominal, target: Path::new("preview") };
     let mut beginning = Beginning { bytes: Vec::new(), rows: 0, most, progress };
-    match write_to(reader, order, progress, &mut beginning) {
+    match write_to(reader, order, progress, (&mut beginning, PIECE)) {
         Ok(_) | Err(GenerateError::Stopped) => {}
         Err(error) => return Err(error),
     }

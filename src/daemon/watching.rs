@@ -74,7 +74,7 @@ impl<'a> Watching<'a> {
                 let name = part_name(target, file.output, value, &names.values().collect::<Vec<_>>());
                 let target = target.with_file_name(&name);
                 let part = PartFile::one_of_many(&target).map_err(io::Error::other)?;
-                let out = begin_file(part, &target, file.output.compress, nominal, progress);
+                let out = begin_file(part, file.output.compress, nominal, progress);
                 let out = out.map_err(io::Error::other)?;
                 names.insert((column, value.to_owned()), name);
                 Ok(out)

@@ -201,12 +201,15 @@ impl Bench {
         line("legwork", alone);
         let (from, to) =
             (format!("if={}", artifact.display()), format!("of={}", self.folder.join("dd.out").display()));
-        let copied = |flag: &str| {
-            let copy =
-                || measure(Command::new("dd").args([&from, &to, "bs=1M", "conv=fsync", "status=none", flag]));
+        let copied = |flags: &[&str]| {
+            let copy = || {
+                measure(
+                    Command::new("dd").args([&*from, &to, "bs=1M", "conv=fsync", "status=none"]).args(flags),
+                )
+            };
             median((0..3).map(|_| copy()).collect())
         };
-        let (cached, direct) = (copied("oflag=nofollow"), copied("oflag=direct"));
+        let (cached, direct) = (copied(&[]), copied(&["oflag=direct"]));
         println!(
             "  {:.1} MB; {:.2} times the wall of dd, synced alike ({:.2} s), {:.2} times that of dd past the page cache \
              ({:.2} s); of the CPU, {digest:.2} s are the digest",

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::artifacts::behind::PIECE;
 use crate::artifacts::hex;
 use crate::chain::chain;
 use crate::daemon::Core;
@@ -168,7 +169,7 @@ fn make(
     let reader = core.store.reader().map_err(|error| chain(&error))?;
     let order = Order { definition, period: *period, nominal: *nominal, target: Path::new("answer") };
     let out = Pieces { sender, held: Some(Vec::new()), digest: Sha256::new(), bytes: 0 };
-    let (written, ..) = write_to(reader, order, progress, out).map_err(|error| {
+    let (written, ..) = write_to(reader, order, progress, (out, PIECE)).map_err(|error| {
         tracing::warn!(account, error = chain(&error), "a report for a request broke off");
         chain(&error)
     })?;
