@@ -18,14 +18,14 @@ pub struct Behind {
     /// Blocks that are written, to be filled again.
     spent: Receiver<Block>,
     block: Block,
-    size: usize,
 }
 
 /// The thread; its end gives the file back.
 pub type Writing<'scope, W> = ScopedJoinHandle<'scope, io::Result<W>>;
 
 impl Behind {
-    /// Has a thread write into `out`, in pieces of a size. What goes wrong there is told by the thread's end; here it is a broken pipe.
+    /// Has a thread write into `out`, in pieces of a size. What goes wrong there is told by the thread's end; here it is a
+    /// broken pipe.
     pub fn begin<'scope, W: Write + Send + 'scope>(
         scope: &'scope Scope<'scope, '_>,
         mut out: W,
@@ -42,11 +42,11 @@ impl Behind {
             }
             Ok(out)
         });
-        (Self { blocks, spent, block: Block::new(size), size }, writing)
+        (Self { blocks, spent, block: Block::new(size) }, writing)
     }
 
     fn hand_over(&mut self) -> io::Result<()> {
-        let mut next = self.spent.try_recv().unwrap_or_else(|_| Block::new(self.size));
+        let mut next = self.spent.try_recv().unwrap_or_else(|_| self.block.another());
         next.clear();
         let block = std::mem::replace(&mut self.block, next);
         let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the file is not written any more");

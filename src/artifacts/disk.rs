@@ -1,7 +1,7 @@
 //! Bytes on their way to the disk, past the page cache if they are many.
 //!
 //! Nobody reads a report's file more than once or twice, so memory is better left to the store; and to have pages made,
-//! filled and taken back costs the kernel more time than the text in them costs this program.
+//! filled and taken back can cost the kernel more time than the text in them costs this program.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -43,12 +43,13 @@ impl OnDisk {
         Self { file, past_cache, direct: false, block, torn: false, written: 0, sent: 0 }
     }
 
-    /// Writes what is left. Nothing mends a file of which something could not be written.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    /// Writes what is left; returns the file's length. Nothing mends a file of which something could not be written.
+    pub(super) fn finish(&mut self) -> io::Result<u64> {
         if self.torn {
             return Err(io::Error::other("some of it could not be written"));
         }
-        self.write_block()
+        self.write_block()?;
+        Ok(self.written)
     }
 
     /// Has the disk keep what is written.
@@ -162,6 +163,11 @@ impl Block {
         Self { room, begin, length: 0, most }
     }
 
+    /// An empty one of the same size.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.most)
+    }
+
     /// Takes bytes as far as there is room; returns how many.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         let free = self.room.get_mut(self.begin + self.length..self.begin + self.most).unwrap_or_default();
@@ -236,7 +242,8 @@ mod tests {
             for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + ALIGNED + 17] {
                 for piece in [1_000, BLOCK - 7, 5 * BLOCK] {
                     let (file, text) = (File::create(&path).unwrap(), text(length));
-                    write(&file, past_cache, &text, piece).finish().unwrap();
+                    let finished = write(&file, past_cache, &text, piece).finish().unwrap();
+                    assert_eq!(usize::try_from(finished).unwrap(), length);
                     assert!(fs::read(&path).unwrap() == text, "{length} bytes by {piece}, {past_cache}");
                 }
             }
@@ -267,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn so_it_does_where_there_is_no_disk() {
+    fn every_length_arrives_where_there_is_no_disk() {
         in_folder(tempfile::tempdir_in("/dev/shm").unwrap().path());
     }
 
@@ -300,7 +307,7 @@ mod tests {
     fn a_disk_that_is_full_is_an_error_and_stays_one() {
         for length in [10, 2 * BLOCK] {
             let mut on_disk = OnDisk::new(File::options().write(true).open("/dev/full").unwrap(), true);
-            let written = on_disk.write_all(&text(length)).and_then(|()| on_disk.finish());
+            let written = on_disk.write_all(&text(length)).and_then(|()| on_disk.finish().map(drop));
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::StorageFull);
             assert!(on_disk.finish().is_err());
         }

@@ -59,7 +59,6 @@ pub struct PartFile {
     part: PathBuf,
     target: PathBuf,
     digest: Sha256,
-    bytes: u64,
     named: bool,
 }
 
@@ -88,7 +87,7 @@ impl PartFile {
         options.write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&part).map_err(failed("create", &part))?;
         let (file, target) = (OnDisk::new(file, past_cache), target.to_owned());
-        Ok(Self { file, part, target, digest: Sha256::new(), bytes: 0, named: false })
+        Ok(Self { file, part, target, digest: Sha256::new(), named: false })
     }
 
     /// The name that it is to have.
@@ -98,7 +97,7 @@ impl PartFile {
 
     /// Syncs the file, gives it its name, and syncs the name.
     pub fn finish(mut self) -> Result<Finished, ArtifactError> {
-        self.file.finish().map_err(failed("write", &self.part))?;
+        let bytes = self.file.finish().map_err(failed("write", &self.part))?;
         self.file.sync().map_err(failed("sync", &self.part))?;
         std::fs::rename(&self.part, &self.target).map_err(failed("rename", &self.part))?;
         self.named = true;
@@ -108,7 +107,7 @@ impl PartFile {
                 .map_err(failed("sync the folder", folder))?;
         }
         let digest = std::mem::take(&mut self.digest).finalize();
-        Ok(Finished { bytes: self.bytes, sha256: hex(&digest) })
+        Ok(Finished { bytes, sha256: hex(&digest) })
     }
 }
 
@@ -116,7 +115,6 @@ impl Write for PartFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.digest.update(bytes.get(..written).unwrap_or_default());
-        self.bytes += u64::try_from(written).unwrap_or(0);
         Ok(written)
     }
 

@@ -92,14 +92,14 @@ pub fn generate(
     progress: &Progress,
 ) -> Result<Generated, GenerateError> {
     let out = begin(&order, progress)?;
-    // What is packed changes its size.
+    // Text that is packed does not go to the disk as it is.
     let piece = if order.definition.output.compress == Compress::None { BLOCK } else { PIECE };
     let (Written { out, rows, clamped }, counts, seen) = write_to(connection, order, progress, (out, piece))?;
     Ok(Generated { file: end(out)?, rows, clamped, counts, seen })
 }
 
-/// Writes the report of a definition for a period to wherever it is wanted, in pieces of a size, unpacked. The order's target is only the
-/// place beside which files for some recipients stand, and where a format puts something aside. Blocks.
+/// Writes the report of a definition for a period to wherever it is wanted, in pieces of a size, unpacked. The order's
+/// target is only the place beside which files for some recipients stand, and where a format puts something aside. Blocks.
 pub fn write_to<W: Write + Send>(
     connection: Connection,
     order: Order<'_>,
