@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 use rusqlite::params;
 
 use super::super::sealed::block::key_hash;
+use super::super::sealed::find::Finder;
 use super::super::sealed::{HOUR_MS, hour_of};
 use super::super::write::Chunk;
 use super::facts::{CODES, TEXTS, ends};
@@ -35,10 +36,11 @@ pub(super) fn choose(
     let each = accounts.iter().enumerate();
     let hashes: Vec<u32> = each.map(|(row, account)| key_hash(*account, segments.id.get(row))).collect();
     let ambiguous = ambiguous(&hashes, grouped);
+    let known = Known::of(chunk.finder, hashes, grouped);
     let spoken_of = SpokenOf::by(&gathered.others);
     for group in grouped.groups() {
         if !ambiguous.contains(&group) && !spoken_of.has(segments, grouped.rows(group)) {
-            let way = way(chunk, segments, (accounts, &hashes), (grouped, group))?;
+            let way = way(chunk, segments, (accounts, &known), (grouped, group))?;
             grouped.send(group, way);
         }
     }
@@ -51,6 +53,25 @@ pub(super) fn choose(
         grouped.send(group, Way::Records);
     }
     Ok(())
+}
+
+/// What may be known of a chunk's keys.
+struct Known {
+    /// The hash of each row's key.
+    hashes: Vec<u32>,
+    /// Whether blocks may have each row's segment.
+    segments: Vec<bool>,
+    /// Whether they may have segments of each group's interaction.
+    interactions: Vec<bool>,
+}
+
+impl Known {
+    fn of(finder: &Finder, hashes: Vec<u32>, grouped: &Grouped) -> Self {
+        let first = |group| grouped.rows(group).first().copied().unwrap_or(0);
+        let interactions: Vec<u32> = grouped.groups().map(|group| grouped.hash(first(group))).collect();
+        let segments = finder.may_have_segments(&hashes);
+        Self { hashes, segments, interactions: finder.may_have_interactions(&interactions) }
+    }
 }
 
 /// Groups in which, or between which, a key comes twice: the order of their lines matters.
@@ -109,7 +130,7 @@ impl<'r> SpokenOf<'r> {
 fn way(
     chunk: &mut Chunk<'_>,
     segments: &SegmentColumns,
-    (accounts, hashes): (&[i64], &[u32]),
+    (accounts, known): (&[i64], &Known),
     (grouped, group): (&Grouped, usize),
 ) -> rusqlite::Result<Way> {
     let rows = grouped.rows(group);
@@ -123,16 +144,16 @@ fn way(
     }
     let mut may_be_sealed = Vec::new();
     for row in rows {
-        let (hash, id) = (hashes.get(*row).copied().unwrap_or(0), segments.id.get(*row));
+        let (hash, id) = (known.hashes.get(*row).copied().unwrap_or(0), segments.id.get(*row));
         if chunk.statements.has_segment(hash, (account, id))? {
             return Ok(Way::Records);
         }
-        if chunk.finder.may_have_segment(hash) {
+        if known.segments.get(*row) == Some(&true) {
             may_be_sealed.push(id);
         }
     }
     // Among millions of keys some thousand have the hash of another one: only where all are known, that is no chance.
-    if chunk.finder.may_have_interaction(interaction) {
+    if known.interactions.get(group) == Some(&true) {
         if may_be_sealed.len() == rows.len() {
             return Ok(Way::Known);
         }

@@ -171,16 +171,16 @@ impl Finder {
         Ok(all)
     }
 
-    /// Takes up the keys of all blocks, to ask [`Self::may_have_interaction`], [`Self::may_have_segment`] and
+    /// Takes up the keys of all blocks, to ask [`Self::may_have_interactions`], [`Self::may_have_segments`] and
     /// [`Self::blocks_of_interaction`].
     pub(in crate::store::segments) fn load_keys(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         self.keys.load(tx, self.newest)?;
         self.interactions.load(tx, self.newest)
     }
 
-    /// Whether a block may have segments of an interaction whose key has this hash.
-    pub(in crate::store::segments) fn may_have_interaction(&self, hash: u32) -> bool {
-        self.interactions.has(hash)
+    /// Whether a block may have segments of the interactions whose keys have these hashes, each by itself.
+    pub(in crate::store::segments) fn may_have_interactions(&self, hashes: &[u32]) -> Vec<bool> {
+        self.interactions.have(hashes)
     }
 
     /// The blocks that may have segments of such an interaction.
@@ -188,9 +188,9 @@ impl Finder {
         self.interactions.blocks(hash)
     }
 
-    /// Whether a block may have a segment whose key has this hash.
-    pub(in crate::store::segments) fn may_have_segment(&self, hash: u32) -> bool {
-        self.keys.has(hash)
+    /// Whether a block may have the segments whose keys have these hashes, each by itself.
+    pub(in crate::store::segments) fn may_have_segments(&self, hashes: &[u32]) -> Vec<bool> {
+        self.keys.have(hashes)
     }
 
     /// Takes a segment out of its block.

@@ -1,9 +1,14 @@
 //! In which blocks a key can be: one table without pointers, of eight bytes a slot.
 
+use std::hint::black_box;
+
 use rusqlite::Transaction;
 
 /// A slot without an entry. Not 0: memory of zeros that is read before it is written costs twice.
 const FREE: u64 = u64::MAX;
+
+/// Hashes whose slots are fetched side by side.
+const AT_ONCE: usize = 64;
 
 /// Slots of the smallest table; their number is a power of two.
 const SLOTS_MIN: usize = 1 << 10;
@@ -59,8 +64,11 @@ impl Keys {
             let block: i64 = row.get(0)?;
             let block =
                 u32::try_from(block).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, block))?;
-            for four in row.get_ref(1)?.as_blob().unwrap_or_default().as_chunks().0 {
-                self.add(u32::from_le_bytes(*four), block);
+            for some in row.get_ref(1)?.as_blob().unwrap_or_default().as_chunks().0.chunks(AT_ONCE) {
+                self.fetch(some.iter().map(|four| u32::from_le_bytes(*four)));
+                for four in some {
+                    self.add(u32::from_le_bytes(*four), block);
+                }
             }
         }
         self.loaded = newest;
@@ -115,9 +123,22 @@ impl Keys {
         }
     }
 
-    /// Whether a hash occurs in a block, or occurred.
-    pub(super) fn has(&self, hash: u32) -> bool {
-        self.of(hash).next().is_some()
+    /// Whether each hash occurs in a block, or occurred.
+    pub(super) fn have(&self, hashes: &[u32]) -> Vec<bool> {
+        let mut have = Vec::with_capacity(hashes.len());
+        for some in hashes.chunks(AT_ONCE) {
+            self.fetch(some.iter().copied());
+            have.extend(some.iter().map(|hash| self.of(*hash).next().is_some()));
+        }
+        have
+    }
+
+    /// Brings the slots of some hashes near. The table is larger than what a processor keeps near, and what is done with a
+    /// slot hangs on what is in it: slot by slot, each would be waited for alone.
+    fn fetch(&self, hashes: impl Iterator<Item = u32>) {
+        let mask = self.slots.len().saturating_sub(1);
+        let slot = |hash: u32| self.slots.get(home(u64::from(hash) << 32) & mask).copied().unwrap_or(0);
+        black_box(hashes.map(slot).fold(0, |all, slot| all ^ slot));
     }
 
     /// The blocks in which a hash occurs, or occurred before they were replaced.
