@@ -1,9 +1,6 @@
 //! Which segments of a chunk belong to one interaction.
 
-use std::collections::HashMap;
 use std::ops::Range;
-
-use foldhash::fast::RandomState;
 
 use super::super::sealed::block::key_hash;
 use crate::domain::record::gathered::SegmentColumns;
@@ -17,6 +14,44 @@ pub(super) enum Way {
     Straight,
     /// Compared with what blocks may have of it; then it is there already, or goes segment by segment.
     Known,
+}
+
+/// Rows by the hashes of their keys. In a table of hashes each look-up of a large chunk would be waited for.
+pub(super) struct ByHash(Vec<u64>);
+
+impl ByHash {
+    pub(super) fn of(hashes: &[u32]) -> Self {
+        let with_row = |(row, hash): (usize, &u32)| u64::from(*hash) << 32 | u64::try_from(row).unwrap_or(0);
+        let mut rows: Vec<u64> = hashes.iter().enumerate().map(with_row).collect();
+        rows.sort_unstable();
+        Self(rows)
+    }
+
+    /// The rows that share a hash, in their order, for each hash that several have.
+    pub(super) fn shared(&self) -> impl Iterator<Item = impl Iterator<Item = usize>> {
+        let several = self.0.chunk_by(|a, b| a >> 32 == b >> 32).filter(|rows| 1 < rows.len());
+        several.map(|rows| rows.iter().map(|row| usize::try_from(row & 0xffff_ffff).unwrap_or(0)))
+    }
+}
+
+/// The first row of each row's key.
+fn firsts<K: PartialEq>(hashes: &[u32], key: impl Fn(usize) -> K) -> Vec<usize> {
+    let mut firsts: Vec<usize> = (0..hashes.len()).collect();
+    // Those of one hash are of one key but for some among millions.
+    let mut of_keys = Vec::new();
+    for rows in ByHash::of(hashes).shared() {
+        of_keys.clear();
+        for row in rows {
+            let known = of_keys.iter().copied().find(|first| key(*first) == key(row));
+            if known.is_none() {
+                of_keys.push(row);
+            }
+            if let Some(slot) = firsts.get_mut(row) {
+                *slot = known.unwrap_or(row);
+            }
+        }
+    }
+    firsts
 }
 
 /// Segments by interaction, in the order of the first line of each.
@@ -35,33 +70,16 @@ pub(super) struct Grouped {
 
 impl Grouped {
     pub(super) fn of(segments: &SegmentColumns, accounts: &[i64]) -> Self {
-        // Groups by hash. Where two have one hash, the later ones stand under the next free number.
-        let mut index: HashMap<u32, usize, RandomState> = HashMap::default();
-        index.reserve(segments.rows());
-        let key = |row: usize| (accounts.get(row), segments.interaction_id.get(row));
-        let (mut hashes, mut of_row) =
-            (Vec::with_capacity(accounts.len()), Vec::with_capacity(accounts.len()));
-        let mut first_rows: Vec<usize> = Vec::new();
-        let mut counts: Vec<usize> = Vec::new();
-        for (row, account) in accounts.iter().enumerate() {
-            let hash = key_hash(*account, segments.interaction_id.get(row));
-            hashes.push(hash);
-            let mut slot = hash;
-            let group = loop {
-                let group = *index.entry(slot).or_insert(first_rows.len());
-                match first_rows.get(group) {
-                    Some(first) if key(*first) == key(row) => break group,
-                    Some(_) => slot = slot.wrapping_add(1),
-                    None => {
-                        first_rows.push(row);
-                        counts.push(0);
-                        break group;
-                    }
-                }
-            };
+        let hash = |(row, account): (usize, &i64)| key_hash(*account, segments.interaction_id.get(row));
+        let hashes: Vec<u32> = accounts.iter().enumerate().map(hash).collect();
+        let firsts = firsts(&hashes, |row| (accounts.get(row), segments.interaction_id.get(row)));
+        let (mut of_row, mut counts) = (Vec::with_capacity(firsts.len()), Vec::<usize>::new());
+        for (row, first) in firsts.into_iter().enumerate() {
+            let group = if first == row { counts.len() } else { of_row.get(first).copied().unwrap_or(0) };
             of_row.push(group);
-            if let Some(count) = counts.get_mut(group) {
-                *count += 1;
+            match counts.get_mut(group) {
+                Some(count) => *count += 1,
+                None => counts.push(1),
             }
         }
         let ways = vec![Way::Records; counts.len()];

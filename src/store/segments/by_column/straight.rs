@@ -12,7 +12,7 @@ use super::super::sealed::rows::Rows;
 use super::super::sealed::{at, hour_of};
 use super::super::write::Chunk;
 use super::Sheet;
-use super::facts::{CODES, Facts, Merged, TEXTS, ends};
+use super::facts::{CODES, Facts, TEXTS, ends};
 use super::grouped::{Grouped, Way};
 use super::own::row_start;
 use crate::domain::batch::NONE;
@@ -20,46 +20,73 @@ use crate::domain::messaging::Talk;
 use crate::domain::record::Millis;
 use crate::domain::resolve::{Portion, Whole, neighbours};
 
-/// The segments of an hour.
-type Hours = BTreeMap<Millis, Vec<Resolved>>;
+/// The rows of each hour in report order: then nothing is left to be sorted where the hour is new.
+type Hours = BTreeMap<Millis, Vec<usize>>;
 
-/// A segment with what does not stand in the sheet.
+/// What rows come to that does not stand in the sheet, column by column: a row's values side by side would be fetched
+/// anew for each column that is made of them.
+#[derive(Default)]
 struct Resolved {
-    /// Its row there.
-    row: usize,
-    codes: [i64; CODES],
-    texts: [usize; TEXTS],
-    ended_at: i64,
-    from_others: [i64; FROM_OTHERS],
-    interaction_id: i64,
+    codes: [Filled; CODES],
+    /// The rows that have the texts.
+    texts: [Filled; TEXTS],
+    ended_at: Filled,
+    from_others: [Filled; FROM_OTHERS],
+    interaction_id: Filled,
+}
+
+/// A column that is filled in any order; [`NONE`] where nothing was put.
+#[derive(Default)]
+struct Filled(Vec<i64>);
+
+impl Filled {
+    /// Puts the number of one of so many rows.
+    fn put(&mut self, row: usize, rows: usize, number: i64) {
+        if number == NONE {
+            return;
+        }
+        if self.0.is_empty() {
+            self.0.resize(rows, NONE);
+        }
+        if let Some(slot) = self.0.get_mut(row) {
+            *slot = number;
+        }
+    }
+
+    fn get(&self, row: usize) -> i64 {
+        self.0.get(row).copied().unwrap_or(NONE)
+    }
 }
 
 /// Writes the interactions that go straight into blocks.
 pub(super) fn write(chunk: &mut Chunk<'_>, sheet: &Sheet<'_>, grouped: &Grouped) -> rusqlite::Result<()> {
-    let mut hours = Hours::new();
+    let mut resolved = Resolved::default();
+    let mut portions = Vec::new();
     for group in grouped.all(Way::Straight) {
-        resolve(chunk, sheet, grouped.rows(group), &mut hours)?;
+        resolve(chunk, sheet, grouped.rows(group), &mut portions, &mut resolved)?;
     }
+    let hours = hours(sheet, grouped);
     if hours.is_empty() {
         return Ok(());
     }
     chunk.note_numbers()?;
     let arrived = chunk.arrived;
-    Ok(merge(chunk.tx, &hours, &|resolved, rows| fill(sheet, resolved, arrived, rows))?)
+    Ok(merge(chunk.tx, &hours, &|rows, out| fill((sheet, &resolved), rows, arrived, out))?)
 }
 
-/// Resolves an interaction and deals its segments out to their hours.
-fn resolve(
+/// Resolves an interaction; `portions` is room for it.
+fn resolve<'c>(
     chunk: &mut Chunk<'_>,
-    sheet: &Sheet<'_>,
+    sheet: &Sheet<'c>,
     rows: &[usize],
-    hours: &mut Hours,
+    portions: &mut Vec<Portion<'c, i64, i64>>,
+    out: &mut Resolved,
 ) -> rusqlite::Result<()> {
     let segments = sheet.segments;
+    let all = segments.rows();
     let merged = sheet.facts.merged(rows);
     let event = sheet.facts.event(&merged);
     let (said_end, end_of_segments) = ends(segments, rows);
-    let Merged { codes, texts, .. } = merged;
     let ended_at = said_end.or(end_of_segments);
     let whole = Whole {
         ended: ended_at.is_some(),
@@ -69,8 +96,9 @@ fn resolve(
     let channel_type = Facts::channel_type(&merged);
     let interaction_id = chunk.next_number();
     let talk = Talk::default();
-    let portions: Vec<Portion<'_, i64, i64>> = rows.iter().map(|row| portion(sheet, *row)).collect();
-    for ((row, portion), around) in rows.iter().zip(&portions).zip(neighbours(&portions, whole)) {
+    portions.clear();
+    portions.extend(rows.iter().map(|row| portion(sheet, *row)));
+    for ((row, portion), around) in rows.iter().zip(portions.iter()).zip(neighbours(portions, whole)) {
         let said = Said {
             in_by: sheet.carried(row::IN_BY, *row),
             in_status: sheet.carried(row::IN_STATUS, *row),
@@ -80,17 +108,36 @@ fn resolve(
         };
         let others = Others { around, talk: &talk, channel_type };
         let from_others = from_others((chunk.tx, chunk.names), portion, &said, &others)?;
-        hours.entry(hour_of(portion.row_start)).or_default().push(Resolved {
-            row: *row,
-            codes,
-            texts,
-            ended_at: ended_at.unwrap_or(NONE),
-            from_others: from_others.map(|number| number.unwrap_or(NONE)),
-            interaction_id,
-        });
+        for (column, number) in out.from_others.iter_mut().zip(from_others) {
+            column.put(*row, all, number.unwrap_or(NONE));
+        }
+        for (column, code) in out.codes.iter_mut().zip(merged.codes) {
+            column.put(*row, all, code);
+        }
+        for (column, said_in) in out.texts.iter_mut().zip(merged.texts) {
+            column.put(*row, all, i64::try_from(said_in).unwrap_or(NONE));
+        }
+        out.ended_at.put(*row, all, ended_at.unwrap_or(NONE));
+        out.interaction_id.put(*row, all, interaction_id);
         chunk.tally.added += 1;
     }
     Ok(())
+}
+
+/// The hours of what goes straight into blocks.
+fn hours(sheet: &Sheet<'_>, grouped: &Grouped) -> Hours {
+    let segments = sheet.segments;
+    let start = |row: usize| row_start(segments, row);
+    let mut hours = Hours::new();
+    // Lines are mostly in the order of time: then there is little to sort.
+    for row in (0..segments.rows()).filter(|row| grouped.way(*row) == Way::Straight) {
+        hours.entry(hour_of(start(row))).or_default().push(row);
+    }
+    let key = |row: usize| (segments.id.get(row), sheet.accounts.get(row).copied().unwrap_or(NONE));
+    for rows in hours.values_mut() {
+        rows.sort_by(|a, b| start(*a).cmp(&start(*b)).then_with(|| key(*a).cmp(&key(*b))));
+    }
+    hours
 }
 
 fn portion<'c>(sheet: &Sheet<'c>, row: usize) -> Portion<'c, i64, i64> {
@@ -109,20 +156,13 @@ fn portion<'c>(sheet: &Sheet<'c>, row: usize) -> Portion<'c, i64, i64> {
     }
 }
 
-/// Adds the rows of an hour in their order: then nothing is left to be sorted where the hour is new.
-fn fill(sheet: &Sheet<'_>, resolved: &[Resolved], arrived: Millis, out: &mut Rows) {
+/// Adds the rows of an hour.
+fn fill((sheet, resolved): (&Sheet<'_>, &Resolved), rows: &[usize], arrived: Millis, out: &mut Rows) {
     let segments = sheet.segments;
-    let account = |row: usize| sheet.accounts.get(row).copied().unwrap_or(NONE);
-    let key = |row: usize| (segments.id.get(row), account(row));
-    let mut ordered: Vec<(Millis, &Resolved)> =
-        resolved.iter().map(|one| (row_start(segments, one.row), one)).collect();
-    ordered.sort_by(|(start, a), (other, b)| start.cmp(other).then_with(|| key(a.row).cmp(&key(b.row))));
-    let resolved = || ordered.iter().map(|(_, one)| *one);
-    let places: Vec<usize> = resolved().map(|one| one.row).collect();
-    let all = || places.iter().copied();
+    let all = || rows.iter().copied();
     out.add_texts(at::RECORD_ID, all().map(|row| Some(segments.id.get(row))));
     for (place, own) in sheet.own.iter().enumerate().filter(|(_, own)| !own.is_empty()) {
-        out.add_numbers(NUMBERS_AT + place, |column| own.add_to(&places, column));
+        out.add_numbers(NUMBERS_AT + place, |column| own.add_to(rows, column));
     }
     for (place, own) in [&segments.recording_file, &segments.recording_url].into_iter().enumerate() {
         if !own.is_empty() {
@@ -133,23 +173,23 @@ fn fill(sheet: &Sheet<'_>, resolved: &[Resolved], arrived: Millis, out: &mut Row
         let focuses: Vec<Option<String>> = all().map(|row| focuses_text(segments.focuses.get(row))).collect();
         out.add_texts(TEXTS_AT + row::FOCUSES, focuses.iter().map(Option::as_deref));
     }
-    for (place, texts) in sheet.facts.texts.iter().enumerate().filter(|(_, texts)| !texts.is_empty()) {
-        let text = |one: &Resolved| one.texts.get(place).and_then(|row| texts.get(*row));
-        out.add_texts(RESOLVED_TEXTS_AT + place, resolved().map(text));
+    for (place, (texts, said_in)) in sheet.facts.texts.iter().zip(&resolved.texts).enumerate() {
+        if !texts.is_empty() {
+            let text = |row| texts.get(usize::try_from(said_in.get(row)).unwrap_or(usize::MAX));
+            out.add_texts(RESOLVED_TEXTS_AT + place, all().map(text));
+        }
     }
-    let mut add = |column, number: &dyn Fn(&Resolved) -> i64| {
-        out.add_numbers(column, |numbers| numbers.extend(resolved().map(number)));
-    };
-    for (place, _) in sheet.facts.codes.iter().enumerate().filter(|(_, codes)| !codes.is_empty()) {
-        add(RESOLVED_AT + place, &|one| one.codes.get(place).copied().unwrap_or(NONE));
+    let codes = resolved.codes.iter().enumerate().map(|(place, codes)| (RESOLVED_AT + place, codes));
+    let from_others = resolved.from_others.iter().enumerate();
+    let from_others = from_others.map(|(place, numbers)| (FROM_OTHERS_AT + place, numbers));
+    let rest = [(at::ENDED, &resolved.ended_at), (at::INTERACTION, &resolved.interaction_id)];
+    for (column, filled) in codes.chain(from_others).chain(rest).filter(|(_, filled)| !filled.0.is_empty()) {
+        out.add_numbers(column, |numbers| numbers.extend(all().map(|row| filled.get(row))));
     }
-    add(at::ENDED, &|one| one.ended_at);
-    for place in 0..FROM_OTHERS {
-        add(FROM_OTHERS_AT + place, &|one| one.from_others.get(place).copied().unwrap_or(NONE));
-    }
-    add(at::INTERACTION, &|one| one.interaction_id);
-    add(at::ACCOUNT, &|one| account(one.row));
-    add(at::VERSION, &|one| segments.updated_at.get(one.row).unwrap_or(arrived));
+    let account = |row: usize| sheet.accounts.get(row).copied().unwrap_or(NONE);
+    let version = |row: usize| segments.updated_at.get(row).unwrap_or(arrived);
+    out.add_numbers(at::ACCOUNT, |numbers| numbers.extend(all().map(account)));
+    out.add_numbers(at::VERSION, |numbers| numbers.extend(all().map(version)));
     out.add_texts(at::INTERACTION_KEY, all().map(|row| Some(segments.interaction_id.get(row))));
-    out.end_rows(places.len());
+    out.end_rows(rows.len());
 }

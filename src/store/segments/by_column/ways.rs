@@ -10,7 +10,7 @@ use super::super::sealed::find::Finder;
 use super::super::sealed::{HOUR_MS, hour_of};
 use super::super::write::Chunk;
 use super::facts::{CODES, TEXTS, ends};
-use super::grouped::{Grouped, Way};
+use super::grouped::{ByHash, Grouped, Way};
 use super::own::row_start;
 use crate::domain::record::column::Column;
 use crate::domain::record::gathered::{Field, Gathered, SegmentColumns};
@@ -76,13 +76,9 @@ impl Known {
 
 /// Groups in which, or between which, a key comes twice: the order of their lines matters.
 fn ambiguous(hashes: &[u32], grouped: &Grouped) -> HashSet<usize, RandomState> {
-    let mut seen: HashMap<u32, usize, RandomState> = HashMap::default();
-    seen.reserve(hashes.len());
     let mut ambiguous = HashSet::default();
-    for (row, hash) in hashes.iter().enumerate() {
-        if let Some(before) = seen.insert(*hash, row) {
-            ambiguous.extend([grouped.group(before), grouped.group(row)]);
-        }
+    for rows in ByHash::of(hashes).shared() {
+        ambiguous.extend(rows.map(|row| grouped.group(row)));
     }
     ambiguous
 }

@@ -7,6 +7,7 @@
 //! eighth, and has a checksum.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use lz4_flex::block::{compress, decompress_into};
@@ -274,12 +275,20 @@ fn packed(mut entry: Entry, raw: Vec<u8>) -> Stored {
 
 /// A column of numbers; `None` where all of them are absent. It is told from `base` where that makes it smaller.
 pub(super) fn of_numbers(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
-    let plain = told_from(column, numbers, Base::None)?;
-    if base == Base::None || plain.bytes.is_empty() {
-        return Some(plain);
+    let (plain, raw) = told_from(column, numbers, Base::None)?;
+    if base == Base::None || raw.is_empty() {
+        return Some(packed(plain, raw));
     }
-    let told = told_from(column, numbers, base)?;
-    Some(if told.bytes.len() < plain.bytes.len() { told } else { plain })
+    let (told, told_raw) = told_from(column, numbers, base)?;
+    // To compress both takes as long as all the rest: where one has narrower numbers, it is nearly always the smaller.
+    Some(match told.width.cmp(&plain.width) {
+        Ordering::Less => packed(told, told_raw),
+        Ordering::Greater => packed(plain, raw),
+        Ordering::Equal => {
+            let (plain, told) = (packed(plain, raw), packed(told, told_raw));
+            if told.bytes.len() < plain.bytes.len() { told } else { plain }
+        }
+    })
 }
 
 /// The least and the greatest of those numbers that are there, and whether some are not.
@@ -294,7 +303,8 @@ fn bounds(numbers: &[i64]) -> Option<(i64, i64, bool)> {
     (greatest != NONE).then_some((least, greatest, absent))
 }
 
-fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
+/// Numbers told from a base, before they are compressed.
+fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<(Entry, Vec<u8>)> {
     let (least, greatest, some_absent) = bounds(numbers)?;
     let mut told = Cow::Borrowed(numbers);
     let (mut min, mut max) = (least, greatest);
@@ -341,7 +351,7 @@ fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
     let flags = if some_absent { ABSENT } else { 0 };
     let (min, max) = (least, greatest);
     let entry = Entry { column, width, flags, base: number, crc: 0, offset: 0, stored: 0, raw: 0, min, max };
-    Some(packed(entry, raw))
+    Some((entry, raw))
 }
 
 /// Adds the lower bytes of codes.
