@@ -1,5 +1,6 @@
 //! NDJSON → records.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, Read};
 use std::thread::ScopedJoinHandle;
@@ -98,7 +99,7 @@ impl Piece {
 
     /// Reads its lines into a pack.
     fn fill(&self, pack: &mut Pack) {
-        let mut long = self.long.iter().peekable();
+        let (mut long, mut order) = (self.long.iter().peekable(), Order::default());
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         for (line, (begin, end)) in (self.before + 1..).zip(begins.zip(&self.ends)) {
             let text = self.text.get(begin..*end).unwrap_or_default().trim_ascii();
@@ -106,7 +107,7 @@ impl Piece {
                 pack.bad.push(bad.clone());
             } else if text.is_empty() {
                 continue;
-            } else if !by_column(text, &mut pack.records) {
+            } else if !by_column(text, &mut order, &mut pack.records) {
                 match parse(text, line) {
                     Ok(record) => pack.records.push(record),
                     Err(bad) => pack.bad.push(bad),
@@ -145,10 +146,12 @@ fn parse(text: &[u8], line: u64) -> Result<Record, BadLine> {
 
 /// Takes a segment's fields straight into columns; false where it is something else, or something about it is odd: then
 /// it is read as a record, which knows the words for it.
-fn by_column(text: &[u8], out: &mut Gathered) -> bool {
+fn by_column(text: &[u8], order: &mut Order, out: &mut Gathered) -> bool {
+    // Whether it is UTF-8 is found out at once, and not text by text.
+    let Ok(text) = std::str::from_utf8(text) else { return false };
     let segments = &mut out.segments;
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let read = Row(segments).deserialize(&mut json).and_then(|()| json.end());
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = Row(segments, order).deserialize(&mut json).and_then(|()| json.end());
     let good = read.is_ok() && segments.end_row();
     if !good {
         segments.drop_row();
@@ -159,8 +162,17 @@ fn by_column(text: &[u8], out: &mut Gathered) -> bool {
 /// What is said where no words are needed.
 const ODD: &str = "is to be read as a record";
 
+/// Which field stood behind each one, and which first: a program writes all lines in much the same order.
+struct Order([Option<(Field, usize)>; Field::COUNT + 1]);
+
+impl Default for Order {
+    fn default() -> Self {
+        Self([None; Field::COUNT + 1])
+    }
+}
+
 /// A line that is a segment.
-struct Row<'a>(&'a mut SegmentColumns);
+struct Row<'a>(&'a mut SegmentColumns, &'a mut Order);
 
 impl<'de> DeserializeSeed<'de> for Row<'_> {
     type Value = ();
@@ -179,12 +191,18 @@ impl<'de> Visitor<'de> for Row<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let (mut kind, mut seen) = (false, [false; Field::COUNT]);
-        while let Some(name) = map.next_key_seed(Name)? {
+        let Self(segments, Order(order)) = self;
+        let mut next = order.first_mut();
+        while let Some(name) = map.next_key_seed(Name(next.as_deref().copied().flatten()))? {
             match name {
-                Key::Kind if !kind && map.next_value::<String>()? == "segment" => kind = true,
+                Key::Kind if !kind && map.next_value::<Said<'_>>()?.0 == "segment" => kind = true,
                 Key::Field((field, place)) if seen.get(place) == Some(&false) => {
                     seen.iter_mut().skip(place).take(1).for_each(|seen| *seen = true);
-                    map.next_value_seed(Cell(self.0, field))?;
+                    if let Some(next) = next {
+                        *next = Some((field, place));
+                    }
+                    next = order.get_mut(place + 1);
+                    map.next_value_seed(Cell(segments, field))?;
                 }
                 Key::Kind | Key::Field(_) | Key::Unknown => return Err(A::Error::custom(ODD)),
             }
@@ -201,7 +219,12 @@ enum Key {
     Unknown,
 }
 
-struct Name;
+/// A text as it stands, where nothing in it is escaped.
+#[derive(serde::Deserialize)]
+struct Said<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What is most likely to come.
+struct Name(Option<(Field, usize)>);
 
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Key;
@@ -219,6 +242,11 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Key, E> {
+        if let Some((field, place)) = self.0
+            && Field::name(place) == name
+        {
+            return Ok(Key::Field((field, place)));
+        }
         let name = match name {
             "kind" => return Ok(Key::Kind),
             "segment_id" => "id",
@@ -274,8 +302,8 @@ impl<'de> Visitor<'de> for Cell<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
-        let mut texts: Vec<String> = Vec::new();
-        while let Some(text) = values.next_element()? {
+        let mut texts: Vec<Cow<'_, str>> = Vec::new();
+        while let Some(Said(text)) = values.next_element()? {
             texts.push(text);
         }
         self.put(Json::Texts(&texts))
@@ -289,7 +317,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::{by_column, parse};
+    use super::{Order, by_column, parse};
     use crate::domain::record::Record;
     use crate::domain::record::gathered::Gathered;
     use crate::import::csv::{CsvKind, columns};
@@ -402,9 +430,9 @@ mod tests {
                 write!(line, r#","{}":{value}"#, field.get(&all)).unwrap();
             }
             line.push_str(if twice { r#","kind":"segment"}"# } else { "}" });
-            let mut gathered = Gathered::default();
+            let (mut gathered, mut order) = (Gathered::default(), Order::default());
             let slow = parse(line.as_bytes(), 1);
-            if by_column(line.as_bytes(), &mut gathered) {
+            if by_column(line.as_bytes(), &mut order, &mut gathered) {
                 prop_assert!(slow.is_ok(), "{}: {:?}", line, slow);
                 let records: Vec<_> = gathered.into_records().collect();
                 prop_assert_eq!(records, vec![slow.unwrap()], "{}", line);

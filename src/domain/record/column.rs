@@ -4,6 +4,7 @@
 //! CSV has it, a value as JSON has it or one as a record has it, and says no to what a record would not take, and to what
 //! it could not give back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
@@ -26,7 +27,7 @@ pub enum Json<'a> {
     /// `true` or `false`.
     Flag(bool),
     /// A list of texts.
-    Texts(&'a [String]),
+    Texts(&'a [Cow<'a, str>]),
 }
 
 /// A column that is filled row by row.
@@ -380,12 +381,14 @@ impl Lists {
     }
 
     fn add<T: AsRef<str>>(&mut self, row: usize, values: &[T]) -> bool {
-        let values: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
-        match &*values {
+        match values {
             [] => true,
-            [""] => false,
-            values if values.iter().any(|text| text.contains('|')) => false,
-            values => self.0.cell(row, &values.join("|")),
+            values if values.iter().any(|text| text.as_ref().contains('|')) => false,
+            [one] => said(&mut self.0, row, one.as_ref()),
+            several => {
+                let several: Vec<&str> = several.iter().map(AsRef::as_ref).collect();
+                self.0.cell(row, &several.join("|"))
+            }
         }
     }
 }

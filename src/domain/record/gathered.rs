@@ -175,6 +175,11 @@ segment_columns! {
 }
 
 impl Field {
+    /// The name of the field at a place.
+    pub fn name(place: usize) -> &'static str {
+        Self::ALL.get(place).map_or("", |(name, _)| name)
+    }
+
     /// The field of this name, and its place among all of them.
     pub fn named(name: &str) -> Option<(Self, usize)> {
         static BY_NAME: LazyLock<HashMap<&str, (Field, usize), RandomState>> = LazyLock::new(|| {
