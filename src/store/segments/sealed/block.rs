@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row};
 
-use super::column::{ENTRY, Entry, Room, Texts};
+use super::column::{ENTRY, Entry, Room, Texts, Wanted, pick};
 use super::{COLUMNS, FORMAT, SealedError, at, base_of, is_text};
 use crate::domain::batch::{NONE, TextColumn};
 use crate::domain::record::Millis;
@@ -72,7 +72,8 @@ impl Head {
         let gone = gone.map(|place| place.map(|place| usize::try_from(place).unwrap_or(usize::MAX)));
         let gone = gone.collect::<Result<_, _>>()?;
         let columns = std::array::from_fn(|_| OnceLock::new());
-        Ok(Block { head: self, data, gone, columns, by_interaction: OnceLock::new(), room: rooms.clone() })
+        let (picked, by_interaction, room) = (None, OnceLock::new(), rooms.clone());
+        Ok(Block { head: self, data, gone, picked, columns, by_interaction, room })
     }
 }
 
@@ -107,6 +108,8 @@ pub(in crate::store::segments) struct Block {
     data: Vec<u8>,
     /// Places of rows that are not there any more, in order.
     pub(super) gone: Vec<usize>,
+    /// The rows that are all that is wanted of it, if so: everything that is said of its rows is of these then.
+    picked: Option<Vec<usize>>,
     columns: [OnceLock<Unpacked>; COLUMNS.len()],
     by_interaction: OnceLock<Vec<(u32, u32)>>,
     room: Rooms,
@@ -136,7 +139,7 @@ impl Block {
         let unpacked = match self.head.entry(column) {
             None => Unpacked::Absent,
             Some(entry) if is_text(column) => Unpacked::Texts(
-                entry.texts(&self.data, self.head.rows, &mut lock(&self.room)).map_err(damaged)?,
+                entry.texts(&self.data, self.wanted(), &mut lock(&self.room)).map_err(damaged)?,
             ),
             Some(entry) => {
                 let base = match entry.base() {
@@ -145,11 +148,31 @@ impl Block {
                     // Following it, a damaged block could send us round and round.
                     Some(_) => return Err(damaged("a column is told from one that nobody tells it from")),
                 };
-                let numbers = entry.numbers(&self.data, self.head.rows, base, &mut lock(&self.room));
+                let numbers = entry.numbers(&self.data, self.wanted(), base, &mut lock(&self.room));
                 Unpacked::Numbers(numbers.map_err(damaged)?)
             }
         };
         Ok(cell.get_or_init(|| unpacked))
+    }
+
+    /// How many rows it was sealed with, and which of them are wanted.
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { rows: self.head.rows, picked: self.picked.as_deref() }
+    }
+
+    /// Leaves some of its rows, which are in order and there still: of columns that are unpacked later the others never
+    /// are.
+    pub(super) fn pick(&mut self, rows: Vec<usize>) {
+        for column in &mut self.columns {
+            match column.get_mut() {
+                Some(Unpacked::Numbers(numbers)) => pick(numbers, &rows),
+                // It is unpacked anew.
+                Some(Unpacked::Texts(_)) => drop(column.take()),
+                Some(Unpacked::Absent) | None => {}
+            }
+        }
+        self.gone.clear();
+        self.picked = Some(rows);
     }
 
     /// A column of numbers; empty where it is absent in all rows.
@@ -232,9 +255,9 @@ impl Block {
         })
     }
 
-    /// How many rows it was sealed with.
+    /// How many rows it was sealed with, or how many of them were picked.
     pub(in crate::store::segments) fn rows(&self) -> usize {
-        self.head.rows
+        self.picked.as_ref().map_or(self.head.rows, Vec::len)
     }
 
     /// The rows of an interaction, whether they are there still or not.

@@ -78,6 +78,29 @@ pub(in crate::store::segments) struct Room {
     pub(super) data: Vec<Vec<u8>>,
 }
 
+/// Of how many rows a column is, and which of them are wanted; all, where none were picked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) rows: usize,
+    /// In order.
+    pub(super) picked: Option<&'a [usize]>,
+}
+
+/// Leaves the numbers of some rows, which are in order.
+pub(super) fn pick(numbers: &mut Vec<i64>, rows: &[usize]) {
+    if numbers.is_empty() {
+        return;
+    }
+    for (place, row) in rows.iter().enumerate() {
+        if let Some(number) = numbers.get(*row).copied()
+            && let Some(slot) = numbers.get_mut(place)
+        {
+            *slot = number;
+        }
+    }
+    numbers.truncate(rows.len());
+}
+
 /// Bytes of an entry.
 pub(super) const ENTRY: usize = 37;
 
@@ -133,38 +156,49 @@ impl Entry {
         (self.base != ROW_BEFORE).then(|| usize::from(self.base).checked_sub(1)).flatten()
     }
 
-    /// The numbers, [`NONE`] where one is absent; `base` has those of the column that [`Self::base`] names.
+    /// The wanted numbers, [`NONE`] where one is absent; `base` has the same rows of the column that [`Self::base`] names.
     pub(super) fn numbers(
         &self,
         data: &[u8],
-        rows: usize,
+        wanted: Wanted<'_>,
         base: &[i64],
         room: &mut Room,
     ) -> Result<Vec<i64>, Damage> {
         let raw = self.raw(data, &mut room.raw)?;
         let mut numbers = room.numbers.pop().unwrap_or_default();
         if self.base == 0 {
-            self.distances(raw, rows, self.min, &mut numbers)?;
+            self.distances(raw, wanted, self.min, &mut numbers)?;
             return Ok(numbers);
         }
         let (least, raw) = raw.split_first_chunk().ok_or("a column is too short")?;
-        self.distances(raw, rows, i64::from_le_bytes(*least), &mut numbers)?;
-        let base = match self.base() {
-            Some(column) => Base::Column(column, base),
-            None => Base::RowBefore,
-        };
+        let least = i64::from_le_bytes(*least);
+        if let Some(column) = self.base() {
+            self.distances(raw, wanted, least, &mut numbers)?;
+            self.add(Base::Column(column, base), &mut numbers);
+        } else {
+            // Each of them says something of those behind it.
+            self.distances(raw, Wanted { picked: None, ..wanted }, least, &mut numbers)?;
+            self.add(Base::RowBefore, &mut numbers);
+            if let Some(rows) = wanted.picked {
+                pick(&mut numbers, rows);
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Adds to each difference what it was told from.
+    fn add(&self, base: Base<'_>, numbers: &mut [i64]) {
         let mut before = None;
         for (row, number) in numbers.iter_mut().enumerate().filter(|(_, number)| **number != NONE) {
             *number = number.wrapping_add(base.of(row, before, self.min));
             before = Some(*number);
         }
-        Ok(numbers)
     }
 
     /// Numbers out of their distances from the least one.
-    fn distances(&self, raw: &[u8], rows: usize, min: i64, out: &mut Vec<i64>) -> Result<(), Damage> {
+    fn distances(&self, raw: &[u8], wanted: Wanted<'_>, min: i64, out: &mut Vec<i64>) -> Result<(), Damage> {
         let width = usize::from(self.width);
-        if raw.len() != rows * width {
+        if raw.len() != wanted.rows * width {
             return Err("a column has not its block's length");
         }
         let absent = self.flags & ABSENT != 0;
@@ -174,40 +208,34 @@ impl Entry {
             (false, code) => min.wrapping_add(code.cast_signed()),
         };
         out.clear();
+        let picked = wanted.picked;
         match width {
-            0 => out.resize(rows, number(0)),
-            1 => out.extend(raw.iter().map(|byte| number(u64::from(*byte)))),
-            2 => out.extend(raw.as_chunks().0.iter().map(|two| number(u64::from(u16::from_le_bytes(*two))))),
-            3 => {
-                let three = raw.as_chunks::<3>().0.iter();
-                out.extend(three.map(|[a, b, c]| number(u64::from(u32::from_le_bytes([*a, *b, *c, 0])))));
-            }
-            4 => {
-                out.extend(raw.as_chunks().0.iter().map(|four| number(u64::from(u32::from_le_bytes(*four)))));
-            }
-            8 => out.extend(raw.as_chunks().0.iter().map(|eight| number(u64::from_le_bytes(*eight)))),
+            0 => out.resize(picked.map_or(wanted.rows, <[usize]>::len), number(0)),
+            1 => each(raw, picked, out, |[byte]| number(u64::from(byte))),
+            2 => each(raw, picked, out, |two| number(u64::from(u16::from_le_bytes(two)))),
+            3 => each(raw, picked, out, |[a, b, c]| number(u64::from(u32::from_le_bytes([a, b, c, 0])))),
+            4 => each(raw, picked, out, |four| number(u64::from(u32::from_le_bytes(four)))),
+            8 => each(raw, picked, out, |eight| number(u64::from_le_bytes(eight))),
             _ => return Err("a column has a width that nobody writes"),
         }
         Ok(())
     }
 
-    /// The texts.
-    pub(super) fn texts(&self, data: &[u8], rows: usize, room: &mut Room) -> Result<Texts, Damage> {
+    /// The wanted texts.
+    pub(super) fn texts(&self, data: &[u8], wanted: Wanted<'_>, room: &mut Room) -> Result<Texts, Damage> {
         let raw = self.raw(data, &mut room.raw)?;
         let width = usize::from(self.width);
-        let (lengths, bytes) = raw.split_at_checked(rows * width).ok_or("a text column is too short")?;
+        let (lengths, bytes) =
+            raw.split_at_checked(wanted.rows * width).ok_or("a text column is too short")?;
         let mut texts = room.texts.pop().unwrap_or_default();
         texts.clear();
         match width {
-            1 => texts.lengths.extend(lengths.iter().map(|byte| u32::from(*byte))),
-            2 => {
-                let two = lengths.as_chunks().0.iter();
-                texts.lengths.extend(two.map(|two| u32::from(u16::from_le_bytes(*two))));
-            }
-            4 => texts.lengths.extend(lengths.as_chunks().0.iter().map(|four| u32::from_le_bytes(*four))),
+            1 => each(lengths, None, &mut texts.lengths, |[byte]| u32::from(byte)),
+            2 => each(lengths, None, &mut texts.lengths, |two| u32::from(u16::from_le_bytes(two))),
+            4 => each(lengths, None, &mut texts.lengths, u32::from_le_bytes),
             _ => return Err("a text column has a width that nobody writes"),
         }
-        texts.bytes.push_str(std::str::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?);
+        let all = std::str::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?;
         let mut end = 0;
         texts.ends.extend(texts.lengths.iter().map(|length| {
             end += usize::try_from(length.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -216,7 +244,20 @@ impl Entry {
         if end != bytes.len() {
             return Err("a text column's lengths are not those of its texts");
         }
+        match wanted.picked {
+            None => texts.bytes.push_str(all),
+            Some(rows) => texts.pick(all, rows),
+        }
         Ok(texts)
+    }
+}
+
+/// Adds what stands in so many bytes each, of some rows or of all.
+fn each<const N: usize, T>(raw: &[u8], rows: Option<&[usize]>, out: &mut Vec<T>, of: impl Fn([u8; N]) -> T) {
+    let all = raw.as_chunks().0;
+    match rows {
+        None => out.extend(all.iter().map(|bytes| of(*bytes))),
+        Some(rows) => out.extend(rows.iter().filter_map(|row| all.get(*row)).map(|bytes| of(*bytes))),
     }
 }
 
@@ -234,6 +275,23 @@ impl Texts {
         self.bytes.clear();
         self.ends.clear();
         self.lengths.clear();
+    }
+
+    /// Takes the texts of some rows, which are in order, out of all of them.
+    fn pick(&mut self, all: &str, rows: &[usize]) {
+        for (place, row) in rows.iter().enumerate() {
+            let (Some(end), Some(length)) = (self.ends.get(*row).copied(), self.lengths.get(*row).copied())
+            else {
+                continue;
+            };
+            let begin = end.saturating_sub(usize::try_from(length.saturating_sub(1)).unwrap_or(0));
+            self.bytes.push_str(all.get(begin..end).unwrap_or_default());
+            if let (Some(end), Some(slot)) = (self.ends.get_mut(place), self.lengths.get_mut(place)) {
+                (*end, *slot) = (self.bytes.len(), length);
+            }
+        }
+        self.ends.truncate(rows.len());
+        self.lengths.truncate(rows.len());
     }
 
     /// A row's text.
@@ -392,8 +450,12 @@ pub(super) fn of_texts(column: u8, texts: &[Option<&str>]) -> Option<Stored> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Base, ENTRY, Entry, Room, Stored, of_numbers, of_texts};
+    use super::{Base, ENTRY, Entry, Room, Stored, Wanted, of_numbers, of_texts, pick};
     use crate::domain::batch::NONE;
+
+    const fn all(rows: usize) -> Wanted<'static> {
+        Wanted { rows, picked: None }
+    }
 
     fn again(stored: &Stored) -> Entry {
         let mut bytes = Vec::new();
@@ -419,7 +481,7 @@ mod tests {
         }
         let entry = Entry::read(&entry).unwrap();
         assert_eq!(entry.base(), None);
-        assert_eq!(entry.numbers(&data, 3, &[], &mut Room::default()).unwrap(), [7, NONE, 9]);
+        assert_eq!(entry.numbers(&data, all(3), &[], &mut Room::default()).unwrap(), [7, NONE, 9]);
     }
 
     proptest! {
@@ -429,8 +491,13 @@ mod tests {
         fn what_is_stored_is_read(
             numbers in prop::collection::vec(numbers(), 1..200),
             texts in prop::collection::vec(prop::option::of("[a-zé\"\n]{0,12}|x{300}"), 1..60),
+            wanted in prop::collection::vec(any::<bool>(), 200),
         ) {
             let mut room = Room::default();
+            let some = |rows: usize| (0..rows).filter(|row| wanted[*row]).collect::<Vec<_>>();
+            let picked = some(numbers.len());
+            let of_picked = |numbers: &[i64]| picked.iter().map(|row| numbers[*row]).collect::<Vec<_>>();
+            let some_numbers = Wanted { picked: Some(&picked), ..all(numbers.len()) };
             let others: Vec<i64> = numbers.iter().map(|number| if number % 3 == 0 { NONE } else { number / 2 }).collect();
             for base in [Base::None, Base::RowBefore, Base::Column(7, &others), Base::Column(7, &numbers)] {
                 let Some(stored) = of_numbers(3, &numbers, base) else {
@@ -439,16 +506,28 @@ mod tests {
                 };
                 let entry = again(&stored);
                 let base = if let Base::Column(_, base) = base { base } else { &[] };
-                prop_assert_eq!(&entry.numbers(&stored.bytes, numbers.len(), base, &mut room).unwrap(), &numbers);
+                let mut read = entry.numbers(&stored.bytes, all(numbers.len()), base, &mut room).unwrap();
+                prop_assert_eq!(&read, &numbers);
+                let base = if base.is_empty() { Vec::new() } else { of_picked(base) };
+                let few = entry.numbers(&stored.bytes, some_numbers, &base, &mut room).unwrap();
+                prop_assert_eq!(&few, &of_picked(&numbers));
+                pick(&mut read, &picked);
+                prop_assert_eq!(&few, &read);
                 let there = || numbers.iter().copied().filter(|number| *number != NONE);
                 prop_assert_eq!((Some(entry.min), Some(entry.max)), (there().min(), there().max()));
             }
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             if let Some(stored) = of_texts(4, &texts) {
-                let read = again(&stored).texts(&stored.bytes, texts.len(), &mut room).unwrap();
+                let read = again(&stored).texts(&stored.bytes, all(texts.len()), &mut room).unwrap();
                 for (row, text) in texts.iter().enumerate() {
                     prop_assert_eq!(read.get(row), *text);
                 }
+                let rows = some(texts.len());
+                let some_texts = Wanted { picked: Some(&rows), ..all(texts.len()) };
+                let few = again(&stored).texts(&stored.bytes, some_texts, &mut room).unwrap();
+                let there: Vec<_> = (0..rows.len()).map(|row| few.get(row)).collect();
+                prop_assert_eq!(there, rows.iter().map(|row| texts[*row]).collect::<Vec<_>>());
+                prop_assert_eq!(few.get(rows.len()), None);
             }
         }
 
@@ -458,7 +537,7 @@ mod tests {
             prop_assume!(!stored.bytes.is_empty());
             let at = bit.index(stored.bytes.len() * 8);
             stored.bytes[at / 8] ^= 1 << (at % 8);
-            prop_assert!(stored.entry.numbers(&stored.bytes, numbers.len(), &[], &mut Room::default()).is_err());
+            prop_assert!(stored.entry.numbers(&stored.bytes, all(numbers.len()), &[], &mut Room::default()).is_err());
         }
     }
 }

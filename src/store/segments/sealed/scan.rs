@@ -89,14 +89,14 @@ impl<'c> Scan<'c> {
         self.waiting.front().map_or(Millis::MAX, |(_, least)| *least)
     }
 
-    /// The next block that has wanted rows, and which ones.
-    pub(in crate::store::segments) fn next(&mut self) -> Result<Option<(Block, Vec<usize>)>, SealedError> {
+    /// The next block that has wanted rows, with these alone.
+    pub(in crate::store::segments) fn next(&mut self) -> Result<Option<Block>, SealedError> {
         while let Some((block_id, least)) = self.waiting.pop_front() {
             let Some(head) = head(self.connection, block_id)? else { continue };
             if !self.conditions.iter().all(|condition| may_meet(&head, condition)) {
                 continue;
             }
-            let block = head.open_in(self.connection, &self.rooms)?;
+            let mut block = head.open_in(self.connection, &self.rooms)?;
             let rows = self.wanted(&block)?;
             // Readers rely on what is to come.
             let instants = block.numbers(place(self.by.column()).unwrap_or(usize::MAX))?;
@@ -104,7 +104,10 @@ impl<'c> Scan<'c> {
                 return Err(block.head.damaged("a row lies before its block's bounds"));
             }
             if !rows.is_empty() {
-                return Ok(Some((block, rows)));
+                if rows.len() < block.rows() {
+                    block.pick(rows);
+                }
+                return Ok(Some(block));
             }
         }
         Ok(None)
