@@ -125,8 +125,8 @@ pub fn read(
         if sealed {
             all.push(Condition::all(vec![Test::null("ended_at")]));
             let mut open = Scan::begin(&snapshot, By::Start, query.period(), &all)?;
-            while let Some(block) = open.next()? {
-                counts.left_out += u64::try_from(block.rows()).unwrap_or(0);
+            while let Some((_, rows)) = open.next()? {
+                counts.left_out += u64::try_from(rows.len()).unwrap_or(0);
             }
         }
     }
@@ -197,8 +197,7 @@ impl Passing<'_, '_> {
             let blocks = self.blocks.as_mut();
             // From here on there are only blocks, of which it is known how early their rows can end.
             let ends_from = blocks.as_deref().map(Scan::least_to_come).filter(|_| self.any_order);
-            let Some(block) = blocks.map(Scan::next).transpose()?.flatten() else { break };
-            let mut wanted: Vec<usize> = (0..block.rows()).collect();
+            let Some((block, mut wanted)) = blocks.map(Scan::next).transpose()?.flatten() else { break };
             self.reading.batch.ends_from = ends_from;
             if self.ended_only {
                 let all = wanted.len();
@@ -305,8 +304,8 @@ fn unseal(connection: &Connection, mut scan: Scan<'_>, columns: &[&'static str])
     let places: Vec<usize> =
         columns.iter().map(|column| sealed::place(column).unwrap_or(usize::MAX)).collect();
     let mut insert: Statement<'_> = connection.prepare(&sql)?;
-    while let Some(block) = scan.next()? {
-        for row in 0..block.rows() {
+    while let Some((block, rows)) = scan.next()? {
+        for row in rows {
             let values = places.iter().map(|column| block.value(*column, row));
             insert.execute(params_from_iter(values.collect::<Result<Vec<_>, SealedError>>()?))?;
         }

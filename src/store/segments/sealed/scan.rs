@@ -89,8 +89,8 @@ impl<'c> Scan<'c> {
         self.waiting.front().map_or(Millis::MAX, |(_, least)| *least)
     }
 
-    /// The next block that has wanted rows, with these alone.
-    pub(in crate::store::segments) fn next(&mut self) -> Result<Option<Block>, SealedError> {
+    /// The next block that has wanted rows, and which ones.
+    pub(in crate::store::segments) fn next(&mut self) -> Result<Option<(Block, Vec<usize>)>, SealedError> {
         while let Some((block_id, least)) = self.waiting.pop_front() {
             let Some(head) = head(self.connection, block_id)? else { continue };
             if !self.conditions.iter().all(|condition| may_meet(&head, condition)) {
@@ -104,10 +104,13 @@ impl<'c> Scan<'c> {
                 return Err(block.head.damaged("a row lies before its block's bounds"));
             }
             if !rows.is_empty() {
-                if rows.len() < block.rows() {
-                    block.pick(rows);
+                // One by one they take longer than all of them in one go.
+                if block.rows() / 2 <= rows.len() {
+                    return Ok(Some((block, rows)));
                 }
-                return Ok(Some(block));
+                let all = (0..rows.len()).collect();
+                block.pick(rows);
+                return Ok(Some((block, all)));
             }
         }
         Ok(None)
