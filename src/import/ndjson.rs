@@ -329,6 +329,7 @@ mod tests {
             Value::Null,
             json!(""),
             json!("x"),
+            json!("a \"quoted\" word"),
             json!("1"),
             json!("agent"),
             json!("Agent"),
@@ -344,6 +345,7 @@ mod tests {
             json!([]),
             json!([""]),
             json!(["a", "b"]),
+            json!(["caf\u{e9} \\ \"bar\""]),
             json!(["a|b"]),
             json!([{"start": 1, "end": 2}]),
             json!({"a": 1}),
@@ -417,30 +419,39 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4_000, ..ProptestConfig::default() })]
 
-        /// What goes by column comes to the same record as what serde reads, and nothing that it refuses does.
+        /// What goes by column comes to the same record as what serde reads, and nothing that it refuses does; whatever
+        /// the fields of the lines before.
         #[test]
         fn columns_hold_what_records_say(
-            values in prop::collection::vec((any::<prop::sample::Index>(), value()), 0..4),
-            kind in prop::sample::select(vec!["segment", "segment", "segment", "message", "x"]),
-            twice in prop::bool::weighted(0.1),
+            lines in prop::collection::vec(
+                (
+                    prop::collection::vec((any::<prop::sample::Index>(), value()), 0..4),
+                    prop::sample::select(vec!["segment", "segment", "segment", "message", "x"]),
+                    prop::bool::weighted(0.1),
+                ),
+                1..4,
+            ),
         ) {
             let (all, _) = columns(CsvKind::Segment);
-            let mut line = format!(r#"{{"kind":"{kind}","segment_id":"s","session_id":"c","start":1792038272939"#);
-            for (field, value) in &values {
-                write!(line, r#","{}":{value}"#, field.get(&all)).unwrap();
-            }
-            line.push_str(if twice { r#","kind":"segment"}"# } else { "}" });
-            let (mut gathered, mut order) = (Gathered::default(), Order::default());
-            let slow = parse(line.as_bytes(), 1);
-            if by_column(line.as_bytes(), &mut order, &mut gathered) {
-                prop_assert!(slow.is_ok(), "{}: {:?}", line, slow);
-                let records: Vec<_> = gathered.into_records().collect();
-                prop_assert_eq!(records, vec![slow.unwrap()], "{}", line);
-            } else {
-                prop_assert!(gathered.is_empty());
-                if let Ok(slow) = slow {
-                    gathered.push(slow.clone());
-                    prop_assert_eq!(gathered.into_records().collect::<Vec<_>>(), vec![slow]);
+            let mut order = Order::default();
+            for (values, kind, twice) in lines {
+                let mut line = format!(r#"{{"kind":"{kind}","segment_id":"s","session_id":"c","start":1792038272939"#);
+                for (field, value) in &values {
+                    write!(line, r#","{}":{value}"#, field.get(&all)).unwrap();
+                }
+                line.push_str(if twice { r#","kind":"segment"}"# } else { "}" });
+                let mut gathered = Gathered::default();
+                let slow = parse(line.as_bytes(), 1);
+                if by_column(line.as_bytes(), &mut order, &mut gathered) {
+                    prop_assert!(slow.is_ok(), "{}: {:?}", line, slow);
+                    let records: Vec<_> = gathered.into_records().collect();
+                    prop_assert_eq!(records, vec![slow.unwrap()], "{}", line);
+                } else {
+                    prop_assert!(gathered.is_empty());
+                    if let Ok(slow) = slow {
+                        gathered.push(slow.clone());
+                        prop_assert_eq!(gathered.into_records().collect::<Vec<_>>(), vec![slow]);
+                    }
                 }
             }
         }
