@@ -305,13 +305,14 @@ impl OfColumn<'_> {
 
     fn texts(&mut self, texts: &TextColumn, shown: Option<&[bool]>, rows: &Range<usize>, quoting: &Quoting) {
         let all = texts.bytes();
+        let plain = texts.is_plain();
         let whole = texts.span(rows.start).start..texts.span(rows.end.saturating_sub(1)).end;
-        let special = all.get(whole).is_none_or(|bytes| quoting.is_special(bytes));
+        let special = !plain && all.get(whole).is_none_or(|bytes| quoting.is_special(bytes));
         let (ready, long) = self.of_rows.begin(rows.len());
         for (row, ready) in rows.clone().zip(ready) {
             let shows = shown.is_none_or(|shown| shown.get(row) == Some(&true));
             let text = if shows { texts.text(row) } else { "" };
-            if quoting.is_plain(text) && !(special && quoting.is_special(text.as_bytes())) {
+            if plain || quoting.is_plain(text) && !(special && quoting.is_special(text.as_bytes())) {
                 let wide = all.get(texts.span(row).start..).and_then(<[u8]>::first_chunk::<WIDE>);
                 ready.copy(long, text.as_bytes(), wide, self.ending);
             } else {
@@ -379,7 +380,7 @@ mod tests {
     use crate::artifacts::cells::CellText;
     use crate::artifacts::quoting::is_formula;
     use crate::domain::batch::{Dictionary, NONE, TextColumn};
-    use crate::domain::output::{CsvDialect, DATE_FORMAT, Delimiter, FormulaGuard, LineEnding};
+    use crate::domain::output::{CsvDialect, DATE_FORMAT, Delimiter, FormulaGuard, LineEnding, is_plain};
     use crate::domain::table::{Binding, Cell, DurationStyle, InstantStyle};
     use crate::domain::zone::Zone;
     use crate::zones::Zones;
@@ -514,7 +515,7 @@ mod tests {
             rows in prop::collection::vec((text(), 0..6_u32, -1..5_i64, instants(), durations(), any::<bool>(), numbers()), 0..40),
             times in 1..12_usize,
             odd in any::<bool>(),
-            chosen in prop::sample::subsequence((0..15_usize).collect::<Vec<_>>(), 1..15),
+            chosen in prop::sample::subsequence((0..16_usize).collect::<Vec<_>>(), 1..16),
         ) {
             // More than are made ready together, too.
             let rows: Vec<_> = std::iter::repeat_n(rows, times).flatten().collect();
@@ -526,6 +527,10 @@ mod tests {
             let mut column = TextColumn::default();
             for row in &rows {
                 column.push(&row.0);
+            }
+            let mut plain = TextColumn::default();
+            for text in rows.iter().map(|row| if is_plain(&row.0) { &*row.0 } else { "" }) {
+                plain.extend(text, std::iter::once(text.len()), true);
             }
             let codes: Vec<u32> = rows.iter().map(|row| row.1).collect();
             let instants: Vec<i64> = rows.iter().map(|row| row.3).collect();
@@ -548,6 +553,7 @@ mod tests {
                 Binding::Percent(durations.clone()),
                 Binding::Quotient(&durations, &numbers),
                 Binding::Flag(&flags),
+                Binding::Text(Some(&plain), None),
             ] };
             let columns: Vec<Binding<'_>> =
                 all().into_iter().enumerate().filter(|(at, _)| chosen.contains(at)).map(|(_, column)| column).collect();

@@ -404,23 +404,31 @@ impl Dictionaries {
 pub struct TextColumn {
     bytes: String,
     ends: Vec<usize>,
+    /// Whether some text may need quotes or a guard in delimited text.
+    odd: bool,
 }
 
 impl TextColumn {
-    /// Adds a text.
+    /// Adds a text that may be anything.
     pub fn push(&mut self, text: &str) {
-        self.bytes.push_str(text);
-        self.ends.push(self.bytes.len());
+        self.extend(text, std::iter::once(text.len()), false);
     }
 
-    /// Adds texts that stand one behind the other, by their lengths.
-    pub fn extend(&mut self, texts: &str, lengths: impl Iterator<Item = usize>) {
+    /// Adds texts that stand one behind the other, by their lengths; `plain` where each is known to stand in delimited text
+    /// as it is.
+    pub fn extend(&mut self, texts: &str, lengths: impl Iterator<Item = usize>, plain: bool) {
         let mut end = self.bytes.len();
         self.bytes.push_str(texts);
         self.ends.extend(lengths.map(|length| {
             end += length;
             end
         }));
+        self.odd |= !plain;
+    }
+
+    /// Whether it is known that no text needs quotes or a guard ([`is_plain`](super::output::is_plain)).
+    pub fn is_plain(&self) -> bool {
+        !self.odd
     }
 
     /// All texts, one behind the other.

@@ -93,6 +93,15 @@ pub enum FormulaGuard {
     Off,
 }
 
+/// Whether a text stands in delimited text as it is, whatever the dialect: it needs neither quotes nor a guard. Of some
+/// others that is so, too.
+pub fn is_plain(text: &str) -> bool {
+    let special = |byte: u8| matches!(byte, b'"' | b'\r' | b'\n' | b',' | b'\t' | b'|' | b';');
+    let formula = matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | 0));
+    // Without an end inside of a text, many bytes are compared at once.
+    !formula && !text.bytes().fold(false, |found, byte| found | special(byte))
+}
+
 /// What to do when a report has no rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Empty {

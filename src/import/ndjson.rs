@@ -219,7 +219,7 @@ enum Key {
     Unknown,
 }
 
-/// A text as it stands, where nothing in it is escaped.
+/// A text, borrowed where nothing in it is escaped.
 #[derive(serde::Deserialize)]
 struct Said<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -416,6 +416,16 @@ mod tests {
         }
     }
 
+    /// What every segment has, under either name; an escaped name, and one that is said twice.
+    const IDS: [&str; 6] = [
+        r#""id":"s","interaction_id":"c","start":1792038272939"#,
+        r#""id":"s","interaction_id":"c","start":1792038272939"#,
+        r#""segment_id":"s","session_id":"c","start":1792038272939"#,
+        r#""id":"s","session_id":"c","\u0073tart":1792038272939"#,
+        r#""id":"s","segment_id":"s","interaction_id":"c","start":1792038272939"#,
+        r#""interaction_id":"c","id":"s","start":1792038272939"#,
+    ];
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4_000, ..ProptestConfig::default() })]
 
@@ -423,20 +433,23 @@ mod tests {
         /// the fields of the lines before.
         #[test]
         fn columns_hold_what_records_say(
+            names in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
             lines in prop::collection::vec(
                 (
-                    prop::collection::vec((any::<prop::sample::Index>(), value()), 0..4),
+                    (0..6_usize, prop::collection::vec(value(), 0..6)),
                     prop::sample::select(vec!["segment", "segment", "segment", "message", "x"]),
+                    prop::sample::select(IDS.to_vec()),
                     prop::bool::weighted(0.1),
                 ),
-                1..4,
+                1..5,
             ),
         ) {
             let (all, _) = columns(CsvKind::Segment);
             let mut order = Order::default();
-            for (values, kind, twice) in lines {
-                let mut line = format!(r#"{{"kind":"{kind}","segment_id":"s","session_id":"c","start":1792038272939"#);
-                for (field, value) in &values {
+            for ((turned, values), kind, ids, twice) in lines {
+                let mut line = format!(r#"{{"kind":"{kind}",{ids}"#);
+                // Mostly in the order of the line before, from some field on.
+                for (field, value) in names.iter().cycle().skip(turned).zip(&values) {
                     write!(line, r#","{}":{value}"#, field.get(&all)).unwrap();
                 }
                 line.push_str(if twice { r#","kind":"segment"}"# } else { "}" });

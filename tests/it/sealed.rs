@@ -13,7 +13,7 @@ use legwork::store::segments::sealed::compact::{Compactor, GENTLE, examine};
 use legwork::store::segments::write::SegmentWriter;
 use legwork::store::{Store, housekeeping};
 
-use crate::support::{Legwork, dice, generated, job, records, segment, small, store, variable};
+use crate::support::{Legwork, dice, generated, job, records, root, segment, small, store, variable};
 
 /// Midnight of 2026-06-10.
 const DAY_MS: i64 = 1_781_049_600_000;
@@ -695,6 +695,81 @@ fn a_database_of_the_version_before_keeps_its_blocks() {
     assert_eq!(legwork.ask("select group_concat(interaction_id) from interaction"), "1,2,3");
     let text = String::from_utf8(whole(&legwork)).unwrap();
     assert!(text.contains("00:00:03") && !text.contains("00:00:02"), "{text}");
+}
+
+/// Blocks that a program before format 3 has written.
+#[test]
+fn blocks_of_format_2_are_read_as_they_are() {
+    let legwork = Legwork::new("");
+    legwork.run(&["list"]).ok();
+    let golden = |name: &str| fs::read_to_string(root().join("tests/golden/blocks").join(name)).unwrap();
+    legwork.ledger().execute_batch(&golden("format-2.sql")).unwrap();
+    assert!(legwork.run(&["compact", "--check"]).ok().contains("every sealed block is whole"));
+    let said = String::from_utf8(whole(&legwork)).unwrap();
+    assert_eq!(said, golden("format-2.csv"));
+    // Fewer than half of a block's rows, and more.
+    for queues in ["\"Night\"", "\"Night\", \"Sales\""] {
+        let some = all(&legwork, &format!("in_progress = true\nfilters = {{ queues = [{queues}] }}\n"));
+        let wanted = said.lines().enumerate().filter(|(line, text)| {
+            let of = |queue: &str| queues.contains(queue) && text.contains(&format!(",{queue},"));
+            *line == 0 || of("Night") || of("Sales")
+        });
+        let wanted: Vec<&str> = wanted.map(|(_, text)| text).collect();
+        assert_eq!(String::from_utf8(some).unwrap().lines().collect::<Vec<_>>(), wanted);
+    }
+    // A record of an hour has its block written anew, and the others stay.
+    legwork.import(&segment("new", &at(DAY_MS + 60_000)));
+    legwork.run(&["compact", "--now"]).ok();
+    assert_eq!(legwork.ask("select group_concat(format, ' ') from segment_block"), "2 2 3");
+    let after = String::from_utf8(whole(&legwork)).unwrap();
+    let after: Vec<&str> = after.lines().filter(|line| !line.contains(",new,")).collect();
+    assert_eq!(after, said.lines().collect::<Vec<_>>());
+    // In format 2, no checksum has the number of rows.
+    legwork
+        .ledger()
+        .execute_batch("update segment_block set rows = 9223372036854775807 where format = 2")
+        .unwrap();
+    let why = legwork.run(&["compact", "--check"]).fails(1);
+    assert!(why.contains("it has not as many keys as rows"), "{why}");
+}
+
+/// What a narrow filter does not find in a block's directory, it does not look for in the block.
+#[test]
+fn a_block_without_a_wanted_agent_is_not_unpacked() {
+    let legwork = Legwork::new("");
+    let line = |n: i64, agent: &str| {
+        let start = DAY_MS + n * HOUR_MS;
+        format!(
+            "{{\"kind\":\"segment\",\"id\":\"{n}-{agent}\",\"interaction_id\":\"c\",\"start\":{start},\
+             \"agent_name\":\"{agent}\",\"end\":{}}}\n",
+            start + 1_000
+        )
+    };
+    // Jane lies between the two of the second hour.
+    legwork.import(
+        &[(0, "Ann"), (0, "Jane"), (1, "Ann"), (0, "Zoe"), (1, "Zoe")]
+            .map(|(n, agent)| line(n, agent))
+            .concat(),
+    );
+    legwork.run(&["compact", "--now"]).ok();
+    let of = |agent: &str| format!("in_progress = true\nfilters = {{ agents = [\"{agent}\"] }}\n");
+    assert_eq!(lines(&all(&legwork, &of("Zoe"))), 3);
+    let damage = format!("update segment_block set data = x'' where first_start = {}", DAY_MS + HOUR_MS);
+    legwork.ledger().execute_batch(&damage).unwrap();
+    assert_eq!(lines(&all(&legwork, &of("Jane"))), 2);
+    // What it is told by has a checksum.
+    let directory: Vec<u8> = legwork
+        .ledger()
+        .query_row("select directory from segment_block order by first_start limit 1", [], |row| row.get(0))
+        .unwrap();
+    for at in [0, directory.len() / 2, directory.len() - 1] {
+        let mut damaged = directory.clone();
+        damaged[at] ^= 1;
+        let damage = "update segment_block set directory = ?1 where first_start = ?2";
+        legwork.ledger().execute(damage, rusqlite::params![damaged, DAY_MS]).unwrap();
+        let said = legwork.run(&["compact", "--check"]).fails(1);
+        assert!(said.contains("its directory's checksum is wrong"), "{said}");
+    }
 }
 
 /// A segment that a chunk moves away and back stays where it was.

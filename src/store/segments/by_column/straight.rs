@@ -114,7 +114,10 @@ fn resolve<'c>(
         for (column, code) in out.codes.iter_mut().zip(merged.codes) {
             column.put(*row, all, code);
         }
-        for (column, said_in) in out.texts.iter_mut().zip(merged.texts) {
+        let said = sheet.facts.texts.iter().map(|texts| !texts.is_empty());
+        for ((column, said_in), _) in
+            out.texts.iter_mut().zip(merged.texts).zip(said).filter(|(_, said)| *said)
+        {
             column.put(*row, all, i64::try_from(said_in).unwrap_or(NONE));
         }
         out.ended_at.put(*row, all, ended_at.unwrap_or(NONE));

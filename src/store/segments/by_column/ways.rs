@@ -36,11 +36,11 @@ pub(super) fn choose(
     let each = accounts.iter().enumerate();
     let hashes: Vec<u32> = each.map(|(row, account)| key_hash(*account, segments.id.get(row))).collect();
     let ambiguous = ambiguous(&hashes, grouped);
-    let known = Known::of(chunk.finder, hashes, grouped);
+    let sealed = MaybeSealed::of(chunk.finder, hashes, grouped);
     let spoken_of = SpokenOf::by(&gathered.others);
     for group in grouped.groups() {
         if !ambiguous.contains(&group) && !spoken_of.has(segments, grouped.rows(group)) {
-            let way = way(chunk, segments, (accounts, &known), (grouped, group))?;
+            let way = way(chunk, segments, (accounts, &sealed), (grouped, group))?;
             grouped.send(group, way);
         }
     }
@@ -55,8 +55,8 @@ pub(super) fn choose(
     Ok(())
 }
 
-/// What may be known of a chunk's keys.
-struct Known {
+/// What blocks may have of a chunk's keys.
+struct MaybeSealed {
     /// The hash of each row's key.
     hashes: Vec<u32>,
     /// Whether blocks may have each row's segment.
@@ -65,7 +65,7 @@ struct Known {
     interactions: Vec<bool>,
 }
 
-impl Known {
+impl MaybeSealed {
     fn of(finder: &Finder, hashes: Vec<u32>, grouped: &Grouped) -> Self {
         let first = |group| grouped.rows(group).first().copied().unwrap_or(0);
         let interactions: Vec<u32> = grouped.groups().map(|group| grouped.hash(first(group))).collect();
@@ -126,7 +126,7 @@ impl<'r> SpokenOf<'r> {
 fn way(
     chunk: &mut Chunk<'_>,
     segments: &SegmentColumns,
-    (accounts, known): (&[i64], &Known),
+    (accounts, sealed): (&[i64], &MaybeSealed),
     (grouped, group): (&Grouped, usize),
 ) -> rusqlite::Result<Way> {
     let rows = grouped.rows(group);
@@ -140,16 +140,16 @@ fn way(
     }
     let mut may_be_sealed = Vec::new();
     for row in rows {
-        let (hash, id) = (known.hashes.get(*row).copied().unwrap_or(0), segments.id.get(*row));
+        let (hash, id) = (sealed.hashes.get(*row).copied().unwrap_or(0), segments.id.get(*row));
         if chunk.statements.has_segment(hash, (account, id))? {
             return Ok(Way::Records);
         }
-        if known.segments.get(*row) == Some(&true) {
+        if sealed.segments.get(*row) == Some(&true) {
             may_be_sealed.push(id);
         }
     }
     // Among millions of keys some thousand have the hash of another one: only where all are known, that is no chance.
-    if known.interactions.get(group) == Some(&true) {
+    if sealed.interactions.get(group) == Some(&true) {
         if may_be_sealed.len() == rows.len() {
             return Ok(Way::Known);
         }

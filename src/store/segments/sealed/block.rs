@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row};
+use rusqlite::{Connection, MAIN_DB, Row};
 
-use super::column::{ENTRY, Entry, Room, Texts, Wanted, pick};
-use super::{COLUMNS, FORMAT, SealedError, at, base_of, is_text};
+use super::column::{Room, Texts, Wanted, pick};
+use super::directory::Directory;
+use super::{COLUMNS, SealedError, at, base_of, is_text};
 use crate::domain::batch::{NONE, TextColumn};
 use crate::domain::record::Millis;
 
@@ -16,35 +17,33 @@ pub(in crate::store::segments) struct Head {
     pub(super) block_id: i64,
     pub(super) rows: usize,
     pub(super) first_start: Millis,
-    format: i64,
-    directory: Vec<u8>,
+    pub(super) directory: Directory,
 }
 
-impl Head {
-    /// The columns that [`Self::of`] reads.
-    pub(super) const COLUMNS: &'static str = "block_id, rows, first_start, format, directory";
+/// Bytes of a row's key among a block's keys: a hash.
+const KEY_BYTES: i64 = 4;
 
-    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let rows: i64 = row.get(1)?;
-        Ok(Self {
-            block_id: row.get(0)?,
+impl Head {
+    fn of(row: &Row<'_>) -> Result<Self, SealedError> {
+        let rows: i64 = row.get("rows")?;
+        let mut head = Self {
+            block_id: row.get("block_id")?,
             rows: usize::try_from(rows).unwrap_or(0),
-            first_start: row.get(2)?,
-            format: row.get(3)?,
-            directory: row.get(4)?,
-        })
+            first_start: row.get("first_start")?,
+            directory: Directory::default(),
+        };
+        // Formats 1 and 2 have it in no checksum, and memory for as many rows is asked for.
+        if rows.checked_mul(KEY_BYTES) != Some(row.get("keys")?) {
+            return Err(head.damaged("it has not as many keys as rows"));
+        }
+        let directory = Directory::read(row.get("format")?, head.rows, row.get("directory")?);
+        head.directory = directory.map_err(|why| head.damaged(why))?;
+        Ok(head)
     }
 
     pub(super) fn damaged(&self, why: &'static str) -> SealedError {
         let from = jiff::Timestamp::from_millisecond(self.first_start).unwrap_or_default();
         SealedError::Damaged { block_id: self.block_id, from, why }
-    }
-
-    /// The entry of a column; `None` where it is absent in all rows.
-    pub(super) fn entry(&self, column: usize) -> Option<Entry> {
-        let number = u8::try_from(column).ok()?;
-        let mut entries = self.directory.chunks_exact(ENTRY);
-        entries.find(|entry| entry.first() == Some(&number)).and_then(Entry::read)
     }
 
     /// Its columns, to be unpacked as they are asked for.
@@ -58,9 +57,6 @@ impl Head {
         connection: &Connection,
         rooms: &Rooms,
     ) -> Result<Block, SealedError> {
-        if !(1..=FORMAT).contains(&self.format) {
-            return Err(self.damaged("its format is none that this program knows"));
-        }
         // Straight into memory that is there already: as a value of a statement it would be copied twice.
         let blob = connection.blob_open(MAIN_DB, "segment_block", "data", self.block_id, true)?;
         let mut data = lock(rooms).data.pop().unwrap_or_default();
@@ -77,13 +73,17 @@ impl Head {
     }
 }
 
-/// The head of a block.
+/// The head of a block, if it is there still.
 pub(in crate::store::segments) fn head(
     connection: &Connection,
     block_id: i64,
-) -> rusqlite::Result<Option<Head>> {
-    let sql = format!("select {} from segment_block where block_id = ?1", Head::COLUMNS);
-    connection.prepare_cached(&sql)?.query_row([block_id], Head::of).optional()
+) -> Result<Option<Head>, SealedError> {
+    // A BLOB's length is told before its bytes.
+    let sql = "select block_id, rows, first_start, format, directory, length(keys) as keys
+               from segment_block where block_id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query([block_id])?;
+    found.next()?.map(Head::of).transpose()
 }
 
 /// Memory that blocks one after the other are unpacked into.
@@ -108,7 +108,7 @@ pub(in crate::store::segments) struct Block {
     data: Vec<u8>,
     /// Places of rows that are not there any more, in order.
     pub(super) gone: Vec<usize>,
-    /// The rows that are all that is wanted of it, if so: everything that is said of its rows is of these then.
+    /// The rows that are all that is wanted of it, if so: it is as if it had no others.
     picked: Option<Vec<usize>>,
     columns: [OnceLock<Unpacked>; COLUMNS.len()],
     by_interaction: OnceLock<Vec<(u32, u32)>>,
@@ -136,7 +136,7 @@ impl Block {
             return Ok(known);
         }
         let damaged = |why| self.head.damaged(why);
-        let unpacked = match self.head.entry(column) {
+        let unpacked = match self.head.directory.entry(column) {
             None => Unpacked::Absent,
             Some(entry) if is_text(column) => Unpacked::Texts(
                 entry.texts(&self.data, self.wanted(), &mut lock(&self.room)).map_err(damaged)?,
@@ -160,19 +160,27 @@ impl Block {
         Wanted { rows: self.head.rows, picked: self.picked.as_deref() }
     }
 
-    /// Leaves some of its rows, which are in order and there still: of columns that are unpacked later the others never
-    /// are.
-    pub(super) fn pick(&mut self, rows: Vec<usize>) {
+    /// Leaves some of its rows, which are in order and there still. They are numbered anew: their numbers are no places in
+    /// the block any more.
+    pub(super) fn pick(mut self, rows: Vec<usize>) -> Self {
+        let mut room = lock(&self.room);
         for column in &mut self.columns {
             match column.get_mut() {
                 Some(Unpacked::Numbers(numbers)) => pick(numbers, &rows),
                 // It is unpacked anew.
-                Some(Unpacked::Texts(_)) => drop(column.take()),
+                Some(Unpacked::Texts(_)) => {
+                    if let Some(Unpacked::Texts(texts)) = column.take() {
+                        room.texts.push(texts);
+                    }
+                }
                 Some(Unpacked::Absent) | None => {}
             }
         }
+        drop(room);
+        self.by_interaction.take();
         self.gone.clear();
         self.picked = Some(rows);
+        self
     }
 
     /// A column of numbers; empty where it is absent in all rows.
@@ -214,14 +222,14 @@ impl Block {
         match (self.column(column)?, run(rows)) {
             (Unpacked::Texts(texts), Some(run)) => {
                 let (all, lengths) = texts.run(run);
-                out.extend(all, lengths);
+                out.extend(all, lengths, texts.plain);
             }
             (Unpacked::Texts(texts), None) => {
-                for row in rows {
-                    out.push(texts.get(*row).unwrap_or_default());
+                for text in rows.iter().map(|row| texts.get(*row).unwrap_or_default()) {
+                    out.extend(text, std::iter::once(text.len()), texts.plain);
                 }
             }
-            (Unpacked::Absent | Unpacked::Numbers(_), _) => out.extend("", rows.iter().map(|_| 0)),
+            (Unpacked::Absent | Unpacked::Numbers(_), _) => out.extend("", rows.iter().map(|_| 0), true),
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! One column of a block as bytes, and back.
 //!
 //! Numbers are stored as their distance from the least one, in as few bytes as the greatest distance needs; absent ones
-//! are 0, and everything else is one more then. Where that is smaller, what is stored so is by how much a number is above
-//! the one of another column, or of the row before; the least difference stands in front. Texts are their lengths, one
-//! more than they are with 0 for absent, followed by their bytes. Either is compressed with lz4 where that saves an
+//! are 0, and everything else is one more then. Where that is narrower, what is stored so is by how much a number is above
+//! the one of another column, or of the row before; the least difference stands in front. Texts are their bytes,
+//! followed by their lengths, one more than they are with 0 for absent. Either is compressed with lz4 where that saves an
 //! eighth, and has a checksum.
 
 use std::borrow::Cow;
@@ -12,32 +12,18 @@ use std::ops::Range;
 
 use lz4_flex::block::{compress, decompress_into};
 
+use super::directory::Entry;
 use crate::domain::batch::NONE;
-
-/// How a column is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Its number among [`super::COLUMNS`].
-    pub(super) column: u8,
-    /// Bytes of a number, or of a text's length.
-    width: u8,
-    flags: u8,
-    /// What its numbers are told from: one more than a column's place, [`ROW_BEFORE`], or 0 for nothing.
-    base: u8,
-    crc: u32,
-    pub(super) offset: u32,
-    pub(super) stored: u32,
-    raw: u32,
-    /// The least number; unused for texts.
-    pub(super) min: i64,
-    /// The greatest number; unused for texts.
-    pub(super) max: i64,
-}
+use crate::domain::output::is_plain;
 
 /// Some are absent.
 const ABSENT: u8 = 1;
 /// The bytes are compressed.
 const LZ4: u8 = 2;
+/// No text needs quotes or a guard in delimited text, whatever its dialect.
+const PLAIN: u8 = 4;
+/// Lengths stand behind the texts, which are unpacked in place then; in formats 1 and 2 they stand before them.
+const LENGTHS_LAST: u8 = 8;
 
 /// The base of a column whose numbers are told from the row before.
 const ROW_BEFORE: u8 = 0xff;
@@ -86,69 +72,36 @@ pub(super) struct Wanted<'a> {
     pub(super) picked: Option<&'a [usize]>,
 }
 
-/// Leaves the numbers of some rows, which are in order.
-pub(super) fn pick(numbers: &mut Vec<i64>, rows: &[usize]) {
-    if numbers.is_empty() {
-        return;
-    }
+/// Leaves the values of some rows, which are in order.
+pub(super) fn pick<T: Copy>(values: &mut Vec<T>, rows: &[usize]) {
     for (place, row) in rows.iter().enumerate() {
-        if let Some(number) = numbers.get(*row).copied()
-            && let Some(slot) = numbers.get_mut(place)
+        if let Some(value) = values.get(*row).copied()
+            && let Some(slot) = values.get_mut(place)
         {
-            *slot = number;
+            *slot = value;
         }
     }
-    numbers.truncate(rows.len());
+    values.truncate(rows.len());
 }
-
-/// Bytes of an entry.
-pub(super) const ENTRY: usize = 37;
 
 /// Why a column cannot be read.
 pub(super) type Damage = &'static str;
 
 impl Entry {
-    /// As bytes, all numbers little-endian.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[self.column, self.width, self.flags, self.base, 0]);
-        for number in [self.crc, self.offset, self.stored, self.raw] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        out.extend_from_slice(&self.min.to_le_bytes());
-        out.extend_from_slice(&self.max.to_le_bytes());
+    /// The column's bytes out of the block's data, as they are stored.
+    fn stored<'d>(&self, data: &'d [u8]) -> Result<&'d [u8], Damage> {
+        let at = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let end = at.saturating_add(usize::try_from(self.stored).unwrap_or(usize::MAX));
+        let stored = data.get(at..end).ok_or("a column lies outside its block")?;
+        if crc32fast::hash(stored) == self.crc { Ok(stored) } else { Err("a column's checksum is wrong") }
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let short = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-        let long = |at: usize| Some(i64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        Some(Self {
-            column: *bytes.first()?,
-            width: *bytes.get(1)?,
-            flags: *bytes.get(2)?,
-            base: *bytes.get(3)?,
-            crc: short(5)?,
-            offset: short(9)?,
-            stored: short(13)?,
-            raw: short(17)?,
-            min: long(21)?,
-            max: long(29)?,
-        })
-    }
-
-    /// The column's raw bytes out of the block's data, in `room` where they are compressed.
-    fn raw<'d>(&self, data: &'d [u8], room: &'d mut Vec<u8>) -> Result<&'d [u8], Damage> {
-        let at = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let end = at(self.offset).saturating_add(at(self.stored));
-        let stored = data.get(at(self.offset)..end).ok_or("a column lies outside its block")?;
-        if crc32fast::hash(stored) != self.crc {
-            return Err("a column's checksum is wrong");
-        }
-        if self.flags & LZ4 == 0 {
-            return Ok(stored);
-        }
-        room.resize(at(self.raw), 0);
-        let length = decompress_into(stored, room).map_err(|_| "a column cannot be unpacked")?;
-        room.get(..length).ok_or("a column cannot be unpacked")
+    /// Unpacks what is compressed; whatever was in `out` is written over.
+    fn unpack(&self, stored: &[u8], out: &mut Vec<u8>) -> Result<(), Damage> {
+        out.resize(usize::try_from(self.raw).unwrap_or(usize::MAX), 0);
+        let length = decompress_into(stored, out).map_err(|_| "a column cannot be unpacked")?;
+        out.truncate(length);
+        Ok(())
     }
 
     /// The column whose numbers are needed first.
@@ -164,7 +117,13 @@ impl Entry {
         base: &[i64],
         room: &mut Room,
     ) -> Result<Vec<i64>, Damage> {
-        let raw = self.raw(data, &mut room.raw)?;
+        let stored = self.stored(data)?;
+        let raw = if self.flags & LZ4 == 0 {
+            stored
+        } else {
+            self.unpack(stored, &mut room.raw)?;
+            &room.raw
+        };
         let mut numbers = room.numbers.pop().unwrap_or_default();
         if self.base == 0 {
             self.distances(raw, wanted, self.min, &mut numbers)?;
@@ -223,32 +182,38 @@ impl Entry {
 
     /// The wanted texts.
     pub(super) fn texts(&self, data: &[u8], wanted: Wanted<'_>, room: &mut Room) -> Result<Texts, Damage> {
-        let raw = self.raw(data, &mut room.raw)?;
-        let width = usize::from(self.width);
-        let (lengths, bytes) =
-            raw.split_at_checked(wanted.rows * width).ok_or("a text column is too short")?;
         let mut texts = room.texts.pop().unwrap_or_default();
-        texts.clear();
-        match width {
+        let stored = self.stored(data)?;
+        let mut raw = texts.begin();
+        if self.flags & LZ4 == 0 {
+            raw.clear();
+            raw.extend_from_slice(stored);
+        } else {
+            self.unpack(stored, &mut raw)?;
+        }
+        let lengths_last = self.flags & LENGTHS_LAST != 0;
+        let of_lengths = wanted.rows * usize::from(self.width);
+        let of_texts = raw.len().checked_sub(of_lengths).ok_or("a text column is too short")?;
+        let lengths = if lengths_last { raw.get(of_texts..) } else { raw.get(..of_lengths) };
+        let lengths = lengths.unwrap_or_default();
+        match self.width {
             1 => each(lengths, None, &mut texts.lengths, |[byte]| u32::from(byte)),
             2 => each(lengths, None, &mut texts.lengths, |two| u32::from(u16::from_le_bytes(two))),
             4 => each(lengths, None, &mut texts.lengths, u32::from_le_bytes),
             _ => return Err("a text column has a width that nobody writes"),
         }
-        let all = std::str::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?;
-        let mut end = 0;
-        texts.ends.extend(texts.lengths.iter().map(|length| {
-            end += usize::try_from(length.saturating_sub(1)).unwrap_or(usize::MAX);
-            end
-        }));
-        if end != bytes.len() {
-            return Err("a text column's lengths are not those of its texts");
+        if lengths_last {
+            raw.truncate(of_texts);
+        } else {
+            drop(raw.drain(..of_lengths));
         }
+        texts.bytes = String::from_utf8(raw).map_err(|_| "a text column is no UTF-8")?;
+        texts.plain = self.flags & PLAIN != 0;
+        texts.cut()?;
         match wanted.picked {
-            None => texts.bytes.push_str(all),
-            Some(rows) => texts.pick(all, rows),
+            None => Ok(texts),
+            Some(rows) => texts.pick(rows),
         }
-        Ok(texts)
     }
 }
 
@@ -268,30 +233,50 @@ pub(super) struct Texts {
     ends: Vec<usize>,
     /// One more than the text's; 0 where there is none.
     lengths: Vec<u32>,
+    /// Whether it is known that none needs quotes or a guard.
+    pub(super) plain: bool,
 }
 
 impl Texts {
-    fn clear(&mut self) {
-        self.bytes.clear();
+    /// Forgets what is there; returns the memory of its bytes, which hold anything.
+    fn begin(&mut self) -> Vec<u8> {
         self.ends.clear();
         self.lengths.clear();
+        std::mem::take(&mut self.bytes).into_bytes()
     }
 
-    /// Takes the texts of some rows, which are in order, out of all of them.
-    fn pick(&mut self, all: &str, rows: &[usize]) {
-        for (place, row) in rows.iter().enumerate() {
-            let (Some(end), Some(length)) = (self.ends.get(*row).copied(), self.lengths.get(*row).copied())
-            else {
-                continue;
-            };
-            let begin = end.saturating_sub(usize::try_from(length.saturating_sub(1)).unwrap_or(0));
-            self.bytes.push_str(all.get(begin..end).unwrap_or_default());
-            if let (Some(end), Some(slot)) = (self.ends.get_mut(place), self.lengths.get_mut(place)) {
-                (*end, *slot) = (self.bytes.len(), length);
-            }
+    /// Finds where each text ends, by its length.
+    fn cut(&mut self) -> Result<(), Damage> {
+        let (mut end, mut inside) = (0, false);
+        let Self { bytes, ends, lengths, .. } = self;
+        ends.extend(lengths.iter().map(|length| {
+            end += usize::try_from(length.saturating_sub(1)).unwrap_or(usize::MAX);
+            inside |= !bytes.is_char_boundary(end);
+            end
+        }));
+        if end == bytes.len() && !inside {
+            Ok(())
+        } else {
+            Err("a text column's lengths are not those of its texts")
         }
-        self.ends.truncate(rows.len());
-        self.lengths.truncate(rows.len());
+    }
+
+    /// Leaves the texts of some rows, which are in order.
+    fn pick(mut self, rows: &[usize]) -> Result<Self, Damage> {
+        let mut bytes = std::mem::take(&mut self.bytes).into_bytes();
+        let mut to = 0;
+        for row in rows {
+            let end = self.ends.get(*row).copied().unwrap_or(0);
+            let begin = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+            bytes.copy_within(begin..end, to);
+            to += end - begin;
+        }
+        bytes.truncate(to);
+        self.bytes = String::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?;
+        pick(&mut self.lengths, rows);
+        self.ends.clear();
+        self.cut()?;
+        Ok(self)
     }
 
     /// A row's text.
@@ -331,7 +316,8 @@ fn packed(mut entry: Entry, raw: Vec<u8>) -> Stored {
     Stored { entry, bytes }
 }
 
-/// A column of numbers; `None` where all of them are absent. It is told from `base` where that makes it smaller.
+/// A column of numbers; `None` where all of them are absent. It is told from `base` where its numbers are narrower then, or
+/// as wide and come to fewer bytes.
 pub(super) fn of_numbers(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
     let (plain, raw) = told_from(column, numbers, Base::None)?;
     if base == Base::None || raw.is_empty() {
@@ -340,8 +326,8 @@ pub(super) fn of_numbers(column: u8, numbers: &[i64], base: Base<'_>) -> Option<
     let (told, told_raw) = told_from(column, numbers, base)?;
     // To compress both takes as long as all the rest: where one has narrower numbers, it is nearly always the smaller.
     Some(match told.width.cmp(&plain.width) {
-        Ordering::Less => packed(told, told_raw),
-        Ordering::Greater => packed(plain, raw),
+        Ordering::Less if told_raw.len() < raw.len() => packed(told, told_raw),
+        Ordering::Less | Ordering::Greater => packed(plain, raw),
         Ordering::Equal => {
             let (plain, told) = (packed(plain, raw), packed(told, told_raw));
             if told.bytes.len() < plain.bytes.len() { told } else { plain }
@@ -408,8 +394,7 @@ fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<(Entry, Vec<
     }
     let flags = if some_absent { ABSENT } else { 0 };
     let (min, max) = (least, greatest);
-    let entry = Entry { column, width, flags, base: number, crc: 0, offset: 0, stored: 0, raw: 0, min, max };
-    Some((entry, raw))
+    Some((Entry { flags, base: number, min, max, ..Entry::new(column, width) }, raw))
 }
 
 /// Adds the lower bytes of codes.
@@ -434,54 +419,54 @@ pub(super) fn of_texts(column: u8, texts: &[Option<&str>]) -> Option<Stored> {
     };
     let bytes: usize = texts.iter().flatten().map(|text| text.len()).sum();
     let mut raw = Vec::with_capacity(bytes + texts.len() * usize::from(width));
+    for text in texts.iter().flatten() {
+        raw.extend_from_slice(text.as_bytes());
+    }
     for text in texts {
         let length = text.as_ref().map_or(0, |text| text.len() + 1);
         raw.extend_from_slice(length.to_le_bytes().get(..usize::from(width)).unwrap_or_default());
     }
-    for text in texts.iter().flatten() {
-        raw.extend_from_slice(text.as_bytes());
-    }
-    let entry =
-        Entry { column, width, flags: 0, base: 0, crc: 0, offset: 0, stored: 0, raw: 0, min: 0, max: 0 };
-    Some(packed(entry, raw))
+    let plain = if texts.iter().flatten().all(|text| is_plain(text)) { PLAIN } else { 0 };
+    Some(packed(Entry { flags: LENGTHS_LAST | plain, ..Entry::new(column, width) }, raw))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Base, ENTRY, Entry, Room, Stored, Wanted, of_numbers, of_texts, pick};
+    use super::{Base, Entry, Room, Wanted, of_numbers, of_texts, pick};
     use crate::domain::batch::NONE;
 
     const fn all(rows: usize) -> Wanted<'static> {
         Wanted { rows, picked: None }
     }
 
-    fn again(stored: &Stored) -> Entry {
-        let mut bytes = Vec::new();
-        stored.entry.write(&mut bytes);
-        assert_eq!(bytes.len(), ENTRY);
-        Entry::read(&bytes).unwrap()
+    /// A program that cut a text inside of a character would have others read the next row's.
+    #[test]
+    fn lengths_that_cut_a_character_are_damage() {
+        let stored = of_texts(4, &[Some("é"), Some("x")]).unwrap();
+        let mut bytes = stored.bytes;
+        assert_eq!(bytes, "éx\u{3}\u{2}".as_bytes());
+        for (lengths, picked) in [([2, 3], None), ([2, 3], Some(&[1][..])), ([3, 3], None)] {
+            bytes[3..].copy_from_slice(&lengths);
+            let entry = Entry { crc: crc32fast::hash(&bytes), ..stored.entry };
+            let read = entry.texts(&bytes, Wanted { rows: 2, picked }, &mut Room::default());
+            assert_eq!(read.unwrap_err(), "a text column's lengths are not those of its texts");
+        }
+    }
+
+    #[test]
+    fn what_is_told_from_another_column_is_no_larger_for_it() {
+        let (numbers, others) = ([1_000, 1_300], [0, 300]);
+        let base = Base::Column(7, &others);
+        assert_eq!(of_numbers(3, &numbers, base).unwrap().bytes.len(), 4);
+        // The least difference, and nothing for a row.
+        let [numbers, others] = [&numbers, &others].map(|numbers| numbers.repeat(40));
+        assert_eq!(of_numbers(3, &numbers, Base::Column(7, &others)).unwrap().bytes.len(), 8);
     }
 
     fn numbers() -> impl Strategy<Value = i64> {
         prop_oneof![Just(NONE), Just(7), 0..300_i64, 0..20_000_000_i64, -1_000..i64::MAX, (i64::MIN + 1)..0]
-    }
-
-    /// An entry as format 1 has it, byte by byte: 7, nothing, 9.
-    #[test]
-    fn a_column_of_format_1_is_read() {
-        let data = [1_u8, 0, 3];
-        let mut entry = vec![3, 1, super::ABSENT, 0, 0];
-        for number in [crc32fast::hash(&data), 0, 3, 3] {
-            entry.extend_from_slice(&number.to_le_bytes());
-        }
-        for bound in [7_i64, 9] {
-            entry.extend_from_slice(&bound.to_le_bytes());
-        }
-        let entry = Entry::read(&entry).unwrap();
-        assert_eq!(entry.base(), None);
-        assert_eq!(entry.numbers(&data, all(3), &[], &mut Room::default()).unwrap(), [7, NONE, 9]);
     }
 
     proptest! {
@@ -504,7 +489,7 @@ mod tests {
                     prop_assert!(numbers.iter().all(|number| *number == NONE));
                     continue;
                 };
-                let entry = again(&stored);
+                let entry = stored.entry;
                 let base = if let Base::Column(_, base) = base { base } else { &[] };
                 let mut read = entry.numbers(&stored.bytes, all(numbers.len()), base, &mut room).unwrap();
                 prop_assert_eq!(&read, &numbers);
@@ -518,13 +503,13 @@ mod tests {
             }
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             if let Some(stored) = of_texts(4, &texts) {
-                let read = again(&stored).texts(&stored.bytes, all(texts.len()), &mut room).unwrap();
+                let read = stored.entry.texts(&stored.bytes, all(texts.len()), &mut room).unwrap();
                 for (row, text) in texts.iter().enumerate() {
                     prop_assert_eq!(read.get(row), *text);
                 }
                 let rows = some(texts.len());
                 let some_texts = Wanted { picked: Some(&rows), ..all(texts.len()) };
-                let few = again(&stored).texts(&stored.bytes, some_texts, &mut room).unwrap();
+                let few = stored.entry.texts(&stored.bytes, some_texts, &mut room).unwrap();
                 let there: Vec<_> = (0..rows.len()).map(|row| few.get(row)).collect();
                 prop_assert_eq!(there, rows.iter().map(|row| texts[*row]).collect::<Vec<_>>());
                 prop_assert_eq!(few.get(rows.len()), None);

@@ -4,25 +4,28 @@
 //! sealed one gone and a row of the new one, in one transaction; the next compaction takes both into a new block. So no
 //! reader compares versions, and a snapshot has each segment once.
 //!
-//! Layout, format 2: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where
-//! `row_start` changes and at each hour, so that blocks never overlap. `directory` has an entry of 37 bytes
-//! for each column that is not absent in all rows: its number in `COLUMNS`, coding, what it is told from, place in `data`,
-//! least and greatest number, and the CRC-32 of its bytes. `keys` has the CRC-32 of each row's account and id, for look-ups by id;
-//! `segment_block_interactions` that of each interaction's account and key once. All numbers are little-endian.
+//! Layout, format 3: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where `row_start`
+//! changes and at each hour, so that blocks never overlap. `directory` says of each column that is not absent in all rows
+//! where it stands in `data` and how, which codes of queues, campaigns, skills and agents occur, and has a checksum
+//! ([`directory`]); each column has one of its own ([`column`]). `keys` has the CRC-32 of each row's account and id, for
+//! look-ups by id; `segment_block_interactions` that of each interaction's account and key once. All numbers are
+//! little-endian. Blocks of earlier formats are read as they are: in format 2, directories have no codes and no checksum,
+//! and texts stand behind their lengths; in format 1, besides, no column is told from another one.
 //!
 //! Segments of login sessions (`agent_session_key`) stay rows: the session reports look them up one by one.
 
 pub(super) mod block;
 mod column;
 pub mod compact;
+mod directory;
 pub(super) mod find;
 mod keys;
 pub(super) mod merge;
 pub(super) mod rows;
 pub(super) mod scan;
 
-/// The layout's version, as each block names it. Those of format 1 have no columns that are told from others.
-pub(super) const FORMAT: i64 = 2;
+/// The layout's version, as each block names it.
+const FORMAT: i64 = 3;
 
 /// Rows of a block; more only where many begin in one millisecond.
 const BLOCK_ROWS: usize = 8_192;
@@ -185,6 +188,16 @@ const BASES: [(usize, usize); 7] = [
     (known("in_by"), known("said_in_by")),
     (known("in_status"), known("said_in_status")),
     (known("first_response_ms"), known("said_first_response_ms")),
+];
+
+/// Columns of which a directory says what codes occur: what narrow filters name.
+const OCCURRING: [usize; 6] = [
+    known("queue"),
+    known("queue_id"),
+    known("campaign"),
+    known("campaign_id"),
+    known("skill_id"),
+    at::AGENT,
 ];
 
 /// The column that a column is told from.

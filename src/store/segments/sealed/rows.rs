@@ -6,7 +6,8 @@ use rusqlite::{Row, Transaction, params};
 
 use super::block::{Block, key_hash};
 use super::column::{Base, of_numbers, of_texts};
-use super::{COLUMNS, FORMAT, SealedError, at, base_of, is_text};
+use super::directory::Growing;
+use super::{COLUMNS, FORMAT, OCCURRING, SealedError, at, base_of, is_text};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;
 
@@ -199,7 +200,7 @@ impl Rows {
 
     /// Packs some of the rows, in this order.
     pub(super) fn pack(&self, rows: &[usize]) -> Packed {
-        let (mut directory, mut data) = (Vec::new(), Vec::new());
+        let (mut directory, mut data) = (Growing::default(), Vec::new());
         let places = Places::of(rows);
         let (mut room, mut of_base) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for column in (0..COLUMNS.len()).filter(|column| !self.is_absent(*column)) {
@@ -217,7 +218,8 @@ impl Rows {
             };
             let Some(mut stored) = stored else { continue };
             stored.entry.offset = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            stored.entry.write(&mut directory);
+            let codes = OCCURRING.contains(&column).then(|| self.numbers_of(column, &places, &mut room));
+            directory.add(stored.entry, codes);
             data.append(&mut stored.bytes);
         }
         let bounds = |values: &mut dyn Iterator<Item = i64>| {
@@ -240,7 +242,7 @@ impl Rows {
             ended: bounds(&mut rows.iter().map(|row| self.number(at::ENDED, *row))),
             keys: rows.iter().flat_map(|row| hash(*row, at::RECORD_ID).to_le_bytes()).collect(),
             interactions: interactions.into_iter().flat_map(u32::to_le_bytes).collect(),
-            directory,
+            directory: directory.finish(rows.len()),
             data,
         }
     }

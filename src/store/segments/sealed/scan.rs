@@ -89,14 +89,14 @@ impl<'c> Scan<'c> {
         self.waiting.front().map_or(Millis::MAX, |(_, least)| *least)
     }
 
-    /// The next block that has wanted rows, and which ones.
+    /// The next block that has wanted rows, and which of those that it says it has.
     pub(in crate::store::segments) fn next(&mut self) -> Result<Option<(Block, Vec<usize>)>, SealedError> {
         while let Some((block_id, least)) = self.waiting.pop_front() {
             let Some(head) = head(self.connection, block_id)? else { continue };
             if !self.conditions.iter().all(|condition| may_meet(&head, condition)) {
                 continue;
             }
-            let mut block = head.open_in(self.connection, &self.rooms)?;
+            let block = head.open_in(self.connection, &self.rooms)?;
             let rows = self.wanted(&block)?;
             // Readers rely on what is to come.
             let instants = block.numbers(place(self.by.column()).unwrap_or(usize::MAX))?;
@@ -104,13 +104,12 @@ impl<'c> Scan<'c> {
                 return Err(block.head.damaged("a row lies before its block's bounds"));
             }
             if !rows.is_empty() {
-                // One by one they take longer than all of them in one go.
-                if block.rows() / 2 <= rows.len() {
+                // To take out half of them, or more, takes longer than to unpack them all.
+                if block.rows() <= 2 * rows.len() {
                     return Ok(Some((block, rows)));
                 }
                 let all = (0..rows.len()).collect();
-                block.pick(rows);
-                return Ok(Some((block, all)));
+                return Ok(Some((block.pick(rows), all)));
             }
         }
         Ok(None)
@@ -169,12 +168,10 @@ fn keep(
     Ok(())
 }
 
-/// Whether a row of a block could meet a condition, by the bounds of its columns.
+/// Whether a row of a block could meet a condition, by what its directory says.
 fn may_meet(head: &Head, condition: &Condition) -> bool {
     let may_hold = |test: &Test| match &test.is {
-        Is::In(values) => place(test.column)
-            .and_then(|column| head.entry(column))
-            .is_some_and(|entry| values.iter().any(|value| entry.min <= *value && *value <= entry.max)),
+        Is::In(codes) => place(test.column).is_some_and(|column| head.directory.may_have(column, codes)),
         Is::Null | Is::Not(_) => true,
     };
     condition.0.iter().any(|clause| clause.iter().all(may_hold))
