@@ -7,7 +7,7 @@
 //! Layout, format 3: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where `row_start`
 //! changes and at each hour, so that blocks never overlap. `directory` says of each column that is not absent in all rows
 //! where it stands in `data` and how, which codes of queues, campaigns, skills and agents occur, and has a checksum
-//! ([`directory`]); each column has one of its own ([`mod@column`]). `keys` has the CRC-32 of each row's account and id, for
+//! (`directory.rs`); each column has one of its own (`column.rs`). `keys` has the CRC-32 of each row's account and id, for
 //! look-ups by id; `segment_block_interactions` that of each interaction's account and key once. All numbers are
 //! little-endian. Blocks of earlier formats are read as they are: in format 2, directories have no codes and no checksum,
 //! and texts stand behind their lengths; in format 1, besides, no column is told from another one.
