@@ -30,7 +30,7 @@ pub const PART: &str = ".part";
 
 /// Why a file could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} `{path}`")]
+#[error("{what} `{path}`{}", if source.kind() == io::ErrorKind::StorageFull { ", whose disk is full; make room there" } else { "" })]
 pub struct ArtifactError {
     what: &'static str,
     path: PathBuf,

@@ -124,6 +124,8 @@ fn cured(error: anyhow::Error, config: &Config) -> anyhow::Error {
             "the database is damaged; stop the daemon, put the newest copy of `{}` in its place, and start it again",
             config.backups().display()
         )
+    } else if of_store.is_some_and(StoreError::is_without_room) {
+        format!("its disk is full; make room for the state folder `{}`", config.state.display())
     } else {
         format!("use the state folder `{}` (try sudo)", config.state.display())
     };

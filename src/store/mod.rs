@@ -89,6 +89,14 @@ pub enum StoreError {
         /// What was tried.
         what: &'static str,
     },
+    /// There is no room for it.
+    #[error(
+        "{what}: the disk that has the database is full; make room there and try again: nothing is written by half"
+    )]
+    Full {
+        /// What was tried.
+        what: &'static str,
+    },
     /// A statement failed.
     #[error("{what}")]
     Sql {
@@ -121,6 +129,11 @@ impl StoreError {
         matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
+    /// Whether it could not be opened for want of room.
+    pub fn is_without_room(&self) -> bool {
+        matches!(self, Self::Open { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DiskFull))
+    }
+
     /// Whether trying again later may help.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy { .. })
@@ -129,6 +142,7 @@ impl StoreError {
     fn sql(what: &'static str, source: rusqlite::Error) -> Self {
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { what },
+            Some(ErrorCode::DiskFull) => Self::Full { what },
             _ => Self::Sql { what, source },
         }
     }
@@ -346,6 +360,7 @@ fn copy_result(result: &Result<(), StoreError>) -> Result<(), StoreError> {
     match result {
         Ok(()) => Ok(()),
         Err(StoreError::Busy { what }) => Err(StoreError::Busy { what }),
+        Err(StoreError::Full { what }) => Err(StoreError::Full { what }),
         Err(error) => Err(StoreError::Sql {
             what: "commit",
             source: rusqlite::Error::ToSqlConversionFailure(crate::chain::chain(error).into()),
