@@ -24,7 +24,8 @@ pub(super) mod merge;
 pub(super) mod rows;
 pub(super) mod scan;
 
-/// The layout's version, as each block names it.
+/// The layout's version, as each block names it. A new one needs a migration, so that programs that do not know it leave the
+/// database alone.
 const FORMAT: i64 = 3;
 
 /// Rows of a block; more only where many begin in one millisecond.

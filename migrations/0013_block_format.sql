@@ -1,0 +1,2 @@
+-- Blocks of format 3 are written from here on. No table changes: a program that would take such a block for a damaged one,
+-- and offer to remove it, refuses the database by its version.
