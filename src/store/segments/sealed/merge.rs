@@ -1,6 +1,7 @@
 //! New segments into the blocks of their hours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Transaction;
 
@@ -14,7 +15,8 @@ use crate::domain::record::Millis;
 const ABSORBED_MAX: i64 = 65_536;
 
 /// Puts new segments into the blocks of their hours, which are packed anew with what of them were rows; `fill` makes rows
-/// of the new ones of an hour. Two threads do it, for it is most of the work.
+/// of the new ones of an hour. Two threads do it, for it is most of the work: one from the first hour on, the other from the
+/// last one back. Hours are too unlike to be shared out before.
 pub(in crate::store::segments) fn merge<T: Sync>(
     tx: &Transaction<'_>,
     hours: &BTreeMap<Millis, T>,
@@ -22,26 +24,38 @@ pub(in crate::store::segments) fn merge<T: Sync>(
 ) -> Result<(), SealedError> {
     let mut left = ABSORBED_MAX;
     let taken_out = |(hour, new): (&Millis, _)| taken_out(tx, &mut left, *hour, new);
-    let mut pieces = hours.iter().map(taken_out).collect::<Result<Vec<_>, _>>()?;
-    let pack = |pieces: Vec<Hour<'_, T>>| -> Result<Vec<Packed>, SealedError> {
-        let (mut room, mut packed) = (Rows::new(), Vec::new());
-        for mut hour in pieces {
-            let rows = hour.rows.as_mut().unwrap_or(&mut room);
-            fill(hour.new, rows);
-            hour.blocks.iter().try_for_each(|block| rows.push_block(block))?;
-            packed.extend(cut(rows).iter().map(|places| rows.pack(places)));
-            room.clear();
-        }
-        Ok(packed)
-    };
-    let theirs = pieces.split_off(pieces.len() / 2);
+    let waiting = Mutex::new(hours.iter().map(taken_out).collect::<Result<VecDeque<_>, _>>()?);
+    let waiting = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
-        let beside = scope.spawn(move || pack(theirs));
-        pack(pieces)?.iter().try_for_each(|block| block.write(tx))?;
+        let beside = scope.spawn(|| {
+            let (mut room, mut packed) = (Rows::new(), Vec::new());
+            while let Some(hour) = { waiting().pop_back() } {
+                packed.push(pack(hour, fill, &mut room)?);
+            }
+            Ok::<_, SealedError>(packed)
+        });
+        let mut room = Rows::new();
+        while let Some(hour) = { waiting().pop_front() } {
+            pack(hour, fill, &mut room)?.iter().try_for_each(|block| block.write(tx))?;
+        }
         // A panic there is one here.
-        let packed = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok(packed?.iter().try_for_each(|block| block.write(tx))?)
+        let packed = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok(packed.iter().rev().flatten().try_for_each(|block| block.write(tx))?)
     })
+}
+
+/// Packs an hour; `room` is memory for it, and is left empty.
+fn pack<T>(
+    mut hour: Hour<'_, T>,
+    fill: &(dyn Fn(&T, &mut Rows) + Sync),
+    room: &mut Rows,
+) -> Result<Vec<Packed>, SealedError> {
+    let rows = hour.rows.as_mut().unwrap_or(room);
+    fill(hour.new, rows);
+    hour.blocks.iter().try_for_each(|block| rows.push_block(block))?;
+    let packed = cut(rows).iter().map(|places| rows.pack(places)).collect();
+    room.clear();
+    Ok(packed)
 }
 
 /// What becomes the blocks of an hour.
