@@ -319,17 +319,18 @@ fn packed(mut entry: Entry, raw: Vec<u8>) -> Stored {
 /// A column of numbers; `None` where all of them are absent. It is told from `base` where its numbers are narrower then, or
 /// as wide and come to fewer bytes.
 pub(super) fn of_numbers(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
-    let (plain, raw) = told_from(column, numbers, Base::None)?;
-    if base == Base::None || raw.is_empty() {
-        return Some(packed(plain, raw));
-    }
-    let (told, told_raw) = told_from(column, numbers, base)?;
+    let bounds = bounds(numbers)?;
+    let plain = Telling::plain(numbers, bounds);
+    let told =
+        if base == Base::None || plain.width == 0 { None } else { Telling::from(base, numbers, bounds) };
+    let packed = |telling: &Telling<'_>| packed(telling.entry(column, bounds), telling.bytes(numbers));
+    let Some(told) = told else { return Some(packed(&plain)) };
     // To compress both takes as long as all the rest: where one has narrower numbers, it is nearly always the smaller.
     Some(match told.width.cmp(&plain.width) {
-        Ordering::Less if told_raw.len() < raw.len() => packed(told, told_raw),
-        Ordering::Less | Ordering::Greater => packed(plain, raw),
+        Ordering::Less if told.length() < plain.length() => packed(&told),
+        Ordering::Less | Ordering::Greater => packed(&plain),
         Ordering::Equal => {
-            let (plain, told) = (packed(plain, raw), packed(told, told_raw));
+            let (plain, told) = (packed(&plain), packed(&told));
             if told.bytes.len() < plain.bytes.len() { told } else { plain }
         }
     })
@@ -347,54 +348,84 @@ fn bounds(numbers: &[i64]) -> Option<(i64, i64, bool)> {
     (greatest != NONE).then_some((least, greatest, absent))
 }
 
-/// Numbers told from a base, before they are compressed.
-fn told_from(column: u8, numbers: &[i64], base: Base<'_>) -> Option<(Entry, Vec<u8>)> {
-    let (least, greatest, some_absent) = bounds(numbers)?;
-    let mut told = Cow::Borrowed(numbers);
-    let (mut min, mut max) = (least, greatest);
-    if base != Base::None {
-        (min, max) = (i64::MAX, i64::MIN);
-        let mut before = None;
-        for (row, number) in told.to_mut().iter_mut().enumerate().filter(|(_, number)| **number != NONE) {
-            let difference = number.wrapping_sub(base.of(row, before, least));
+/// How numbers are stored, before they are.
+struct Telling<'n> {
+    base: u8,
+    /// The numbers, or by how much each is above what it is told from.
+    told: Cow<'n, [i64]>,
+    /// The least of those.
+    min: i64,
+    absent: bool,
+    width: u8,
+}
+
+impl<'n> Telling<'n> {
+    /// From nothing.
+    fn plain(numbers: &'n [i64], (least, greatest, absent): (i64, i64, bool)) -> Self {
+        Self::of(0, Cow::Borrowed(numbers), (least, greatest), absent)
+    }
+
+    /// From a base; `None` where they are too far above it.
+    fn from(base: Base<'_>, numbers: &[i64], (least, _, absent): (i64, i64, bool)) -> Option<Self> {
+        let (mut told, mut before) = (numbers.to_vec(), None);
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
+        for (row, number) in told.iter_mut().enumerate().filter(|(_, number)| **number != NONE) {
+            let difference = number.checked_sub(base.of(row, before, least))?;
             before = Some(std::mem::replace(number, difference));
             (min, max) = (min.min(difference), max.max(difference));
         }
+        max.checked_sub(min)?;
+        let base = match base {
+            Base::None => 0,
+            Base::RowBefore => ROW_BEFORE,
+            Base::Column(place, _) => u8::try_from(place + 1).unwrap_or(ROW_BEFORE),
+        };
+        Some(Self::of(base, Cow::Owned(told), (min, max), absent))
     }
-    let absent = u64::from(some_absent);
-    let span = max.wrapping_sub(min).cast_unsigned().saturating_add(absent);
-    let width: u8 = match span {
-        0 => 0,
-        1..=0xff => 1,
-        0x100..=0xffff => 2,
-        0x1_0000..=0xff_ffff => 3,
-        0x100_0000..=0xffff_ffff => 4,
-        _ => 8,
-    };
-    let mut raw = Vec::with_capacity(8 + numbers.len() * usize::from(width));
-    let number = match base {
-        Base::None => 0,
-        Base::RowBefore => ROW_BEFORE,
-        Base::Column(place, _) => u8::try_from(place + 1).unwrap_or(ROW_BEFORE),
-    };
-    if number != 0 {
-        raw.extend_from_slice(&min.to_le_bytes());
+
+    fn of(base: u8, told: Cow<'n, [i64]>, (min, max): (i64, i64), absent: bool) -> Self {
+        let width = match max.wrapping_sub(min).cast_unsigned().saturating_add(u64::from(absent)) {
+            0 => 0,
+            1..=0xff => 1,
+            0x100..=0xffff => 2,
+            0x1_0000..=0xff_ffff => 3,
+            0x100_0000..=0xffff_ffff => 4,
+            _ => 8,
+        };
+        Self { base, told, min, absent, width }
     }
-    // Whether a number is there, its own column says, and not its difference.
-    let codes = numbers.iter().zip(told.iter()).map(|(number, told)| {
-        if *number == NONE { 0 } else { told.wrapping_sub(min).cast_unsigned() + absent }
-    });
-    match width {
-        0 => {}
-        1 => push_codes::<1>(&mut raw, codes),
-        2 => push_codes::<2>(&mut raw, codes),
-        3 => push_codes::<3>(&mut raw, codes),
-        4 => push_codes::<4>(&mut raw, codes),
-        _ => push_codes::<8>(&mut raw, codes),
+
+    /// How many bytes they take.
+    fn length(&self) -> usize {
+        let front = if self.base == 0 { 0 } else { size_of::<i64>() };
+        front + self.told.len() * usize::from(self.width)
     }
-    let flags = if some_absent { ABSENT } else { 0 };
-    let (min, max) = (least, greatest);
-    Some((Entry { flags, base: number, min, max, ..Entry::new(column, width) }, raw))
+
+    fn entry(&self, column: u8, (min, max, _): (i64, i64, bool)) -> Entry {
+        let flags = if self.absent { ABSENT } else { 0 };
+        Entry { flags, base: self.base, min, max, ..Entry::new(column, self.width) }
+    }
+
+    /// Before they are compressed; `numbers` say which of them are there.
+    fn bytes(&self, numbers: &[i64]) -> Vec<u8> {
+        let mut raw = Vec::with_capacity(self.length());
+        if self.base != 0 {
+            raw.extend_from_slice(&self.min.to_le_bytes());
+        }
+        let (min, absent) = (self.min, u64::from(self.absent));
+        let codes = numbers.iter().zip(self.told.iter()).map(|(number, told)| {
+            if *number == NONE { 0 } else { told.wrapping_sub(min).cast_unsigned() + absent }
+        });
+        match self.width {
+            0 => {}
+            1 => push_codes::<1>(&mut raw, codes),
+            2 => push_codes::<2>(&mut raw, codes),
+            3 => push_codes::<3>(&mut raw, codes),
+            4 => push_codes::<4>(&mut raw, codes),
+            _ => push_codes::<8>(&mut raw, codes),
+        }
+        raw
+    }
 }
 
 /// Adds the lower bytes of codes.
