@@ -761,6 +761,8 @@ fn a_block_without_a_wanted_agent_is_not_unpacked() {
     legwork.ledger().execute_batch(&damage).unwrap();
     assert_eq!(lines(&all(&legwork, &of("Jane"))), 2);
     // What it is told by has a checksum.
+    legwork.job("day", &job("{ from = \"2026-06-10\", to = \"2026-06-11\" }", ""));
+    legwork.run(&["apply"]).ok();
     let directory: Vec<u8> = legwork
         .ledger()
         .query_row("select directory from segment_block order by first_start limit 1", [], |row| row.get(0))
@@ -771,8 +773,17 @@ fn a_block_without_a_wanted_agent_is_not_unpacked() {
         let damage = "update segment_block set directory = ?1 where first_start = ?2";
         legwork.ledger().execute(damage, rusqlite::params![damaged, DAY_MS]).unwrap();
         let said = legwork.run(&["compact", "--check"]).fails(1);
+        assert!(
+            said.contains("its directory's checksum is wrong") && said.contains("2026-06-10T01:00:00Z"),
+            "{said}"
+        );
+        let said = legwork.run(&["run", "day"]).fails(1);
         assert!(said.contains("its directory's checksum is wrong"), "{said}");
     }
+    // Both blocks are named, and both go.
+    legwork.run(&["compact", "--drop-damaged"]).ok();
+    assert!(legwork.run(&["compact", "--check"]).ok().contains("every sealed block is whole"));
+    assert_eq!(legwork.ask("select count(*) from segment_block"), "0");
 }
 
 /// A segment that a chunk moves away and back stays where it was.

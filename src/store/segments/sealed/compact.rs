@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::block::{Block, head};
+use super::block::head;
 use super::find::Finder;
 use super::rows::{Packed, Rows};
 use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError, hour_of};
@@ -485,10 +485,7 @@ pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreEr
     let mut damaged = Vec::new();
     for block_id in ids {
         let looked = store.read_blocking("look at sealed segments", |connection| {
-            // Compaction may have replaced it meanwhile.
-            let Some(head) = head(connection, block_id)? else { return Ok(None) };
-            let looked = head.open(connection).and_then(|block| look(connection, &block));
-            match looked {
+            match look(connection, block_id) {
                 Ok(()) => Ok(None),
                 Err(SealedError::Sql(error)) => Err(error),
                 Err(error @ SealedError::Damaged { .. }) => Ok(Some(error.to_string())),
@@ -508,12 +505,15 @@ pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreEr
 }
 
 /// Unpacks all of a block, and compares its keys with its rows.
-fn look(connection: &Connection, block: &Block) -> Result<(), SealedError> {
-    Rows::new().push_block(block)?;
+fn look(connection: &Connection, block_id: i64) -> Result<(), SealedError> {
+    // Compaction may have replaced it meanwhile.
+    let Some(head) = head(connection, block_id)? else { return Ok(()) };
+    let block = head.open(connection)?;
+    Rows::new().push_block(&block)?;
     let sql = "select keys, (select hashes from segment_block_interactions i where i.block_id = b.block_id)
                from segment_block b where block_id = ?1";
     let known: (Vec<u8>, Option<Vec<u8>>) =
-        connection.query_row(sql, [block.head.block_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        connection.query_row(sql, [block_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (rows, interactions) = block.hashes()?;
     // Blocks of format 1 have none of interactions.
     if rows != known.0 || known.1.is_some_and(|known| interactions != known) {
