@@ -818,18 +818,20 @@ fn a_segment_that_is_moved_away_and_back_stays_its_interactions_own() {
 /// Damage in one hour keeps no other from being sealed and folded, and is told all the same.
 #[test]
 fn an_hour_that_is_damaged_holds_up_no_other() {
-    let legwork = Legwork::new("");
-    let hour = |id: &str, hours: i64| segment(id, &at(DAY_MS + hours * HOUR_MS));
-    legwork.import(&(hour("a", 1) + &hour("b", 2)));
-    legwork.run(&["compact", "--now"]).ok();
-    let damage = format!(
-        "update segment_block set data = zeroblob(length(data)) where first_start = {}",
-        DAY_MS + HOUR_MS
-    );
-    legwork.ledger().execute_batch(&damage).unwrap();
-    legwork.import(&(hour("c", 1) + &hour("d", 2)));
-    let said = legwork.run(&["compact", "--now"]).fails(1);
-    assert!(said.contains("2026-06-10T01:00:00Z on are damaged"), "{said}");
-    assert_eq!(legwork.ask("select group_concat(record_id) from segment"), "c");
-    assert_eq!(legwork.ask("select group_concat(record_id) from interaction"), "cc-c");
+    for part in ["data", "directory"] {
+        let legwork = Legwork::new("");
+        let hour = |id: &str, hours: i64| segment(id, &at(DAY_MS + hours * HOUR_MS));
+        legwork.import(&(hour("a", 1) + &hour("b", 2)));
+        legwork.run(&["compact", "--now"]).ok();
+        let damage = format!(
+            "update segment_block set {part} = zeroblob(length({part})) where first_start = {}",
+            DAY_MS + HOUR_MS
+        );
+        legwork.ledger().execute_batch(&damage).unwrap();
+        legwork.import(&(hour("c", 1) + &hour("d", 2)));
+        let said = legwork.run(&["compact", "--now"]).fails(1);
+        assert!(said.contains("2026-06-10T01:00:00Z on are damaged"), "{said}");
+        assert_eq!(legwork.ask("select group_concat(record_id) from segment"), "c");
+        assert_eq!(legwork.ask("select group_concat(record_id) from interaction"), "cc-c");
+    }
 }
