@@ -526,7 +526,8 @@ mod tests {
             }
             let mut column = TextColumn::default();
             for row in &rows {
-                column.push(&row.0);
+                // Some are known to be plain, and others among them are not.
+                column.extend(&row.0, std::iter::once(row.0.len()), is_plain(&row.0));
             }
             let mut plain = TextColumn::default();
             for text in rows.iter().map(|row| if is_plain(&row.0) { &*row.0 } else { "" }) {
