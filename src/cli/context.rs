@@ -125,7 +125,7 @@ fn cured(error: anyhow::Error, config: &Config) -> anyhow::Error {
             config.backups().display()
         )
     } else if of_store.is_some_and(StoreError::is_without_room) {
-        format!("its disk is full; make room for the state folder `{}`", config.state.display())
+        format!("the state folder `{}` needs room on its disk", config.state.display())
     } else {
         format!("use the state folder `{}` (try sudo)", config.state.display())
     };

@@ -94,7 +94,7 @@ pub enum FormulaGuard {
 }
 
 /// Whether a text stands in delimited text as it is, whatever the dialect: it needs neither quotes nor a guard. Of some
-/// others that is so, too.
+/// others that is so, too. Sealed blocks keep the answer: a dialect that quotes or guards more makes theirs wrong.
 pub fn is_plain(text: &str) -> bool {
     let special = |byte: u8| matches!(byte, b'"' | b'\r' | b'\n' | b',' | b'\t' | b'|' | b';');
     let formula = matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | 0));

@@ -119,7 +119,11 @@ pub(super) fn backup_to(connection: &Connection, target: &Path) -> Result<(), St
     }
     let fail = |source| StoreError::sql("back up the database", source);
     // A snapshot copy in one statement: it is compact, and writers go on meanwhile.
-    connection.execute("vacuum into ?1", [part.to_string_lossy()]).map_err(fail)?;
+    if let Err(error) = connection.execute("vacuum into ?1", [part.to_string_lossy()]) {
+        // What there is of it would keep a full disk full.
+        drop(std::fs::remove_file(&part));
+        return Err(fail(error));
+    }
     std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o600))
         .map_err(io("close to others", &part))?;
     std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(io("sync", &part))?;

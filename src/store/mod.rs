@@ -31,7 +31,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, ffi};
 
 pub use migrate::VERSION;
 use migrate::backup_to;
@@ -90,9 +90,7 @@ pub enum StoreError {
         what: &'static str,
     },
     /// There is no room for it.
-    #[error(
-        "{what}: the disk that has the database is full; make room there and try again: nothing is written by half"
-    )]
+    #[error("{what}: the disk is full; make room there and try again: nothing is written by half")]
     Full {
         /// What was tried.
         what: &'static str,
@@ -131,7 +129,12 @@ impl StoreError {
 
     /// Whether it could not be opened for want of room.
     pub fn is_without_room(&self) -> bool {
-        matches!(self, Self::Open { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DiskFull))
+        match self {
+            Self::Open { source, .. } => is_full(source),
+            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            Self::Full { .. } => true,
+            Self::Future { .. } | Self::Busy { .. } | Self::Sql { .. } | Self::Closed { .. } => false,
+        }
     }
 
     /// Whether trying again later may help.
@@ -142,10 +145,16 @@ impl StoreError {
     fn sql(what: &'static str, source: rusqlite::Error) -> Self {
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { what },
-            Some(ErrorCode::DiskFull) => Self::Full { what },
+            _ if is_full(&source) => Self::Full { what },
             _ => Self::Sql { what, source },
         }
     }
+}
+
+/// Whether a statement failed for want of room, be it for the index of the write-ahead log.
+fn is_full(source: &rusqlite::Error) -> bool {
+    source.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || source.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// A piece of work for the writer. It runs inside the transaction, if one could be begun, and hands back what to do

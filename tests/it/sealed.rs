@@ -500,14 +500,13 @@ fn a_full_disk_leaves_rows_as_they_were() {
     legwork.ledger().execute_batch("pragma wal_checkpoint(truncate); vacuum").unwrap();
     fs::copy(legwork.path("state/legwork.db"), small.join("legwork.db")).unwrap();
     let store = Store::open(&small.join("legwork.db"), Timestamp::UNIX_EPOCH).unwrap();
-    let left = small_left(&small);
-    fs::write(small.join("filler"), vec![0; left.saturating_sub(24 << 10)]).unwrap();
+    small.fill_up_to(24 << 10);
     let mut compactor =
         Compactor::open(&store, DAY_MS + 24 * HOUR_MS, GENTLE, Stopwatch::start().reader()).unwrap();
     let failed = compactor.step().unwrap_err();
     assert_eq!(
         legwork::chain::chain(&failed),
-        "seal segments: the disk that has the database is full; make room there and try again: nothing is written by half"
+        "seal segments: the disk is full; make room there and try again: nothing is written by half"
     );
     let rows = "select (select count(*) from segment) || ' ' || (select count(*) from segment_block)";
     let count = |store: &Store| {
@@ -520,13 +519,6 @@ fn a_full_disk_leaves_rows_as_they_were() {
     assert_eq!(count(&store), "0 1");
     assert_eq!(examine(&store, false).unwrap(), [""; 0]);
     store.close();
-}
-
-/// Bytes that are free on the small file system.
-fn small_left(folder: &std::path::Path) -> usize {
-    let said = std::process::Command::new("df").args(["--output=avail", "-B1"]).arg(folder).output().unwrap();
-    let text = String::from_utf8(said.stdout).unwrap();
-    text.lines().last().unwrap().trim().parse().unwrap()
 }
 
 fn at_end() -> Timestamp {
@@ -780,6 +772,26 @@ fn a_block_without_a_wanted_agent_is_not_unpacked() {
         let said = legwork.run(&["run", "day"]).fails(1);
         assert!(said.contains("its directory's checksum is wrong"), "{said}");
     }
+    // In the formats before it had none.
+    for format in [1, 2] {
+        let damage = "update segment_block set directory = ?1, format = ?2 where first_start = ?3";
+        legwork.ledger().execute(damage, rusqlite::params![directory, format, DAY_MS]).unwrap();
+        let said = legwork.run(&["run", "day"]).fails(1);
+        assert!(said.contains("its directory has not the form of its format"), "{said}");
+    }
+    // A program that had not told of all would have reports pass them over.
+    let mut untold = directory[..directory.len() - 4].to_vec();
+    untold[1 + usize::from(directory[0]) * 37..].fill(0);
+    let rows: i64 = legwork
+        .ledger()
+        .query_row("select rows from segment_block where first_start = ?1", [DAY_MS], |row| row.get(0))
+        .unwrap();
+    let crc = crc32fast::hash(&[&3_i64.to_le_bytes(), &rows.to_le_bytes(), &untold[..]].concat());
+    untold.extend(crc.to_le_bytes());
+    let damage = "update segment_block set directory = ?1, format = 3 where first_start = ?2";
+    legwork.ledger().execute(damage, rusqlite::params![untold, DAY_MS]).unwrap();
+    let said = legwork.run(&["compact", "--check"]).fails(1);
+    assert!(said.contains("its directory says that it has not what it has"), "{said}");
     // Both blocks are named, and both go.
     legwork.run(&["compact", "--drop-damaged"]).ok();
     assert!(legwork.run(&["compact", "--check"]).ok().contains("every sealed block is whole"));

@@ -135,6 +135,31 @@ fn a_full_disk_fails_the_run_and_leaves_nothing_half_written() {
 }
 
 #[test]
+fn a_store_that_a_full_disk_keeps_shut_says_so() {
+    let small = small();
+    let legwork = Legwork::new("");
+    legwork.run(&["list"]).ok();
+    let (state, database) = (legwork.path("state"), small.join("legwork.db"));
+    fs::copy(state.join("legwork.db"), &database).unwrap();
+    fs::remove_dir_all(&state).unwrap();
+    std::os::unix::fs::symlink(&*small, &state).unwrap();
+    small.fill_up_to(0);
+    let said = legwork.run(&["list"]).fails(1);
+    assert!(said.contains("needs room on its disk") && said.contains("open the database"), "{said}");
+    // Room for the log's index, and none for the copy that is made before an upgrade.
+    small.fill_up_to(128 << 10);
+    Connection::open(&database).unwrap().execute_batch("pragma user_version = 12").unwrap();
+    small.fill_up_to(64 << 10);
+    let said = legwork.run(&["list"]).fails(1);
+    assert!(
+        said.contains("needs room on its disk")
+            && said.contains("back up the database: the disk is full; make room there and try again"),
+        "{said}"
+    );
+    assert!(files(&small).iter().all(|name| !name.contains(".part")));
+}
+
+#[test]
 fn a_backup_is_whole_while_the_daemon_writes() {
     let legwork = Legwork::new("");
     legwork.job("tick", &job(DAY, "[[schedule]]\ncron = \"* * * * * *\"\n"));

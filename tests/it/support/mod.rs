@@ -59,6 +59,18 @@ pub struct Small {
     _turn: MutexGuard<'static, ()>,
 }
 
+impl Small {
+    /// Leaves so many bytes free; takes back the room that it took before.
+    pub fn fill_up_to(&self, free: usize) {
+        let filler = self.folder.join("filler");
+        drop(fs::remove_file(&filler));
+        let said = Command::new("df").args(["--output=avail", "-B1"]).arg(&self.folder).output().unwrap();
+        let left: usize =
+            String::from_utf8(said.stdout).unwrap().lines().last().unwrap().trim().parse().unwrap();
+        fs::write(filler, vec![0; left.saturating_sub(free)]).unwrap();
+    }
+}
+
 impl Drop for Small {
     fn drop(&mut self) {
         // The next one finds it empty, also after a test that failed.

@@ -114,10 +114,8 @@ fn resolve<'c>(
         for (column, code) in out.codes.iter_mut().zip(merged.codes) {
             column.put(*row, all, code);
         }
-        let said = sheet.facts.texts.iter().map(|texts| !texts.is_empty());
-        for ((column, said_in), _) in
-            out.texts.iter_mut().zip(merged.texts).zip(said).filter(|(_, said)| *said)
-        {
+        let said = out.texts.iter_mut().zip(merged.texts).zip(&sheet.facts.texts);
+        for ((column, said_in), _) in said.filter(|(_, texts)| !texts.is_empty()) {
             column.put(*row, all, i64::try_from(said_in).unwrap_or(NONE));
         }
         out.ended_at.put(*row, all, ended_at.unwrap_or(NONE));

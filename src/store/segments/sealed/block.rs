@@ -38,6 +38,10 @@ impl Head {
         }
         let directory = Directory::read(row.get("format")?, head.rows, row.get("directory")?);
         head.directory = directory.map_err(|why| head.damaged(why))?;
+        // Each row has a start: a directory that says otherwise is none.
+        if head.directory.entry(at::ROW_START).is_none() {
+            return Err(head.damaged("its directory has no starts"));
+        }
         Ok(head)
     }
 

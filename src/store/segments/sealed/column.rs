@@ -1,8 +1,8 @@
 //! One column of a block as bytes, and back.
 //!
 //! Numbers are stored as their distance from the least one, in as few bytes as the greatest distance needs; absent ones
-//! are 0, and everything else is one more then. Where that is narrower, what is stored so is by how much a number is above
-//! the one of another column, or of the row before; the least difference stands in front. Texts are their bytes,
+//! are 0, and everything else is one more then. Where that takes fewer bytes, what is stored so is by how much a number is
+//! above the one of another column, or of the row before; the least difference stands in front. Texts are their bytes,
 //! followed by their lengths, one more than they are with 0 for absent. Either is compressed with lz4 where that saves an
 //! eighth, and has a checksum.
 
@@ -20,7 +20,10 @@ use crate::domain::output::is_plain;
 const ABSENT: u8 = 1;
 /// The bytes are compressed.
 const LZ4: u8 = 2;
-/// No text needs quotes or a guard in delimited text, whatever its dialect.
+/// How many bytes one of theirs can stand for at the most.
+const LZ4_RATIO: u64 = 255;
+/// No text needs quotes or a guard in delimited text, whatever its dialect. Blocks have what [`is_plain`] said when they were
+/// sealed: were more to need quotes one day, another bit would have to say so.
 const PLAIN: u8 = 4;
 /// Lengths stand behind the texts, which are unpacked in place then; in formats 1 and 2 they stand before them.
 const LENGTHS_LAST: u8 = 8;
@@ -98,6 +101,10 @@ impl Entry {
 
     /// Unpacks what is compressed; whatever was in `out` is written over.
     fn unpack(&self, stored: &[u8], out: &mut Vec<u8>) -> Result<(), Damage> {
+        // Formats 1 and 2 have the length in no checksum, and memory for as many bytes is asked for.
+        if u64::from(self.stored).saturating_add(1) * LZ4_RATIO < u64::from(self.raw) {
+            return Err("a column is longer than its bytes can say");
+        }
         out.resize(usize::try_from(self.raw).unwrap_or(usize::MAX), 0);
         let length = decompress_into(stored, out).map_err(|_| "a column cannot be unpacked")?;
         out.truncate(length);
@@ -370,7 +377,9 @@ impl<'n> Telling<'n> {
         let (mut told, mut before) = (numbers.to_vec(), None);
         let (mut min, mut max) = (i64::MAX, i64::MIN);
         for (row, number) in told.iter_mut().enumerate().filter(|(_, number)| **number != NONE) {
-            let difference = number.checked_sub(base.of(row, before, least))?;
+            // The least of all stands for what is absent.
+            let difference =
+                number.checked_sub(base.of(row, before, least)).filter(|difference| *difference != NONE)?;
             before = Some(std::mem::replace(number, difference));
             (min, max) = (min.min(difference), max.max(difference));
         }
@@ -484,6 +493,30 @@ mod tests {
             let read = entry.texts(&bytes, Wanted { rows: 2, picked }, &mut Room::default());
             assert_eq!(read.unwrap_err(), "a text column's lengths are not those of its texts");
         }
+    }
+
+    #[test]
+    fn no_memory_is_asked_for_that_a_column_cannot_fill() {
+        let bytes = lz4_flex::block::compress(&[1; 4_000]);
+        let (stored, crc) = (u32::try_from(bytes.len()).unwrap(), crc32fast::hash(&bytes));
+        let numbers = |raw| {
+            let entry = Entry { flags: super::LZ4, stored, crc, raw, ..Entry::new(3, 1) };
+            let mut room = Room::default();
+            let read = entry.numbers(&bytes, all(4_000), &[], &mut room).map(|numbers| numbers.len());
+            (read, room.raw.capacity())
+        };
+        assert_eq!(numbers(4_000).0, Ok(4_000));
+        assert_eq!(numbers(u32::MAX), (Err("a column is longer than its bytes can say"), 0));
+    }
+
+    /// A difference may be the number that stands for what is absent.
+    #[test]
+    fn what_lies_as_far_as_can_be_from_what_it_would_be_told_from_is_there() {
+        let numbers = [NONE + 5, NONE + 300].repeat(40);
+        let others = [5, 300].repeat(40);
+        let stored = of_numbers(3, &numbers, Base::Column(7, &others)).unwrap();
+        let read = stored.entry.numbers(&stored.bytes, all(80), &others, &mut Room::default());
+        assert_eq!(read.unwrap(), numbers);
     }
 
     #[test]

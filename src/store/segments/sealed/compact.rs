@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::block::head;
 use super::find::Finder;
 use super::rows::{Packed, Rows};
-use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError, hour_of};
+use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, OCCURRING, SealedError, hour_of};
+use crate::domain::batch::NONE;
 use crate::domain::pace::next_size;
 use crate::domain::record::Millis;
 use crate::store::checkpoint::checkpoint;
@@ -504,7 +505,7 @@ pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreEr
     Ok(damaged)
 }
 
-/// Unpacks all of a block, and compares its keys with its rows.
+/// Unpacks all of a block, and compares with its rows what is told of them.
 fn look(connection: &Connection, block_id: i64) -> Result<(), SealedError> {
     // Compaction may have replaced it meanwhile.
     let Some(head) = head(connection, block_id)? else { return Ok(()) };
@@ -519,16 +520,24 @@ fn look(connection: &Connection, block_id: i64) -> Result<(), SealedError> {
     if rows != known.0 || known.1.is_some_and(|known| interactions != known) {
         return Err(block.head.damaged("its keys are not those of its rows"));
     }
+    for column in OCCURRING {
+        let mut codes: Vec<i64> =
+            block.numbers(column)?.iter().copied().filter(|code| *code != NONE).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        if !codes.iter().all(|code| block.head.directory.may_have(column, &[*code])) {
+            return Err(block.head.damaged("its directory says that it has not what it has"));
+        }
+    }
     Ok(())
 }
 
 /// Takes the span of a block out of what is declared whole: a report over it must not look complete.
 fn uncover(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
-    let (from, to): (Millis, Millis) = tx.query_row(
-        "select first_start, last_start + 1 from segment_block where block_id = ?1",
-        [block_id],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let span = "select first_start, last_start + 1 from segment_block where block_id = ?1";
+    let span = tx.query_row(span, [block_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    // Retention may have removed it meanwhile.
+    let Some((from, to)): Option<(Millis, Millis)> = span else { return Ok(()) };
     tx.execute(
         "insert into coverage (account_id, from_at, to_at)
          select account_id, ?2, to_at from coverage where from_at < ?1 and to_at > ?2",

@@ -99,7 +99,7 @@ impl Entry {
         usize::try_from(code.wrapping_sub(self.min).cast_unsigned() & mask).unwrap_or(0)
     }
 
-    /// Tells which codes occur, in no more than one bit a row or 64 of them: where their span is wider, codes that lie that
+    /// Tells which codes occur, in fewer than two bits a row, or 64 of them: where their span is wider, codes that lie that
     /// far apart share a bit, so that one that is told to occur need not.
     fn occur(&mut self, codes: &[i64]) -> Vec<u8> {
         let span = self.max.wrapping_sub(self.min).cast_unsigned().saturating_add(1);
@@ -169,20 +169,30 @@ pub(super) struct Directory {
 impl Directory {
     /// Looks whether it is what was written.
     pub(super) fn read(format: i64, rows: usize, mut bytes: Vec<u8>) -> Result<Self, Damage> {
+        let mut entries = (0, bytes.len());
         if !(1..=super::FORMAT).contains(&format) {
             return Err("its format is none that this program knows");
+        } else if 3 <= format {
+            let (told, crc) = bytes.split_last_chunk().ok_or(WRONG)?;
+            if checksum(format, rows, told) != u32::from_le_bytes(*crc) {
+                return Err(WRONG);
+            }
+            let count = usize::from(*told.first().ok_or(WRONG)?);
+            entries = (1, 1 + count * ENTRY);
+            bytes.truncate(bytes.len() - crc.len());
         }
-        if format < 3 {
-            let entries = (0, bytes.len());
-            return Ok(Self { bytes, entries });
-        }
-        let (told, crc) = bytes.split_last_chunk().ok_or(WRONG)?;
-        if checksum(format, rows, told) != u32::from_le_bytes(*crc) {
-            return Err(WRONG);
-        }
-        let end = told.first().map_or(0, |count| 1 + usize::from(*count) * ENTRY);
-        bytes.truncate(bytes.len() - crc.len());
-        Ok(Self { bytes, entries: (1, end) })
+        let read = Self { bytes, entries };
+        // Whatever were not found would pass for absent: those of another format under the number of this one, say.
+        if read.is_whole() { Ok(read) } else { Err("its directory has not the form of its format") }
+    }
+
+    /// Whether it is entries in the order of columns, and nothing but what they say behind them.
+    fn is_whole(&self) -> bool {
+        let (begin, end) = self.entries;
+        let occurring: usize = self.entries().map(|entry| Entry::read(entry).occurring_bytes()).sum();
+        (end - begin).is_multiple_of(ENTRY)
+            && self.bytes.len() == end + if begin == 0 { 0 } else { occurring }
+            && self.entries().is_sorted_by(|before, entry| before[0] < entry[0])
     }
 
     fn entries(&self) -> impl Iterator<Item = &[u8; ENTRY]> {
@@ -251,6 +261,46 @@ mod tests {
         assert!(!directory.may_have(2, &[8]) && directory.entry(2).is_none());
     }
 
+    /// The same of format 3, as it is written: which of 7 to 70 occur stands behind the entry, and a checksum behind all.
+    #[test]
+    fn a_directory_of_format_3_is_written_so() {
+        let numbers = [7, NONE, 9];
+        let mut growing = Growing::default();
+        let stored = column::of_numbers(3, &numbers, column::Base::None).unwrap();
+        growing.add(stored.entry, Some(&numbers));
+        let mut bytes = vec![1, 3, 1, 1, 0, 6];
+        for number in [crc32fast::hash(&[1, 0, 3]), 0, 3, 3] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        for bound in [7_i64, 9] {
+            bytes.extend_from_slice(&bound.to_le_bytes());
+        }
+        bytes.extend_from_slice(&[0b101, 0, 0, 0, 0, 0, 0, 0]);
+        let checked = [&[3, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0], &bytes[..]].concat();
+        bytes.extend_from_slice(&crc32fast::hash(&checked).to_le_bytes());
+        assert_eq!(growing.finish(5), bytes);
+    }
+
+    #[test]
+    fn a_directory_without_the_form_of_its_format_is_damage() {
+        let mut whole = Growing::default();
+        for place in 0..2 {
+            let stored = column::of_numbers(place, &[7, 8], column::Base::None).unwrap();
+            whole.add(stored.entry, None);
+        }
+        let form = |count: u8, entries: &[u8]| {
+            let growing = Growing { entries: entries.to_vec(), count, occurring: Vec::new() };
+            Directory::read(FORMAT, 2, growing.finish(2)).is_ok()
+        };
+        let entries = &whole.entries;
+        let turned = [&entries[ENTRY..], &entries[..ENTRY]].concat();
+        assert!(form(2, entries) && form(0, &[]));
+        assert!(!form(1, entries) && !form(3, entries) && !form(2, &turned));
+        // Its checksum counts in format 3 only.
+        let bytes = whole.finish(2);
+        assert!([1, 2].iter().all(|format| Directory::read(*format, 2, bytes.clone()).is_err()));
+    }
+
     /// Columns with their numbers, and whether it is told which occur.
     fn columns() -> impl Strategy<Value = Vec<(Vec<i64>, bool)>> {
         let codes = |most: i64| prop_oneof![Just(NONE), 0..most, 0..most];
@@ -276,6 +326,11 @@ mod tests {
             Directory::read(FORMAT, 300, written(&[(even.clone(), false), (even, true)])).unwrap();
         assert!(directory.may_have(0, &[1_003]) && directory.may_have(1, &[1_003, 1_004]));
         assert!(!directory.may_have(1, &[1_003, 1_005, 999, 1_200]));
+        // More than a directory tells apart.
+        let many: Vec<i64> = (0..9_000).map(|n| n * 7_919).collect();
+        let directory = Directory::read(FORMAT, 300, written(&[(many.clone(), true)])).unwrap();
+        assert_eq!(directory.entry(0).unwrap().occurring, MOST_OCCURRING);
+        assert!(many.iter().all(|number| directory.may_have(0, &[*number])));
     }
 
     proptest! {

@@ -25,17 +25,19 @@ pub(in crate::store::segments) fn merge<T: Sync>(
     let mut left = ABSORBED_MAX;
     let taken_out = |(hour, new): (&Millis, _)| taken_out(tx, &mut left, *hour, new);
     let waiting = Mutex::new(hours.iter().map(taken_out).collect::<Result<VecDeque<_>, _>>()?);
-    let waiting = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    // A closure each, so that the lock is let go before the hour is packed.
+    let first = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let last = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_back();
     std::thread::scope(|scope| {
         let beside = scope.spawn(|| {
             let (mut room, mut packed) = (Rows::new(), Vec::new());
-            while let Some(hour) = { waiting().pop_back() } {
+            while let Some(hour) = last() {
                 packed.push(pack(hour, fill, &mut room)?);
             }
             Ok::<_, SealedError>(packed)
         });
         let mut room = Rows::new();
-        while let Some(hour) = { waiting().pop_front() } {
+        while let Some(hour) = first() {
             pack(hour, fill, &mut room)?.iter().try_for_each(|block| block.write(tx))?;
         }
         // A panic there is one here.

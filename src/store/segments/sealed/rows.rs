@@ -205,20 +205,20 @@ impl Rows {
         let (mut room, mut of_base) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for column in (0..COLUMNS.len()).filter(|column| !self.is_absent(*column)) {
             let number = u8::try_from(column).unwrap_or(u8::MAX);
-            let stored = if is_text(column) {
+            let (stored, codes) = if is_text(column) {
                 let texts: Vec<Option<&str>> = rows.iter().map(|row| self.text(column, *row)).collect();
-                of_texts(number, &texts)
+                (of_texts(number, &texts), None)
             } else {
                 let base = match base_of(column) {
                     Some(base) => Base::Column(base, self.numbers_of(base, &places, &mut of_base)),
                     None if column == at::ROW_START => Base::RowBefore,
                     None => Base::None,
                 };
-                of_numbers(number, self.numbers_of(column, &places, &mut room), base)
+                let numbers = self.numbers_of(column, &places, &mut room);
+                (of_numbers(number, numbers, base), OCCURRING.contains(&column).then_some(numbers))
             };
             let Some(mut stored) = stored else { continue };
             stored.entry.offset = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            let codes = OCCURRING.contains(&column).then(|| self.numbers_of(column, &places, &mut room));
             directory.add(stored.entry, codes);
             data.append(&mut stored.bytes);
         }
