@@ -10,7 +10,8 @@ use super::out::{StatusLine, json, say};
 use crate::clock::Stopwatch;
 use crate::domain::units::grouped;
 use crate::store::Store;
-use crate::store::segments::sealed::compact::{Compactor, GENTLE, QUIET, Sealed, WHOLE, examine};
+use crate::store::segments::sealed::compact::{Compactor, GENTLE, QUIET, Sealed, WHOLE};
+use crate::store::segments::sealed::examine::examine;
 
 /// A pause between transactions while a daemon runs: it finds the database free.
 const PAUSE: Duration = Duration::from_millis(5);

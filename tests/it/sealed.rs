@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use legwork::clock::Stopwatch;
-use legwork::store::segments::sealed::compact::{Compactor, GENTLE, examine};
+use legwork::store::segments::sealed::compact::{Compactor, GENTLE};
+use legwork::store::segments::sealed::examine::examine;
 use legwork::store::segments::write::SegmentWriter;
 use legwork::store::{Store, housekeeping};
 
@@ -444,13 +445,29 @@ fn a_bit_that_flips_is_told_with_its_hour_and_nothing_is_passed_over() {
     legwork.run(&["run", "day"]).ok();
     assert_eq!(legwork.ask("select rows from artifact order by artifact_id desc limit 1"), "800");
     assert_eq!(legwork.ask("select count(distinct sha256) from artifact"), "1");
-    // By their keys, segments and interactions are found again.
+    // Readers go by what a block says of its rows before they read it.
     legwork.run(&["compact", "--now"]).ok();
+    let bounds = ["first_start", "last_start", "min_end", "max_end", "min_ended", "max_ended"];
+    for bound in bounds {
+        let beside = |sum: &str| {
+            let sql = format!(
+                "update segment_block set {bound} = {bound} {sum}
+                 where block_id = (select min(block_id) from segment_block where {bound} is not null)"
+            );
+            assert_eq!(legwork.ledger().execute(&sql, []).unwrap(), 1, "{bound}");
+        };
+        beside("+ 1");
+        let said = legwork.run(&["compact", "--check"]).fails(1);
+        assert!(said.contains("its bounds are not those of its rows"), "{bound}: {said}");
+        beside("- 1");
+        assert!(legwork.run(&["compact", "--check"]).ok().contains("every sealed block is whole"));
+    }
+    // By their keys, segments and interactions are found again.
     let hashes = "update segment_block_interactions set hashes = zeroblob(length(hashes))";
     legwork.ledger().execute_batch(hashes).unwrap();
     let said = legwork.run(&["compact", "--check"]).fails(1);
     assert!(said.contains("its keys are not those of its rows"), "{said}");
-    // Readers go by what a block says of its rows before they read it.
+    // A report does not look at all of that, but at this.
     let bounds = "update segment_block set first_start = first_start + 1
                   where first_start = (select min(first_start) from segment_block)";
     legwork.ledger().execute_batch(bounds).unwrap();

@@ -8,8 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::block::head;
 use super::find::Finder;
 use super::rows::{Packed, Rows};
-use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, OCCURRING, SealedError, hour_of};
-use crate::domain::batch::NONE;
+use super::{BLOCK_ROWS, COLUMNS, HOUR_MS, SealedError, hour_of};
 use crate::domain::pace::next_size;
 use crate::domain::record::Millis;
 use crate::store::checkpoint::checkpoint;
@@ -475,79 +474,4 @@ pub(in crate::store) fn expire(tx: &Transaction<'_>, before: Millis, most: u32) 
         note_change(tx, None)?;
     }
     Ok(rows)
-}
-
-/// Looks at every block; the ones that are damaged are named, and removed where that is asked for. Blocks.
-pub fn examine(store: &Store, drop_damaged: bool) -> Result<Vec<String>, StoreError> {
-    let ids: Vec<i64> = store.read_blocking("read the sealed segments", |connection| {
-        let mut statement = connection.prepare("select block_id from segment_block order by first_start")?;
-        statement.query_map([], |row| row.get(0))?.collect()
-    })?;
-    let mut damaged = Vec::new();
-    for block_id in ids {
-        let looked = store.read_blocking("look at sealed segments", |connection| {
-            match look(connection, block_id) {
-                Ok(()) => Ok(None),
-                Err(SealedError::Sql(error)) => Err(error),
-                Err(error @ SealedError::Damaged { .. }) => Ok(Some(error.to_string())),
-            }
-        })?;
-        let Some(words) = looked else { continue };
-        damaged.push(words);
-        if drop_damaged {
-            store.write_blocking("remove damaged segments", move |tx| {
-                uncover(tx, block_id)?;
-                remove(tx, block_id)?;
-                note_change(tx, None)
-            })?;
-        }
-    }
-    Ok(damaged)
-}
-
-/// Unpacks all of a block, and compares with its rows what is told of them.
-fn look(connection: &Connection, block_id: i64) -> Result<(), SealedError> {
-    // Compaction may have replaced it meanwhile.
-    let Some(head) = head(connection, block_id)? else { return Ok(()) };
-    let block = head.open(connection)?;
-    Rows::new().push_block(&block)?;
-    let sql = "select keys, (select hashes from segment_block_interactions i where i.block_id = b.block_id)
-               from segment_block b where block_id = ?1";
-    let known: (Vec<u8>, Option<Vec<u8>>) =
-        connection.query_row(sql, [block_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (rows, interactions) = block.hashes()?;
-    // Blocks of format 1 have none of interactions.
-    if rows != known.0 || known.1.is_some_and(|known| interactions != known) {
-        return Err(block.head.damaged("its keys are not those of its rows"));
-    }
-    for column in OCCURRING {
-        let mut codes: Vec<i64> =
-            block.numbers(column)?.iter().copied().filter(|code| *code != NONE).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        if !codes.iter().all(|code| block.head.directory.may_have(column, &[*code])) {
-            return Err(block.head.damaged("its directory says that it has not what it has"));
-        }
-    }
-    Ok(())
-}
-
-/// Takes the span of a block out of what is declared whole: a report over it must not look complete.
-fn uncover(tx: &Transaction<'_>, block_id: i64) -> rusqlite::Result<()> {
-    let span = "select first_start, last_start + 1 from segment_block where block_id = ?1";
-    let span = tx.query_row(span, [block_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    // Retention may have removed it meanwhile.
-    let Some((from, to)): Option<(Millis, Millis)> = span else { return Ok(()) };
-    tx.execute(
-        "insert into coverage (account_id, from_at, to_at)
-         select account_id, ?2, to_at from coverage where from_at < ?1 and to_at > ?2",
-        [from, to],
-    )?;
-    tx.execute("delete from coverage where from_at >= ?1 and to_at <= ?2", [from, to])?;
-    tx.execute("update coverage set to_at = ?1 where from_at < ?1 and to_at > ?1", [from])?;
-    tx.execute(
-        "update coverage set from_at = ?2 where from_at >= ?1 and from_at < ?2 and to_at > ?2",
-        [from, to],
-    )?;
-    Ok(())
 }

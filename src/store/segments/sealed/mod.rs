@@ -18,6 +18,7 @@ pub(super) mod block;
 mod column;
 pub mod compact;
 mod directory;
+pub mod examine;
 pub(super) mod find;
 mod keys;
 pub(super) mod merge;

@@ -222,11 +222,6 @@ impl Rows {
             directory.add(stored.entry, codes);
             data.append(&mut stored.bytes);
         }
-        let bounds = |values: &mut dyn Iterator<Item = i64>| {
-            values.filter(|value| *value != NONE).fold(None, |bounds: Option<(i64, i64)>, value| {
-                Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
-            })
-        };
         let closed = rows.iter().filter(|row| self.number(at::OUTCOME, **row) != NONE);
         let hash = |row: usize, column: usize| {
             key_hash(self.number(at::ACCOUNT, row), self.text(column, row).unwrap_or_default())
@@ -238,14 +233,24 @@ impl Rows {
             first_start: rows.first().map_or(0, |row| self.start(*row)),
             last_start: rows.last().map_or(0, |row| self.start(*row)),
             rows: rows.len(),
-            closed: bounds(&mut closed.map(|row| self.number(at::END, *row))),
-            ended: bounds(&mut rows.iter().map(|row| self.number(at::ENDED, *row))),
+            closed: bounds(closed.map(|row| self.number(at::END, *row))),
+            ended: bounds(rows.iter().map(|row| self.number(at::ENDED, *row))),
             keys: rows.iter().flat_map(|row| hash(*row, at::RECORD_ID).to_le_bytes()).collect(),
             interactions: interactions.into_iter().flat_map(u32::to_le_bytes).collect(),
             directory: directory.finish(rows.len()),
             data,
         }
     }
+}
+
+/// The least and the greatest of the numbers that are there.
+pub(super) fn bounds(numbers: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
+    numbers.filter(|number| *number != NONE).fold(None, |bounds, number| {
+        Some(
+            bounds
+                .map_or((number, number), |(least, most): (i64, i64)| (least.min(number), most.max(number))),
+        )
+    })
 }
 
 /// A block before it is written.
