@@ -5,12 +5,55 @@ use std::fmt::Write;
 /// What is asked of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Is {
-    /// One of these, in order.
-    In(Vec<i64>),
+    /// One of these.
+    In(OneOf),
     /// Absent.
     Null,
     /// Anything but this, absent included.
     Not(i64),
+}
+
+/// Some numbers, of which is asked whether they are among them: for every row of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OneOf {
+    /// In order.
+    all: Vec<i64>,
+    /// Of each number from 0 on whether it is one of them; numbers of the database are mostly small.
+    small: Vec<bool>,
+    /// Whether some of them do not stand there.
+    others: bool,
+}
+
+/// Numbers from here on are not small.
+const SMALL: usize = 1 << 16;
+
+impl OneOf {
+    fn new(mut all: Vec<i64>) -> Self {
+        all.sort_unstable();
+        all.dedup();
+        let places = || all.iter().filter_map(|number| usize::try_from(*number).ok());
+        let mut small = vec![false; places().filter(|place| *place < SMALL).max().map_or(0, |most| most + 1)];
+        for place in places() {
+            if let Some(slot) = small.get_mut(place) {
+                *slot = true;
+            }
+        }
+        let others = small.iter().filter(|is| **is).count() < all.len();
+        Self { all, small, others }
+    }
+
+    /// All of them, in order.
+    pub(super) fn all(&self) -> &[i64] {
+        &self.all
+    }
+
+    #[inline]
+    pub(super) fn has(&self, number: i64) -> bool {
+        match usize::try_from(number).ok().and_then(|place| self.small.get(place)) {
+            Some(is) => *is,
+            None => self.others && self.all.binary_search(&number).is_ok(),
+        }
+    }
 }
 
 /// A test of a column.
@@ -21,9 +64,8 @@ pub(super) struct Test {
 }
 
 impl Test {
-    pub(super) fn one_of(column: &'static str, mut values: Vec<i64>) -> Self {
-        values.sort_unstable();
-        Self { column, is: Is::In(values) }
+    pub(super) fn one_of(column: &'static str, values: Vec<i64>) -> Self {
+        Self { column, is: Is::In(OneOf::new(values)) }
     }
 
     pub(super) fn null(column: &'static str) -> Self {
@@ -38,7 +80,7 @@ impl Test {
         let column = self.column;
         match &self.is {
             Is::In(values) => {
-                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+                let values: Vec<String> = values.all().iter().map(ToString::to_string).collect();
                 format!("s.{column} in ({})", values.join(","))
             }
             Is::Null => format!("s.{column} is null"),
@@ -83,4 +125,22 @@ impl Condition {
 /// Conditions one after the other.
 pub(super) fn sql(conditions: &[Condition]) -> String {
     conditions.iter().map(Condition::sql).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OneOf;
+
+    #[test]
+    fn numbers_small_large_and_absent_are_told_apart() {
+        let some = [i64::MIN, -1, 0, 3, 65_535, 65_536, i64::MAX];
+        for all in [&some[..], &some[2..5], &some[5..], &[3, 3]] {
+            let one_of = OneOf::new(all.iter().rev().copied().collect());
+            for number in
+                some.iter().flat_map(|number| [number.wrapping_sub(1), *number, number.wrapping_add(1)])
+            {
+                assert_eq!(one_of.has(number), all.contains(&number), "{number} of {all:?}");
+            }
+        }
+    }
 }

@@ -192,35 +192,56 @@ impl Entry {
         let mut texts = room.texts.pop().unwrap_or_default();
         let stored = self.stored(data)?;
         let mut raw = texts.begin();
-        if self.flags & LZ4 == 0 {
+        texts.plain = self.flags & PLAIN != 0;
+        let compressed = self.flags & LZ4 != 0;
+        if let Some(rows) = wanted.picked {
+            let all = if compressed {
+                self.unpack(stored, &mut room.raw)?;
+                &room.raw
+            } else {
+                stored
+            };
+            let [own, lengths] = self.parts(all, wanted.rows)?;
+            self.lengths(lengths, &mut texts.lengths)?;
+            texts.pick(own, rows, raw)?;
+            return Ok(texts);
+        }
+        // Unpacked where they are used.
+        if compressed {
+            self.unpack(stored, &mut raw)?;
+        } else {
             raw.clear();
             raw.extend_from_slice(stored);
-        } else {
-            self.unpack(stored, &mut raw)?;
         }
-        let lengths_last = self.flags & LENGTHS_LAST != 0;
-        let of_lengths = wanted.rows * usize::from(self.width);
+        let [own, lengths] = self.parts(&raw, wanted.rows)?;
+        self.lengths(lengths, &mut texts.lengths)?;
+        let own = own.len();
+        if self.flags & LENGTHS_LAST == 0 {
+            drop(raw.drain(..raw.len() - own));
+        }
+        raw.truncate(own);
+        texts.fill(raw)?;
+        Ok(texts)
+    }
+
+    /// The bytes of the texts, and those of their lengths.
+    fn parts<'r>(&self, raw: &'r [u8], rows: usize) -> Result<[&'r [u8]; 2], Damage> {
+        let of_lengths = rows * usize::from(self.width);
         let of_texts = raw.len().checked_sub(of_lengths).ok_or("a text column is too short")?;
-        let lengths = if lengths_last { raw.get(of_texts..) } else { raw.get(..of_lengths) };
-        let lengths = lengths.unwrap_or_default();
+        let lengths_last = self.flags & LENGTHS_LAST != 0;
+        let (first, second) =
+            raw.split_at_checked(if lengths_last { of_texts } else { of_lengths }).unwrap_or_default();
+        Ok(if lengths_last { [first, second] } else { [second, first] })
+    }
+
+    fn lengths(&self, raw: &[u8], out: &mut Vec<u32>) -> Result<(), Damage> {
         match self.width {
-            1 => each(lengths, None, &mut texts.lengths, |[byte]| u32::from(byte)),
-            2 => each(lengths, None, &mut texts.lengths, |two| u32::from(u16::from_le_bytes(two))),
-            4 => each(lengths, None, &mut texts.lengths, u32::from_le_bytes),
+            1 => each(raw, None, out, |[byte]| u32::from(byte)),
+            2 => each(raw, None, out, |two| u32::from(u16::from_le_bytes(two))),
+            4 => each(raw, None, out, u32::from_le_bytes),
             _ => return Err("a text column has a width that nobody writes"),
         }
-        if lengths_last {
-            raw.truncate(of_texts);
-        } else {
-            drop(raw.drain(..of_lengths));
-        }
-        texts.bytes = String::from_utf8(raw).map_err(|_| "a text column is no UTF-8")?;
-        texts.plain = self.flags & PLAIN != 0;
-        texts.cut()?;
-        match wanted.picked {
-            None => Ok(texts),
-            Some(rows) => texts.pick(rows),
-        }
+        Ok(())
     }
 }
 
@@ -232,6 +253,14 @@ fn each<const N: usize, T>(raw: &[u8], rows: Option<&[usize]>, out: &mut Vec<T>,
         Some(rows) => out.extend(rows.iter().filter_map(|row| all.get(*row)).map(|bytes| of(*bytes))),
     }
 }
+
+/// How long a text is, by the number that is stored.
+fn length_of(stored: u32) -> usize {
+    usize::try_from(stored.saturating_sub(1)).unwrap_or(usize::MAX)
+}
+
+/// Texts do not stand where their lengths say.
+const ELSEWHERE: Damage = "a text column's lengths are not those of its texts";
 
 /// The texts of a column.
 #[derive(Debug, Clone, Default)]
@@ -252,38 +281,38 @@ impl Texts {
         std::mem::take(&mut self.bytes).into_bytes()
     }
 
-    /// Finds where each text ends, by its length.
-    fn cut(&mut self) -> Result<(), Damage> {
+    /// Takes the bytes of the texts whose lengths are known.
+    fn fill(&mut self, bytes: Vec<u8>) -> Result<(), Damage> {
+        self.bytes = String::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?;
         let (mut end, mut inside) = (0, false);
         let Self { bytes, ends, lengths, .. } = self;
+        ends.clear();
         ends.extend(lengths.iter().map(|length| {
-            end += usize::try_from(length.saturating_sub(1)).unwrap_or(usize::MAX);
+            end += length_of(*length);
             inside |= !bytes.is_char_boundary(end);
             end
         }));
-        if end == bytes.len() && !inside {
-            Ok(())
-        } else {
-            Err("a text column's lengths are not those of its texts")
-        }
+        if end == bytes.len() && !inside { Ok(()) } else { Err(ELSEWHERE) }
     }
 
-    /// Leaves the texts of some rows, which are in order.
-    fn pick(mut self, rows: &[usize]) -> Result<Self, Damage> {
-        let mut bytes = std::mem::take(&mut self.bytes).into_bytes();
-        let mut to = 0;
-        for row in rows {
-            let end = self.ends.get(*row).copied().unwrap_or(0);
-            let begin = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-            bytes.copy_within(begin..end, to);
-            to += end - begin;
+    /// Takes the texts of some rows, which are in order, out of the bytes of all whose lengths are known; into `room`, which
+    /// holds anything.
+    fn pick(&mut self, all: &[u8], rows: &[usize], mut room: Vec<u8>) -> Result<(), Damage> {
+        let mut end = 0;
+        self.ends.extend(self.lengths.iter().map(|length| {
+            end += length_of(*length);
+            end
+        }));
+        if end != all.len() {
+            return Err(ELSEWHERE);
         }
-        bytes.truncate(to);
-        self.bytes = String::from_utf8(bytes).map_err(|_| "a text column is no UTF-8")?;
+        room.clear();
         pick(&mut self.lengths, rows);
-        self.ends.clear();
-        self.cut()?;
-        Ok(self)
+        for (row, length) in rows.iter().zip(&self.lengths) {
+            let end = self.ends.get(*row).copied().unwrap_or(0);
+            room.extend_from_slice(all.get(end.saturating_sub(length_of(*length))..end).unwrap_or_default());
+        }
+        self.fill(room)
     }
 
     /// A row's text.
@@ -299,7 +328,7 @@ impl Texts {
             |row: usize| row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         let all = self.bytes.get(end_before(rows.start)..end_before(rows.end)).unwrap_or_default();
         let lengths = self.lengths.get(rows).unwrap_or_default();
-        (all, lengths.iter().map(|length| usize::try_from(length.saturating_sub(1)).unwrap_or(0)))
+        (all, lengths.iter().map(|length| length_of(*length)))
     }
 }
 
@@ -487,11 +516,18 @@ mod tests {
         let stored = of_texts(4, &[Some("é"), Some("x")]).unwrap();
         let mut bytes = stored.bytes;
         assert_eq!(bytes, "éx\u{3}\u{2}".as_bytes());
-        for (lengths, picked) in [([2, 3], None), ([2, 3], Some(&[1][..])), ([3, 3], None)] {
+        let elsewhere = "a text column's lengths are not those of its texts";
+        for (lengths, picked, why) in [
+            ([2, 3], None, elsewhere),
+            ([2, 3], Some(&[0, 1][..]), elsewhere),
+            ([2, 3], Some(&[1][..]), "a text column is no UTF-8"),
+            ([3, 3], None, elsewhere),
+            ([3, 3], Some(&[0][..]), elsewhere),
+        ] {
             bytes[3..].copy_from_slice(&lengths);
             let entry = Entry { crc: crc32fast::hash(&bytes), ..stored.entry };
             let read = entry.texts(&bytes, Wanted { rows: 2, picked }, &mut Room::default());
-            assert_eq!(read.unwrap_err(), "a text column's lengths are not those of its texts");
+            assert_eq!(read.unwrap_err(), why);
         }
     }
 

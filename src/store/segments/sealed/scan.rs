@@ -144,7 +144,7 @@ impl<'c> Scan<'c> {
 
 fn holds(is: &Is, value: i64) -> bool {
     match is {
-        Is::In(values) => values.binary_search(&value).is_ok(),
+        Is::In(values) => values.has(value),
         Is::Null => value == NONE,
         Is::Not(other) => value != *other,
     }
@@ -171,7 +171,9 @@ fn keep(
 /// Whether a row of a block could meet a condition, by what its directory says.
 fn may_meet(head: &Head, condition: &Condition) -> bool {
     let may_hold = |test: &Test| match &test.is {
-        Is::In(codes) => place(test.column).is_some_and(|column| head.directory.may_have(column, codes)),
+        Is::In(codes) => {
+            place(test.column).is_some_and(|column| head.directory.may_have(column, codes.all()))
+        }
         Is::Null | Is::Not(_) => true,
     };
     condition.0.iter().any(|clause| clause.iter().all(may_hold))
