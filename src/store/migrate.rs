@@ -11,7 +11,7 @@ use super::segments::write::SegmentWriter;
 use super::{BUSY_LIMIT, StoreError};
 
 /// Numbered files, forward only. A shipped one never changes: a test holds its digest.
-pub(super) const MIGRATIONS: [(&str, &str); 13] = [
+pub(super) const MIGRATIONS: [(&str, &str); 14] = [
     ("0001_ledger.sql", include_str!("../../migrations/0001_ledger.sql")),
     ("0002_segments.sql", include_str!("../../migrations/0002_segments.sql")),
     ("0003_event_model.sql", include_str!("../../migrations/0003_event_model.sql")),
@@ -25,12 +25,13 @@ pub(super) const MIGRATIONS: [(&str, &str); 13] = [
     ("0011_folded.sql", include_str!("../../migrations/0011_folded.sql")),
     ("0012_other_periods.sql", include_str!("../../migrations/0012_other_periods.sql")),
     ("0013_block_format.sql", include_str!("../../migrations/0013_block_format.sql")),
+    ("0014_numbers_in_bits.sql", include_str!("../../migrations/0014_numbers_in_bits.sql")),
 ];
 
 /// The version that this program knows: the number of migrations.
-pub const VERSION: i64 = 13;
+pub const VERSION: i64 = 14;
 
-const _: () = assert!(MIGRATIONS.len() == 13, "VERSION counts the migrations");
+const _: () = assert!(MIGRATIONS.len() == 14, "VERSION counts the migrations");
 
 /// Opens for writing; makes the file and brings it up to date after a copy of it was made.
 pub(super) fn open(path: &Path, now: Timestamp) -> Result<Connection, StoreError> {

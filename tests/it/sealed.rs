@@ -709,16 +709,22 @@ fn a_database_of_the_version_before_keeps_its_blocks() {
     assert!(text.contains("00:00:03") && !text.contains("00:00:02"), "{text}");
 }
 
-/// Blocks that a program before format 3 has written.
+/// Blocks that programs before this format have written.
 #[test]
-fn blocks_of_format_2_are_read_as_they_are() {
+fn blocks_of_earlier_formats_are_read_as_they_are() {
+    for format in [2, 3] {
+        blocks_are_read_as_they_are(format);
+    }
+}
+
+fn blocks_are_read_as_they_are(format: u32) {
     let legwork = Legwork::new("");
     legwork.run(&["list"]).ok();
     let golden = |name: &str| fs::read_to_string(root().join("tests/golden/blocks").join(name)).unwrap();
-    legwork.ledger().execute_batch(&golden("format-2.sql")).unwrap();
+    legwork.ledger().execute_batch(&golden(&format!("format-{format}.sql"))).unwrap();
     assert!(legwork.run(&["compact", "--check"]).ok().contains("every sealed block is whole"));
     let said = String::from_utf8(whole(&legwork)).unwrap();
-    assert_eq!(said, golden("format-2.csv"));
+    assert_eq!(said, golden("whole.csv"));
     // Fewer than half of a block's rows, and more.
     for queues in ["\"Night\"", "\"Night\", \"Sales\""] {
         let some = all(&legwork, &format!("in_progress = true\nfilters = {{ queues = [{queues}] }}\n"));
@@ -732,15 +738,16 @@ fn blocks_of_format_2_are_read_as_they_are() {
     // A record of an hour has its block written anew, and the others stay.
     legwork.import(&segment("new", &at(DAY_MS + 60_000)));
     legwork.run(&["compact", "--now"]).ok();
-    assert_eq!(legwork.ask("select group_concat(format, ' ') from segment_block"), "2 2 3");
+    assert_eq!(
+        legwork.ask("select group_concat(format, ' ') from segment_block"),
+        format!("{format} {format} 4")
+    );
     let after = String::from_utf8(whole(&legwork)).unwrap();
     let after: Vec<&str> = after.lines().filter(|line| !line.contains(",new,")).collect();
     assert_eq!(after, said.lines().collect::<Vec<_>>());
     // In format 2, no checksum has the number of rows.
-    legwork
-        .ledger()
-        .execute_batch("update segment_block set rows = 9223372036854775807 where format = 2")
-        .unwrap();
+    let rows = format!("update segment_block set rows = 9223372036854775807 where format = {format}");
+    legwork.ledger().execute_batch(&rows).unwrap();
     let why = legwork.run(&["compact", "--check"]).fails(1);
     assert!(why.contains("it has not as many keys as rows"), "{why}");
 }
@@ -803,9 +810,9 @@ fn a_block_without_a_wanted_agent_is_not_unpacked() {
         .ledger()
         .query_row("select rows from segment_block where first_start = ?1", [DAY_MS], |row| row.get(0))
         .unwrap();
-    let crc = crc32fast::hash(&[&3_i64.to_le_bytes(), &rows.to_le_bytes(), &untold[..]].concat());
+    let crc = crc32fast::hash(&[&4_i64.to_le_bytes(), &rows.to_le_bytes(), &untold[..]].concat());
     untold.extend(crc.to_le_bytes());
-    let damage = "update segment_block set directory = ?1, format = 3 where first_start = ?2";
+    let damage = "update segment_block set directory = ?1, format = 4 where first_start = ?2";
     legwork.ledger().execute(damage, rusqlite::params![untold, DAY_MS]).unwrap();
     let said = legwork.run(&["compact", "--check"]).fails(1);
     assert!(said.contains("its directory says that it has not what it has"), "{said}");

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, MAIN_DB, Row};
 
-use super::column::{Room, Texts, Wanted, pick};
+use super::column::{Room, Wanted, pick};
 use super::directory::Directory;
+use super::texts::Texts;
 use super::{COLUMNS, SealedError, at, base_of, is_text};
 use crate::domain::batch::{NONE, TextColumn};
 use crate::domain::record::Millis;

@@ -1,7 +1,7 @@
 //! What a block says of its columns before its data is read: where each stands and how, its bounds, and which codes occur.
 //!
-//! In format 3: the number of entries in one byte; the entries; the codes that occur, column by column; the CRC-32 of all
-//! that, with the block's format and rows before it. Those of formats 1 and 2 are entries alone.
+//! The number of entries in one byte; the entries; the codes that occur, column by column; the CRC-32 of all that, with the
+//! block's format and rows before it. Those of formats 1 and 2 are entries alone.
 
 use super::column::Damage;
 
@@ -10,7 +10,7 @@ use super::column::Damage;
 pub(super) struct Entry {
     /// Its number among [`super::COLUMNS`].
     pub(super) column: u8,
-    /// Bytes of a number, or of a text's length.
+    /// Bytes of a number or of a text's length, or bits of a number.
     pub(super) width: u8,
     /// Bits that its coding gives a meaning.
     pub(super) flags: u8,
@@ -235,8 +235,9 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::FORMAT;
     use super::super::column::{Room, Wanted};
-    use super::super::{FORMAT, column};
+    use super::super::numbers::{Base, of_numbers};
     use super::*;
     use crate::domain::batch::NONE;
 
@@ -261,22 +262,23 @@ mod tests {
         assert!(!directory.may_have(2, &[8]) && directory.entry(2).is_none());
     }
 
-    /// The same of format 3, as it is written: which of 7 to 70 occur stands behind the entry, and a checksum behind all.
+    /// The same of format 4, as it is written: 1, 0, 3 in two bits each; which of 7 to 70 occur stands behind the entry, and a
+    /// checksum behind all.
     #[test]
-    fn a_directory_of_format_3_is_written_so() {
+    fn a_directory_of_format_4_is_written_so() {
         let numbers = [7, NONE, 9];
         let mut growing = Growing::default();
-        let stored = column::of_numbers(3, &numbers, column::Base::None).unwrap();
+        let stored = of_numbers(3, &numbers, Base::None).unwrap();
         growing.add(stored.entry, Some(&numbers));
-        let mut bytes = vec![1, 3, 1, 1, 0, 6];
-        for number in [crc32fast::hash(&[1, 0, 3]), 0, 3, 3] {
+        let mut bytes = vec![1, 3, 2, 17, 0, 6];
+        for number in [crc32fast::hash(&[0b11_00_01]), 0, 1, 1] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         for bound in [7_i64, 9] {
             bytes.extend_from_slice(&bound.to_le_bytes());
         }
         bytes.extend_from_slice(&[0b101, 0, 0, 0, 0, 0, 0, 0]);
-        let checked = [&[3, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0], &bytes[..]].concat();
+        let checked = [&[4, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0], &bytes[..]].concat();
         bytes.extend_from_slice(&crc32fast::hash(&checked).to_le_bytes());
         assert_eq!(growing.finish(5), bytes);
     }
@@ -285,7 +287,7 @@ mod tests {
     fn a_directory_without_the_form_of_its_format_is_damage() {
         let mut whole = Growing::default();
         for place in 0..2 {
-            let stored = column::of_numbers(place, &[7, 8], column::Base::None).unwrap();
+            let stored = of_numbers(place, &[7, 8], Base::None).unwrap();
             whole.add(stored.entry, None);
         }
         let form = |count: u8, entries: &[u8]| {
@@ -296,7 +298,7 @@ mod tests {
         let turned = [&entries[ENTRY..], &entries[..ENTRY]].concat();
         assert!(form(2, entries) && form(0, &[]));
         assert!(!form(1, entries) && !form(3, entries) && !form(2, &turned));
-        // Its checksum counts in format 3 only.
+        // Its checksum counts since format 3 only.
         let bytes = whole.finish(2);
         assert!([1, 2].iter().all(|format| Directory::read(*format, 2, bytes.clone()).is_err()));
     }
@@ -312,7 +314,7 @@ mod tests {
     fn written(columns: &[(Vec<i64>, bool)]) -> Vec<u8> {
         let mut growing = Growing::default();
         for (place, (numbers, told)) in (0..).zip(columns) {
-            if let Some(stored) = column::of_numbers(place, numbers, column::Base::None) {
+            if let Some(stored) = of_numbers(place, numbers, Base::None) {
                 growing.add(stored.entry, told.then_some(&numbers[..]));
             }
         }

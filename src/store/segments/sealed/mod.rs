@@ -4,16 +4,18 @@
 //! sealed one gone and a row of the new one, in one transaction; the next compaction takes both into a new block. So no
 //! reader compares versions, and a snapshot has each segment once.
 //!
-//! Layout, format 3: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where `row_start`
+//! Layout, format 4: up to 8,192 rows in report order (`row_start`, `record_id`, `account_id`), cut where `row_start`
 //! changes and at each hour, so that blocks never overlap. `directory` says of each column that is not absent in all rows
 //! where it stands in `data` and how, which codes of queues, campaigns, skills and agents occur, and has a checksum
-//! (`directory.rs`); each column has one of its own (`column.rs`). `keys` has the CRC-32 of each row's account and id, for
-//! look-ups by id; `segment_block_interactions` that of each interaction's account and key once. All numbers are
-//! little-endian. Blocks of earlier formats are read as they are: in format 2, directories have no codes and no checksum,
-//! and texts stand behind their lengths; in format 1, besides, no column is told from another one.
+//! (`directory.rs`); each column has one of its own (`column.rs`), and numbers have as few bits as they need. `keys` has the
+//! CRC-32 of each row's account and id, for look-ups by id; `segment_block_interactions` that of each interaction's account
+//! and key once. All numbers are little-endian. Blocks of earlier formats are read as they are: in format 3, numbers have
+//! whole bytes; in format 2, besides, directories have no codes and no checksum, and texts stand behind their lengths; in
+//! format 1, besides, no column is told from another one.
 //!
 //! Segments of login sessions (`agent_session_key`) stay rows: the session reports look them up one by one.
 
+mod bits;
 pub(super) mod block;
 mod column;
 pub mod compact;
@@ -22,12 +24,14 @@ pub mod examine;
 pub(super) mod find;
 mod keys;
 pub(super) mod merge;
+mod numbers;
 pub(super) mod rows;
 pub(super) mod scan;
+mod texts;
 
 /// The layout's version, as each block names it. A new one needs a migration, so that programs that do not know it leave the
 /// database alone.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 /// Rows of a block; more only where many begin in one millisecond.
 const BLOCK_ROWS: usize = 8_192;

@@ -5,8 +5,9 @@ use std::ops::Range;
 use rusqlite::{Row, Transaction, params};
 
 use super::block::{Block, key_hash};
-use super::column::{Base, of_numbers, of_texts};
 use super::directory::Growing;
+use super::numbers::{Base, of_numbers};
+use super::texts::of_texts;
 use super::{COLUMNS, FORMAT, OCCURRING, SealedError, at, base_of, is_text};
 use crate::domain::batch::NONE;
 use crate::domain::record::Millis;

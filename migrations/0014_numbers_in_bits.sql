@@ -1,0 +1,2 @@
+-- Blocks of format 4 are written from here on. No table changes: a program that does not know them refuses the database by its
+-- version.
