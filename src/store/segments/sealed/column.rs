@@ -77,7 +77,7 @@ pub(super) fn each<const N: usize, T>(
     let all = raw.as_chunks().0;
     match rows {
         None => out.extend(all.iter().map(|bytes| of(*bytes))),
-        // A row beyond the last is none; one that were left out would have its place in memory looked for each time.
+        // All of them are there: were one passed over, room would have to be looked for at each.
         Some(rows) => out.extend(rows.iter().map(|row| of(all.get(*row).copied().unwrap_or([0; N])))),
     }
 }
@@ -89,6 +89,7 @@ pub(super) struct Stored {
     pub(super) bytes: Vec<u8>,
 }
 
+/// Compresses it where that pays.
 pub(super) fn packed(mut entry: Entry, raw: Vec<u8>) -> Stored {
     let small = compress(&raw);
     entry.raw = u32::try_from(raw.len()).unwrap_or(u32::MAX);

@@ -134,8 +134,8 @@ impl Entry {
     }
 }
 
-/// A column of numbers; `None` where all of them are absent. It is told from `base` where its numbers are narrower then, or
-/// as wide and come to fewer bytes.
+/// A column of numbers; `None` where all of them are absent. It is told from `base` where each number takes fewer whole bytes
+/// then, or as many and all come to less.
 pub(super) fn of_numbers(column: u8, numbers: &[i64], base: Base<'_>) -> Option<Stored> {
     let bounds = bounds(numbers)?;
     let plain = Telling::plain(numbers, bounds);

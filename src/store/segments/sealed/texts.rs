@@ -50,7 +50,7 @@ impl Entry {
         Ok(texts)
     }
 
-    /// The bytes of the texts, and those of their lengths.
+    /// The bytes of the texts, and those of the lengths of so many rows.
     fn parts<'r>(&self, raw: &'r [u8], rows: usize) -> Result<[&'r [u8]; 2], Damage> {
         let of_lengths = rows * usize::from(self.width);
         let of_texts = raw.len().checked_sub(of_lengths).ok_or("a text column is too short")?;
