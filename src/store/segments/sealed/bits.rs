@@ -1,7 +1,7 @@
 //! Numbers in as few bits as the greatest of them needs, one behind the other from the lowest bit of the first byte on: each
 //! can be had without the others.
 
-/// No number has more: with those before it in its first byte it fits into eight bytes.
+/// No number that is to be had by itself has more: with what stands before it in its first byte it fits into eight bytes.
 pub(super) const BITS_MAX: u32 = 56;
 
 /// How many bytes so many numbers take.
@@ -9,7 +9,7 @@ pub(super) fn length(rows: usize, bits: u8) -> usize {
     (rows * usize::from(bits)).div_ceil(8)
 }
 
-/// Adds numbers of so many bits, up to [`BITS_MAX`] or 64.
+/// Adds numbers of so many bits, up to [`BITS_MAX`], or of 64: those are eight bytes each.
 pub(super) fn pack(out: &mut Vec<u8>, numbers: impl ExactSizeIterator<Item = u64>, bits: u8) {
     let mut to = out.len();
     let end = to + length(numbers.len(), bits);

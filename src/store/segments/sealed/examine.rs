@@ -46,7 +46,7 @@ fn look(connection: &Connection, block_id: i64) -> Result<(), SealedError> {
     Rows::new().push_block(&block)?;
     let differs = if !has_its_keys(connection, &block)? {
         "its keys are not those of its rows"
-    } else if !lies_within_its_bounds(connection, &block)? {
+    } else if !has_its_bounds(connection, &block)? {
         "its bounds are not those of its rows"
     } else if !tells_of_its_codes(&block)? {
         "its directory says that it has not what it has"
@@ -66,7 +66,7 @@ fn has_its_keys(connection: &Connection, block: &Block) -> Result<bool, SealedEr
     Ok(rows == known.0 && known.1.is_none_or(|known| interactions == known))
 }
 
-fn lies_within_its_bounds(connection: &Connection, block: &Block) -> Result<bool, SealedError> {
+fn has_its_bounds(connection: &Connection, block: &Block) -> Result<bool, SealedError> {
     let sql = "select first_start, last_start, min_end, max_end, min_ended, max_ended
                from segment_block where block_id = ?1";
     let told: [Option<Millis>; 6] = connection.query_row(sql, [block.head.block_id], |row| {

@@ -246,12 +246,10 @@ impl Rows {
 
 /// The least and the greatest of the numbers that are there.
 pub(super) fn bounds(numbers: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
-    numbers.filter(|number| *number != NONE).fold(None, |bounds, number| {
-        Some(
-            bounds
-                .map_or((number, number), |(least, most): (i64, i64)| (least.min(number), most.max(number))),
-        )
-    })
+    let there = numbers.filter(|number| *number != NONE);
+    there
+        .map(|number| (number, number))
+        .reduce(|(least, most), (number, _)| (least.min(number), most.max(number)))
 }
 
 /// A block before it is written.

@@ -93,7 +93,6 @@ pub(super) struct Texts {
 impl Texts {
     /// Forgets what is there; returns the memory of its bytes, which hold anything.
     fn begin(&mut self) -> Vec<u8> {
-        self.ends.clear();
         self.lengths.clear();
         std::mem::take(&mut self.bytes).into_bytes()
     }
@@ -116,6 +115,7 @@ impl Texts {
     /// holds anything.
     fn pick(&mut self, all: &[u8], rows: &[usize], mut room: Vec<u8>) -> Result<(), Damage> {
         let mut end = 0;
+        self.ends.clear();
         self.ends.extend(self.lengths.iter().map(|length| {
             end += length_of(*length);
             end
